@@ -1,0 +1,196 @@
+"""One hello out, one answer in: what the server's first flight says, as a value.
+
+``HelloReader`` is sans-IO and bounded: it stops at the first decisive message, or follows a clear-text flight up to
+ServerHelloDone. Peer faults are answers here, never exceptions. Must not import ``scan`` or anything above it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tlswire.errors import WireError
+from tlswire.probe import transport
+from tlswire.registry import HANDSHAKE_TYPES
+from tlswire.wire.handshake import SERVER_HELLO, SERVER_HELLO_DONE, ServerHello, parse_server_hello
+from tlswire.wire.primitives import escaped
+from tlswire.wire.records import ALERT, HANDSHAKE, SSLV2, Alert, Deframer, Message
+from tlswire.wire.sslv2 import ERROR as SSLV2_ERROR
+from tlswire.wire.sslv2 import SERVER_HELLO as SSLV2_SERVER_HELLO
+from tlswire.wire.sslv2 import SSLv2ServerHello, parse_sslv2_server_hello
+
+if TYPE_CHECKING:
+    from tlswire.probe.transport import Address
+
+MAX_ANSWER = 1 << 18
+MAX_WARNINGS = 16
+
+# Kinds of answers. The first six are what a TLS server says; "fault" is one that breaks the protocol.
+HELLO, RETRY, ALERTED, FAULT, NOT_TLS = "hello", "retry", "alert", "fault", "not-tls"
+CLOSE, RESET, TIMEOUT = transport.CLOSE, transport.RESET, transport.TIMEOUT
+REFUSED, UNREACHABLE, EXHAUSTED = transport.REFUSED, transport.UNREACHABLE, transport.EXHAUSTED
+
+DECISIVE = frozenset({HELLO, RETRY, ALERTED, FAULT, NOT_TLS})
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back for one hello.
+
+    ``kind`` is hello, retry (HelloRetryRequest), alert, fault (bytes that break the protocol), not-tls, close, reset,
+    timeout, refused, unreachable or exhausted (this machine's own limits). ``reason`` is one escaped line; bytes are
+    as sent and as received (at most 256 KiB); times are seconds.
+    """
+
+    kind: str
+    hello: ServerHello | None = None
+    sslv2: SSLv2ServerHello | None = None
+    alert: Alert | None = None
+    warnings: tuple[Alert, ...] = ()
+    reason: str = ""
+    messages: tuple[Message, ...] = ()
+    sent: bytes = b""
+    received: bytes = b""
+    connected: bool = False
+    started: float = 0.0
+    elapsed: float = 0.0
+    local: tuple[str, int] = ("", 0)
+
+    @property
+    def decisive(self) -> bool:
+        """Whether the server itself said something, rather than the connection ending."""
+        return self.kind in DECISIVE
+
+    @property
+    def accepts(self) -> bool:
+        """Whether this is a ServerHello, a HelloRetryRequest or an SSLv2 SERVER-HELLO that shares a cipher kind."""
+        return self.kind in {HELLO, RETRY} and (self.sslv2 is None or bool(self.sslv2.kinds))
+
+    @property
+    def label(self) -> str:
+        """The answer in the terms of reports: ``alert:handshake_failure``, ``close``, ``timeout`` ..."""
+        return f"alert:{self.alert.name}" if self.alert is not None else self.kind
+
+
+class HelloReader:
+    """Reads one server's first flight; ``whole_flight`` goes on to ServerHelloDone (TLS 1.2 and older)."""
+
+    def __init__(self, *, whole_flight: bool = False) -> None:
+        self.received = bytearray()
+        self.messages: list[Message] = []
+        self.warnings: list[Alert] = []
+        self.alert: Alert | None = None
+        self.hello: ServerHello | None = None
+        self.sslv2: SSLv2ServerHello | None = None
+        self.fault = ""
+        self.not_tls = False
+        self._whole = whole_flight
+        self._deframer = Deframer(max_message=MAX_ANSWER)
+
+    def feed(self, data: bytes) -> bool:
+        """Take bytes; True when the answer is decided."""
+        self.received += data
+        for message in self._deframer.feed(data):
+            self.messages.append(message)
+            try:
+                if self._take(message):
+                    return True
+            except WireError as error:
+                self.fault = str(error)
+                return True
+        error = self._deframer.error
+        if error is not None:
+            self.not_tls = self._deframer.records == 0 and error.path == "record.type"
+            self.fault = str(error)
+            return True
+        if len(self.received) > MAX_ANSWER:
+            self.fault = f"{len(self.received)} bytes without an answer; stopped reading"
+            return True
+        return False
+
+    def _take(self, message: Message) -> bool:
+        if message.content == ALERT and len(message.body) == 2:
+            return self._take_alert(Alert(message.body[0], message.body[1]))
+        if message.content == SSLV2:
+            return self._take_sslv2(message)
+        if message.content != HANDSHAKE:
+            return self._unexpected(f"record of content type {message.content}")
+        if self.hello is None:
+            if message.type == 0 and not message.body:
+                return False  # RFC 5246 section 7.4.1.1: a client may ignore HelloRequest
+            if message.type != SERVER_HELLO:
+                return self._unexpected(f"handshake message {HANDSHAKE_TYPES[message.type].name}")
+            self.hello = parse_server_hello(message.body, message.offset + 4)
+            return not self._whole or self.hello.version >= 0x0304
+        return message.type == SERVER_HELLO_DONE
+
+    def _take_alert(self, alert: Alert) -> bool:
+        if alert.fatal:
+            self.alert = alert
+            return True
+        # A flood of warnings is CVE-2016-8610 seen from the client's side: bounded.
+        self.warnings.append(alert)
+        if len(self.warnings) > MAX_WARNINGS:
+            self.fault = f"more than {MAX_WARNINGS} warning alerts"
+            return True
+        return False
+
+    def _take_sslv2(self, message: Message) -> bool:
+        if message.type == SSLV2_SERVER_HELLO:
+            self.sslv2 = parse_sslv2_server_hello(message.body, message.offset + 1)
+            return True
+        if message.type == SSLV2_ERROR:
+            self.alert = Alert(2, 40)  # the only SSLv2 error a server may send here is NO-CIPHER-ERROR
+            return True
+        return self._unexpected(f"SSLv2 message {message.type}")
+
+    def _unexpected(self, what: str) -> bool:
+        if self.hello is not None:
+            return True
+        self.fault = f"{what} where a ServerHello belongs"
+        return True
+
+    def answer(self, sent: bytes, outcome: transport.Outcome) -> Answer:
+        """The value of everything read, given how the connection ended."""
+        kind, reason = outcome.end, outcome.error
+        if self.fault:
+            kind, reason = (NOT_TLS, _describe(self.received)) if self.not_tls else (FAULT, self.fault)
+        elif self.hello is not None:
+            kind = RETRY if self.hello.is_retry else HELLO
+        elif self.sslv2 is not None:
+            kind = HELLO
+        elif self.alert is not None:
+            kind = ALERTED
+        elif self.received:
+            reason = f"{len(self.received)} bytes came, no complete message"
+        return Answer(
+            kind=kind,
+            hello=self.hello,
+            sslv2=self.sslv2,
+            alert=self.alert,
+            warnings=tuple(self.warnings),
+            reason=reason,
+            messages=tuple(self.messages),
+            sent=sent,
+            received=bytes(self.received),
+            connected=outcome.connected > 0,
+            started=outcome.started,
+            elapsed=outcome.elapsed,
+            local=outcome.local,
+        )
+
+
+def _describe(received: bytearray) -> str:
+    head = escaped(bytes(received[:48]))
+    if received.startswith((b"HTTP/", b"<!", b"<html", b"<HTML")):
+        return f"speaks plain HTTP: {head}"
+    return f"does not speak TLS: {head}"
+
+
+async def ask(
+    address: Address, payload: bytes, *, timeout: float = 5.0, whole_flight: bool = False, want_local: bool = False
+) -> Answer:
+    """Send the record bytes ``payload`` to ``address`` and read the answer; at most ``timeout`` seconds in all."""
+    reader = HelloReader(whole_flight=whole_flight)
+    outcome = await transport.exchange(address, payload, reader, timeout=timeout, want_local=want_local)
+    return reader.answer(payload, outcome)

@@ -1,0 +1,228 @@
+"""The only sockets of tlswire: one non-blocking TCP connection, one payload out, bytes in until the reader has enough.
+
+asyncio's loop drives raw sockets here instead of streams: a probe is a single exchange, and transports plus protocols
+cost three times as much as the system calls (docs/architecture.md). Nothing in this module knows TLS; everything the
+peer or the network does is an outcome, never an exception. Must not import anything of tlswire but ``errors``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import Protocol
+
+import msgspec
+
+from tlswire.errors import UsageError
+
+RECEIVE_SIZE = 1 << 16
+
+# How an exchange ended.
+DONE, CLOSE, RESET, TIMEOUT, REFUSED, UNREACHABLE, EXHAUSTED = (
+    "done",
+    "close",
+    "reset",
+    "timeout",
+    "refused",
+    "unreachable",
+    "exhausted",
+)
+
+_END_OF_ERRNO = {
+    errno.ECONNREFUSED: REFUSED,
+    errno.ECONNRESET: RESET,
+    errno.EPIPE: RESET,
+    errno.ECONNABORTED: RESET,
+    errno.ETIMEDOUT: TIMEOUT,
+    # This machine's limits, not the peer's answer: files, ports, buffers.
+    errno.EMFILE: EXHAUSTED,
+    errno.ENFILE: EXHAUSTED,
+    errno.EADDRNOTAVAIL: EXHAUSTED,
+    errno.ENOBUFS: EXHAUSTED,
+    errno.ENOMEM: EXHAUSTED,
+}
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A numeric address and port; ``family`` is AF_INET or AF_INET6."""
+
+    host: str
+    port: int
+    family: int = socket.AF_INET
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Reader(Protocol):
+    """What an exchange feeds: sans-IO, bounded by itself."""
+
+    def feed(self, data: bytes) -> bool:
+        """Take bytes as they came; True when nothing more is needed."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How one exchange went: times in seconds, ``started`` on the loop's clock, ``local`` our own address."""
+
+    end: str
+    started: float
+    connected: float
+    elapsed: float
+    error: str = ""
+    local: tuple[str, int] = ("", 0)
+
+
+class _Exchange:
+    """One connection, from connect to close, driven by callbacks of the loop."""
+
+    def __init__(self, address: Address, payload: bytes, reader: Reader, timeout: float, *, want_local: bool) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Outcome] = self.loop.create_future()
+        self.address = address
+        self.payload = memoryview(payload)
+        self.reader = reader
+        self.want_local = want_local
+        self.started = self.loop.time()
+        self.connected = 0.0
+        self.local = ("", 0)
+        self.socket: socket.socket | None = None
+        self.writing = False
+        self.timer = self.loop.call_later(timeout, self.finish, TIMEOUT)
+
+    def start(self) -> None:
+        try:
+            self.socket = sock = socket.socket(self.address.family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = sock.connect_ex((self.address.host, self.address.port))
+        except OSError as error:
+            self.fail(error.errno or 0)
+            return
+        if code not in {0, errno.EINPROGRESS}:
+            self.fail(code)
+            return
+        self.loop.add_reader(sock.fileno(), self.readable)
+        # On loopback the handshake is over before connect returns: try at once and spare a turn of the loop.
+        self.writable()
+
+    def writable(self) -> None:
+        sock = self.socket
+        if sock is None:
+            return
+        try:
+            sent = sock.send(self.payload)
+        except (BlockingIOError, InterruptedError):
+            self.wait_writable(sock)
+            return
+        except OSError as error:
+            if error.errno == errno.ENOTCONN:
+                self.wait_writable(sock)
+            else:
+                self.fail(error.errno or 0)
+            return
+        if not self.connected:
+            self.connected = self.loop.time()
+            if self.want_local:
+                self.local = sock.getsockname()[:2]
+        self.payload = self.payload[sent:]
+        if self.payload:
+            self.wait_writable(sock)
+        elif self.writing:
+            self.loop.remove_writer(sock.fileno())
+            self.writing = False
+
+    def wait_writable(self, sock: socket.socket) -> None:
+        if not self.writing:
+            self.loop.add_writer(sock.fileno(), self.writable)
+            self.writing = True
+
+    def readable(self) -> None:
+        sock = self.socket
+        if sock is None:
+            return
+        try:
+            data = sock.recv(RECEIVE_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.fail(error.errno or 0)
+            return
+        if not data:
+            self.finish(CLOSE)
+        elif self.reader.feed(data):
+            self.finish(DONE)
+
+    def fail(self, code: int) -> None:
+        import os  # noqa: PLC0415 - only a failing connection needs its text
+
+        self.finish(_END_OF_ERRNO.get(code, UNREACHABLE), os.strerror(code) if code else "")
+
+    def finish(self, end: str, error: str = "") -> None:
+        self.timer.cancel()
+        sock, self.socket = self.socket, None
+        if sock is not None:
+            number = sock.fileno()
+            self.loop.remove_reader(number)
+            if self.writing:
+                self.loop.remove_writer(number)
+            sock.close()
+        if not self.future.done():
+            now = self.loop.time()
+            self.future.set_result(
+                Outcome(
+                    end,
+                    self.started,
+                    self.connected - self.started if self.connected else 0.0,
+                    now - self.started,
+                    error,
+                    self.local,
+                )
+            )
+
+
+async def exchange(
+    address: Address, payload: bytes, reader: Reader, *, timeout: float, want_local: bool = False
+) -> Outcome:
+    """Connect, send ``payload``, feed ``reader`` until it is done, the peer ends, or ``timeout`` seconds are over.
+
+    The timeout bounds the whole exchange, so a peer that drips bytes gains nothing. Cancelling closes the socket.
+    """
+    running = _Exchange(address, payload, reader, timeout, want_local=want_local)
+    running.start()
+    try:
+        return await running.future
+    finally:
+        running.finish(TIMEOUT)
+
+
+def _family(host: str) -> int | None:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except (OSError, ValueError):
+            continue
+        return family
+    return None
+
+
+def is_numeric(host: str) -> bool:
+    """Whether ``host`` is an IPv4 or IPv6 address."""
+    return _family(host) is not None
+
+
+async def resolve(host: str, port: int) -> tuple[Address, ...]:
+    """Every address of ``host``, IPv6 and IPv4 in the resolver's order, numeric hosts without asking anyone.
+
+    Raises UsageError when the name has no address.
+    """
+    family = _family(host)
+    if family is not None:
+        return (Address(host, port, family),)
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise UsageError(host, f"cannot be resolved: {reason}") from None
+    return tuple(dict.fromkeys(Address(str(where[0]), port, family) for family, _, _, _, where in found))

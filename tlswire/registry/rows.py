@@ -1,0 +1,256 @@
+"""The row types of the registry tables: frozen values with the columns the rest of the house asks for.
+
+This module imports nothing of tlswire.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _number(text: str) -> int:
+    return int(text, 0) if text else 0
+
+
+class CodeRow(NamedTuple):
+    """A code point that has only a name and a source."""
+
+    code: int
+    name: str
+    reference: str = ""
+    comment: str = ""
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        return cls(int(cells["code"], 0), cells["name"], cells["reference"], cells["comment"])
+
+    @classmethod
+    def unknown(cls, code: int, name: str) -> Self:
+        return cls(code, name)
+
+
+class VersionRow(NamedTuple):
+    """A protocol version; ``transport`` is tcp or udp."""
+
+    code: int
+    name: str
+    transport: str = ""
+    reference: str = ""
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        return cls(int(cells["code"], 0), cells["name"], cells["transport"], cells["reference"])
+
+    @classmethod
+    def unknown(cls, code: int, name: str) -> Self:
+        return cls(code, name)
+
+
+class SuiteRow(NamedTuple):
+    """A cipher suite (or SSLv2 cipher kind) taken apart.
+
+    ``bits`` is the nominal key length; ``pfs`` is true for ephemeral key exchanges, anonymous ones included;
+    ``min_version`` and ``max_version`` are version names; ``status`` is iana, legacy, private, ssl2-spec, ...
+    """
+
+    code: int
+    name: str
+    openssl_name: str = ""
+    min_version: str = ""
+    max_version: str = ""
+    kex: str = ""
+    auth: str = ""
+    enc: str = ""
+    bits: int = 0
+    mac: str = ""
+    pfs: bool = False
+    export: bool = False
+    aead: bool = False
+    recommended: str = ""
+    reference: str = ""
+    prf: str = ""
+    status: str = "unknown"
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        get = cells.get
+        return cls(
+            code=int(cells["code"], 16),
+            name=cells["name"],
+            openssl_name=cells["openssl_name"],
+            min_version=get("min_version", "SSLv2"),
+            max_version=get("max_version", "SSLv2"),
+            kex=cells["kex"],
+            auth=cells["auth"],
+            enc=cells["enc"],
+            bits=_number(cells["bits"]),
+            mac=cells["mac"],
+            pfs=get("pfs") == "Y",
+            export=cells["export"] == "Y",
+            aead=get("aead") == "Y",
+            recommended=get("recommended", ""),
+            reference=get("reference", ""),
+            prf=get("prf", ""),
+            status=cells["status"],
+        )
+
+    @classmethod
+    def unknown(cls, code: int, name: str) -> Self:
+        return cls(code, name)
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether nobody proves who they are."""
+        return self.auth == "anon"
+
+
+class GroupRow(NamedTuple):
+    """A named group; share lengths are bytes of ``key_exchange`` in a KeyShareEntry, 0 where unknown."""
+
+    code: int
+    name: str
+    aliases: tuple[str, ...] = ()
+    kind: str = ""
+    bits: int = 0
+    tls12: bool = False
+    tls13: bool = False
+    client_share_len: int = 0
+    server_share_len: int = 0
+    recommended: str = ""
+    reference: str = ""
+    status: str = "unknown"
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        return cls(
+            code=int(cells["code"], 16),
+            name=cells["name"],
+            aliases=tuple(cells["aliases"].split()),
+            kind=cells["kind"],
+            bits=_number(cells["bits"]),
+            tls12=cells["tls12"] == "Y",
+            tls13=cells["tls13"] == "Y",
+            client_share_len=_number(cells["client_share_len"]),
+            server_share_len=_number(cells["server_share_len"]),
+            recommended=cells["recommended"],
+            reference=cells["reference"],
+            status=cells["status"],
+        )
+
+    @classmethod
+    def unknown(cls, code: int, name: str) -> Self:
+        return cls(code, name)
+
+
+class SchemeRow(NamedTuple):
+    """A signature scheme, or a TLS 1.2 hash and signature pair (status ``tls12-pair``)."""
+
+    code: int
+    name: str
+    family: str = ""
+    key_type: str = ""
+    hash: str = ""
+    tls13: str = ""
+    recommended: str = ""
+    reference: str = ""
+    status: str = "unknown"
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        return cls(
+            code=int(cells["code"], 16),
+            name=cells["name"],
+            family=cells["family"],
+            key_type=cells["key_type"],
+            hash=cells["hash"],
+            tls13=cells["tls13_certificate_verify"],
+            recommended=cells["recommended"],
+            reference=cells["reference"],
+            status=cells["status"],
+        )
+
+    @classmethod
+    def unknown(cls, code: int, name: str) -> Self:
+        return cls(code, name)
+
+
+# The columns of IANA's "TLS 1.3" notation (RFC 9846 section 4.2), in the order a handshake sends them.
+EXTENSION_MESSAGES = ("ch", "sh", "hrr", "ee", "ct", "cr", "nst")
+
+
+class ExtensionRow(NamedTuple):
+    """An extension; ``messages`` are those TLS 1.3 allows it in (empty: TLS 1.2 and older only)."""
+
+    code: int
+    name: str
+    messages: frozenset[str] = frozenset()
+    dtls_only: bool = False
+    recommended: str = ""
+    reference: str = ""
+    comment: str = ""
+    status: str = "unknown"
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        return cls(
+            code=int(cells["code"], 16),
+            name=cells["name"],
+            messages=frozenset(column for column in EXTENSION_MESSAGES if cells[column] == "Y"),
+            dtls_only=cells["dtls_only"] == "Y",
+            recommended=cells["recommended"],
+            reference=cells["reference"],
+            comment=cells["comment"],
+            status=cells["status"],
+        )
+
+    @classmethod
+    def unknown(cls, code: int, name: str) -> Self:
+        return cls(code, name)
+
+
+class AlertRow(NamedTuple):
+    """An alert description; ``level`` is what TLS 1.2 sends it with."""
+
+    code: int
+    name: str
+    level: str = ""
+    tls13: bool = False
+    reference: str = ""
+    comment: str = ""
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        return cls(
+            int(cells["code"]),
+            cells["name"],
+            cells["level_tls12"],
+            cells["tls13"] == "Y",
+            cells["reference"],
+            cells["comment"],
+        )
+
+    @classmethod
+    def unknown(cls, code: int, name: str) -> Self:
+        return cls(code, name)
+
+
+class AlpnRow(NamedTuple):
+    """An ALPN protocol; ``name`` is the identifier as text, ``raw`` its bytes, ``code`` its place in the table."""
+
+    code: int
+    name: str
+    raw: bytes = b""
+    description: str = ""
+    reference: str = ""
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        raw = bytes.fromhex(cells["hex"])
+        return cls(int.from_bytes(raw, "big"), cells["id"], raw, cells["description"], cells["reference"])
+
+    @classmethod
+    def unknown(cls, code: int, name: str) -> Self:
+        return cls(code, name)

@@ -1,0 +1,136 @@
+"""The contract of every output: frozen result models, and the JSON Schema published from them.
+
+Codes are strings (``0xC02F``) beside their names, times are seconds or RFC 3339 UTC. Keys may be added before 1.0,
+never renamed. Must not import anything of tlswire but ``errors`` and ``registry``; holds no logic but derivation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+SCAN_SCHEMA = "tlswire.scan/1"
+
+Verdict = Literal["accepted", "rejected", "unknown"]
+Grade = Literal["strong", "legacy", "weak", "unrated"]
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What was asked: ``host`` as given, the numeric ``address`` used, the SNI sent (null: none)."""
+
+    host: str
+    port: int
+    address: str | None
+    server_name: str | None
+    starttls: str | None = None
+
+
+class Suite(msgspec.Struct, frozen=True):
+    """An accepted suite. ``grade`` and ``reasons`` say how it is rated and why; ``proof`` is the hello that offered
+    it alone and what came back; ``group`` is the key share's group (TLS 1.3)."""
+
+    code: str
+    name: str
+    openssl_name: str
+    verdict: Verdict
+    key_exchange: str
+    authentication: str
+    encryption: str
+    bits: int
+    forward_secrecy: bool
+    grade: Grade
+    reasons: list[str]
+    answer: Literal["hello", "retry"]
+    group: str | None
+    proof: Proof
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """Bytes as hexadecimal: the hello sent and the beginning of the answer."""
+
+    sent: str
+    received: str
+
+
+class Refusals(msgspec.Struct, frozen=True):
+    """How many suites were refused in one way, such as ``alert:handshake_failure`` or ``close``."""
+
+    answer: str
+    count: int
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One protocol version. ``suites`` are in the server's order where it has one, else in registry order;
+    ``unknown`` lists the codes that stayed without an answer."""
+
+    version: str
+    code: str
+    verdict: Verdict
+    preference: Literal["server", "client", "unknown"]
+    suites: list[Suite]
+    tried: int
+    unknown: list[str]
+    refusals: list[Refusals]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something a reader should know: ``category`` is what ``--fail-on`` names."""
+
+    id: str
+    category: str
+    text: str
+    source: str
+    version: str | None = None
+    suites: list[str] = []
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Something the server did against the protocol, and how often."""
+
+    kind: str
+    text: str
+    count: int
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """What made the result."""
+
+    name: str
+    version: str
+
+
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """``tlswire.scan/1``: everything one scan learnt of one address of one target."""
+
+    schema: Literal["tlswire.scan/1"] = SCAN_SCHEMA
+    target: Target
+    complete: bool
+    reachable: bool
+    connections: int
+    started: str
+    elapsed_s: float
+    method: Literal["each", "eliminate"]
+    all_codes: bool
+    seed: int
+    versions: list[Version]
+    findings: list[Finding]
+    faults: list[Fault]
+    notes: list[str]
+    error: str | None
+    tool: Tool
+
+
+SCHEMAS: dict[str, type[msgspec.Struct]] = {SCAN_SCHEMA: Scan}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of an output format, such as ``tlswire.scan/1``."""
+    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name}
+    return schema | msgspec.json.schema(SCHEMAS[name])
+
+
+def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
+    """A result as UTF-8 JSON; ASCII control characters are escaped by JSON itself."""
+    data = msgspec.json.encode(result)
+    return msgspec.json.format(data, indent=indent) if indent else data

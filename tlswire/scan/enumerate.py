@@ -1,0 +1,348 @@
+"""The question "which suites does this server accept?", one version at a time, by two methods with equal answers.
+
+``each`` sends a hello of its own for every pair of version and suite. ``eliminate`` offers lists side by side, takes
+away what the server picks until it refuses the rest, and then confirms every suite it picked by a hello that offers
+that suite alone. A refused list settles its suites only after a second look in another grouping: some servers refuse
+a whole list because of the one suite they would pick (Erlang), or because it is long.
+Must not import ``report`` or ``cli``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tlswire.hello.builder import SSLV2_VERSION, SSLV3_VERSION, TLS12_VERSION, TLS13_VERSION
+from tlswire.probe.exchange import Answer
+from tlswire.registry import SUITES, VERSIONS
+from tlswire.scan.offers import Probe, ProbeMaker, faults_of
+from tlswire.scan.prober import HABIT, UNASKED, Prober
+from tlswire.scan.tally import Choice, Tally
+from tlswire.wire.records import Alert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+# A hello of one list stays within 512 bytes: 8 bits of length more have been too much for old servers (RFC 7685).
+SMALL_HELLO = 512
+# wolfSSL refuses lists of more than about 150 suites, others of more than 128.
+SHORT_LIST = 100
+HALF_LIST = 220
+LONG_LIST = 1024
+# A list that yields so many suites is split in two, up to so many lanes a version: they run side by side.
+BUSY_LANE = 3
+MAX_LANES = 8
+DECODE_ERROR = 50
+
+
+class Enumeration:
+    """Enumerates the versions of ``tallies`` over one prober; results are left in the tallies."""
+
+    def __init__(
+        self, prober: Prober, maker: ProbeMaker, tallies: Iterable[Tally], progress: Callable[[int], None] | None = None
+    ) -> None:
+        self.prober = prober
+        self.maker = maker
+        self.tallies = sorted(tallies, key=lambda tally: -tally.version)
+        self.faults: Counter[tuple[str, str]] = Counter()
+        self.long_lists: bool | None = None  # unknown until a long list was answered
+        self._progress = progress
+        self._lanes: dict[int, int] = {}
+
+    async def each(self) -> None:
+        """One hello for every open pair, newest version and best-known suites first."""
+        await self._alone((tally, suite) for tally in self.tallies for suite in tally.open)
+        await self._second_thoughts()
+
+    async def eliminate(self) -> None:
+        """Few connections: lists first, then every suite found alone."""
+        await self._try_long_list()
+        modern = [tally for tally in self.tallies if tally.version >= TLS12_VERSION]
+        older = [tally for tally in self.tallies if tally.version < TLS12_VERSION]
+        await _together(self._eliminate(tally, ()) for tally in modern)
+        hints = [suite for tally in modern for suite in tally.accepted]
+        await _together(self._eliminate(tally, hints) for tally in older)
+        await _together(self._strangers(tally) for tally in modern if tally.version == TLS13_VERSION)
+
+    async def order(self) -> None:
+        """Whether server or client preference decides, and the server's order where it does."""
+        await _together(self._order(tally) for tally in self.tallies if len(tally.accepted) > 1)
+
+    # One suite a hello.
+
+    async def _alone(self, pairs: Iterable[tuple[Tally, int]]) -> None:
+        source = iter(pairs)
+        workers = self.prober.limits.concurrency
+        await _together(self._work(source) for _ in range(workers))
+
+    async def _work(self, source: Iterator[tuple[Tally, int]]) -> None:
+        for tally, suite in source:
+            await self._single(tally, suite)
+
+    async def _single(self, tally: Tally, suite: int) -> Answer:
+        probe = self.maker.probe(tally.version, (suite,))
+        answer = await self._ask(probe)
+        tally.settle(suite, probe, answer, unasked=answer.kind == UNASKED)
+        self._advance(1)
+        return answer
+
+    async def _second_thoughts(self) -> None:
+        """Suites refused by the ending of a connection are offered once more, in lists: cheap, and it would show
+        a limit that drops connections in the same way as the server refuses hellos."""
+        for tally in self.tallies:
+            if tally.version == SSLV2_VERSION:
+                continue
+            doubtful = tuple(code for code, why in tally.rejected.items() if self.prober.habitual(why))
+            for chunk in _strided(doubtful, SHORT_LIST):
+                answer = await self._ask(self.maker.probe(tally.version, chunk))
+                if tally.picked(answer, chunk) is not None:
+                    self._note(f"{tally.name}: a refused suite was taken from a list; asked its {len(chunk)} again")
+                    self.prober.pacer.limit_window(1)
+                    for code in chunk:
+                        del tally.rejected[code]
+                    await self._alone((tally, code) for code in chunk)
+
+    # Lists.
+
+    async def _try_long_list(self) -> None:
+        """Offer everything at the oldest version in one hello: an answer shows that long lists do no harm here.
+
+        The oldest version is the one most servers refuse, so the hello mostly settles that version too.
+        """
+        tally = min((tally for tally in self.tallies if tally.version != SSLV2_VERSION), key=_version, default=None)
+        if tally is None or len(tally.candidates) <= SHORT_LIST:
+            return
+        answer = await self.prober.once(self.maker.probe(tally.version, tally.candidates[:LONG_LIST]), quick=True)
+        self.long_lists = answer.decisive and answer.alert != Alert(2, DECODE_ERROR)
+        if not answer.decisive:
+            self._note(f"long lists of suites end in {answer.kind}: offered short ones")
+
+    async def _eliminate(self, tally: Tally, hints: Iterable[int]) -> None:
+        if tally.version == SSLV2_VERSION:
+            await self._sslv2(tally)
+            return
+        suites = _native(tally)
+        if self.long_lists and tally.version < TLS12_VERSION and await self._version_refused(tally, suites):
+            return
+        native = frozenset(suites)
+        await self._alone((tally, code) for code in hints if code in native and _fits(code, tally.version))
+        found = await self._lists(tally, tuple(code for code in suites if code not in tally.accepted))
+        await self._alone((tally, code) for code in found)
+        if tally.version != TLS13_VERSION:
+            await self._second_look(tally)
+
+    async def _version_refused(self, tally: Tally, suites: tuple[int, ...]) -> bool:
+        """Whether the version itself is refused, whatever the suites."""
+        refused = 0
+        groups = [suites] if len(suites) <= LONG_LIST else []
+        # SSLv3 has no protocol_version alert: handshake_failure stands for both (RFC 6101 section 5.4.2), so the
+        # same must be said of two groups that share no key exchange.
+        groups += [
+            tuple(code for code in suites if (SUITES[code].kex == "RSA") is static) for static in (True, False)
+        ]
+        for group in groups[: 1 if tally.version > SSLV3_VERSION else None]:
+            answer = await self._ask(self.maker.probe(tally.version, group))
+            if answer.hello is not None:
+                refused += answer.hello.version != tally.version
+            elif answer.alert is not None:
+                refused += answer.alert.name == "protocol_version" or tally.version == SSLV3_VERSION
+            if not refused:
+                return False
+        self._refuse(tally, tally.open, answer)
+        return True
+
+    async def _lists(self, tally: Tally, suites: tuple[int, ...]) -> list[int]:
+        """Lanes side by side, each offering its list until nothing of it is picked; returns what was picked."""
+        found: list[int] = []
+        chunks = _strided(suites, self._list_size(tally, suites))
+        self._lanes[tally.version] = len(chunks)
+        await _together(self._lane(tally, chunk, found) for chunk in chunks)
+        return found
+
+    def _list_size(self, tally: Tally, suites: tuple[int, ...]) -> int:
+        if not self.long_lists:
+            empty = self.maker.probe(tally.version, suites[:1])
+            return max(1, min(SHORT_LIST, (SMALL_HELLO - len(empty.payload)) // 2 + 1))
+        return LONG_LIST if len(suites) > LONG_LIST else HALF_LIST
+
+    async def _lane(self, tally: Tally, suites: tuple[int, ...], found: list[int]) -> None:
+        left = suites
+        picks = 0
+        while left:
+            answer = await self._ask(self.maker.probe(tally.version, left))
+            picked = tally.picked(answer, left)
+            if picked is not None:
+                tally.choices.append(Choice(left, picked))
+                found.append(picked)
+                left = tuple(code for code in left if code != picked)
+                picks += 1
+                if picks % BUSY_LANE == 0 and len(left) > 1 and self._lanes[tally.version] < MAX_LANES:
+                    self._lanes[tally.version] += 1
+                    await _together(self._lane(tally, half, found) for half in (left[::2], left[1::2]))
+                    return
+            elif await self._list_displeases(tally, left, answer):
+                half = len(left) // 2
+                await self._lane(tally, left[:half], found)
+                left = left[half:]
+            else:
+                self._refuse(tally, left, answer)
+                return
+
+    async def _list_displeases(self, tally: Tally, suites: tuple[int, ...], answer: Answer) -> bool:
+        """Whether a list was refused for being a list: it ended the connection, and single hellos are not refused so.
+
+        An alert is taken at its word; the second look catches those that lie.
+        """
+        if answer.decisive or answer.kind == UNASKED or len(suites) == 1:
+            return False
+        for code in suites[:HABIT]:
+            if self.prober.habitual(answer.kind):
+                return False
+            await self._single(tally, code)
+        if self.prober.habitual(answer.kind):
+            return False
+        size = len(self.maker.probe(tally.version, suites).payload)
+        self._note(f"a hello of {size} bytes with {len(suites)} suites ended in {answer.kind}: offered shorter lists")
+        return True
+
+    async def _second_look(self, tally: Tally) -> None:
+        """Offer what was refused once more, grouped otherwise; anything picked now puts all of it to the single test."""
+        refused = tuple(code for code, why in tally.rejected.items() if why.startswith("alert:"))
+        if all(tally.rejected[code] == "alert:protocol_version" for code in refused):
+            return
+        for group in self._regrouped(tally, refused):
+            answer = await self._ask(self.maker.probe(tally.version, group))
+            if tally.picked(answer, group) is not None:
+                self._note(f"{tally.name}: refuses lists that hold suites it would take alone: asked each alone")
+                for code in refused:
+                    del tally.rejected[code]
+                await self._alone((tally, code) for code in refused)
+                return
+
+    def _regrouped(self, tally: Tally, refused: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Siblings of what is accepted, then the rest: a suite that spoils a list cannot hide both."""
+        kinds = {(SUITES[code].kex, SUITES[code].auth) for code in tally.accepted}
+        siblings = tuple(code for code in refused if (SUITES[code].kex, SUITES[code].auth) in kinds)
+        others = tuple(code for code in refused if code not in frozenset(siblings))
+        size = LONG_LIST if self.long_lists else SHORT_LIST
+        return [group[at : at + size] for group in (siblings, others) for at in range(0, len(group), size)]
+
+    async def _strangers(self, tally: Tally) -> None:
+        """Suites that TLS 1.3 does not define, offered under it all the same, with those of its own it refused."""
+        if len(tally.candidates) > len(SUITES):
+            return
+        own = tuple(tally.rejected)
+        for code in own:
+            del tally.rejected[code]
+        found: list[int] = []
+        size = LONG_LIST if self.long_lists else SHORT_LIST
+        await _together(self._lane(tally, chunk, found) for chunk in _strided(tally.open, size))
+        await self._alone((tally, code) for code in found)
+
+    async def _sslv2(self, tally: Tally) -> None:
+        probe = self.maker.probe(SSLV2_VERSION, tally.candidates)
+        answer = await self._ask(probe)
+        kinds = answer.sslv2.kinds if answer.sslv2 is not None else ()
+        self._refuse(tally, tuple(kind for kind in tally.candidates if kind not in kinds), answer)
+        await self._alone((tally, kind) for kind in kinds if kind in tally.candidates)
+
+    # Preference.
+
+    async def _order(self, tally: Tally) -> None:
+        accepted = tuple(tally.accepted)
+        if tally.version == SSLV2_VERSION:
+            tally.preference = "client"  # the SSLv2 client picks from what the server lists
+            return
+        telling = self._telling_choice(tally)
+        if telling is None:
+            telling = await self._choose(tally, accepted)
+            if telling is None:
+                return
+        offered = tuple(code for code in telling.offered if code in tally.accepted)
+        if telling.picked == offered[0]:
+            again = await self._choose(tally, offered[::-1])
+            if again is None:
+                return
+            if again.picked == offered[-1]:
+                tally.preference = "client"
+                return
+        tally.preference = "server"
+        tally.order = await self._server_order(tally, accepted)
+
+    def _telling_choice(self, tally: Tally) -> Choice | None:
+        """A pick already seen that had a choice of at least two accepted suites; one that went past the first, best."""
+        telling = None
+        for choice in tally.choices:
+            offered = [code for code in choice.offered if code in tally.accepted]
+            if len(offered) > 1 and choice.picked in tally.accepted:
+                telling = choice
+                if choice.picked != offered[0]:
+                    return choice
+        return telling
+
+    async def _server_order(self, tally: Tally, suites: tuple[int, ...]) -> tuple[int, ...]:
+        order: list[int] = []
+        left = suites
+        while len(left) > 1:
+            choice = await self._choose(tally, left)
+            if choice is None:
+                return ()
+            order.append(choice.picked)
+            left = tuple(code for code in left if code != choice.picked)
+        return (*order, *left)
+
+    async def _choose(self, tally: Tally, suites: tuple[int, ...]) -> Choice | None:
+        answer = await self._ask(self.maker.probe(tally.version, suites))
+        picked = tally.picked(answer, suites)
+        return None if picked is None else Choice(suites, picked)
+
+    # Common.
+
+    async def _ask(self, probe: Probe) -> Answer:
+        answer = await self.prober.ask(probe)
+        for fault in faults_of(probe, answer):
+            self.faults[fault] += 1
+        if answer.kind == "fault":
+            self.faults["malformed", answer.reason] += 1
+        return answer
+
+    def _refuse(self, tally: Tally, suites: tuple[int, ...], answer: Answer) -> None:
+        tally.settle_all(suites, answer, unasked=answer.kind == UNASKED)
+        self._advance(len(suites))
+
+    def _advance(self, settled: int) -> None:
+        if self._progress is not None:
+            self._progress(settled)
+
+    def _note(self, text: str) -> None:
+        if text not in self.prober.notes:
+            self.prober.notes.append(text)
+
+
+async def _together(coroutines: Iterable[object]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for coroutine in coroutines:
+            group.create_task(coroutine)  # type: ignore[arg-type]  # coroutines of this class
+
+
+def _version(tally: Tally) -> int:
+    return tally.version
+
+
+def _native(tally: Tally) -> tuple[int, ...]:
+    """The candidates worth lists of their own: all of them, but under TLS 1.3 only its own and unknown ones."""
+    if tally.version != TLS13_VERSION or len(tally.candidates) > len(SUITES):
+        return tally.open
+    return tuple(code for code in tally.open if SUITES[code].max_version in {"TLS 1.3", ""})
+
+
+def _fits(code: int, version: int) -> bool:
+    oldest = SUITES[code].min_version
+    return not oldest or VERSIONS.find(oldest).code <= version
+
+
+def _strided(suites: tuple[int, ...], size: int) -> list[tuple[int, ...]]:
+    """``suites`` dealt like cards into lists of at most ``size``, so that likely ones do not meet in one list."""
+    count = -(-len(suites) // size)
+    return [suites[at::count] for at in range(count)]

@@ -1,0 +1,113 @@
+"""What is offered and what of it an answer honours: probes as values, and the check of every answer against its probe.
+
+Sources: RFC 9846 sections 4.1.3, 4.2 and 4.2.8; RFC 5246 section 7.4.1.3. Pure: no I/O.
+Must not import ``probe.transport`` or anything of ``scan`` but this.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tlswire.hello.builder import SSLV2_VERSION, Shape, client_hello, encode_client_hello, sslv2_client_hello
+from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
+from tlswire.wire.handshake import ClientHello, ServerHello
+
+if TYPE_CHECKING:
+    from tlswire.probe.exchange import Answer
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """One hello to send: the versions and suites it offers, its bytes, its value (None for SSLv2)."""
+
+    versions: tuple[int, ...]
+    suites: tuple[int, ...]
+    payload: bytes
+    hello: ClientHello | None
+
+    @property
+    def title(self) -> str:
+        """A short name for traces and messages."""
+        names = "+".join(VERSIONS[code].name for code in self.versions)
+        if len(self.suites) == 1:
+            table = SSLV2_KINDS if self.versions == (SSLV2_VERSION,) else SUITES
+            return f"{names} {table.hex(self.suites[0])}"
+        return f"{names} {len(self.suites)} suites"
+
+
+class ProbeMaker:
+    """Makes the probes of one scan: one seed, the same bytes in the same order of calls."""
+
+    def __init__(self, shape: Shape, seed: int = 0) -> None:
+        self.shape = shape
+        self._rng = random.Random(seed)
+
+    def probe(self, versions: int | tuple[int, ...], suites: tuple[int, ...]) -> Probe:
+        """A hello for exactly these versions (or SSLv2 alone) and suites."""
+        offered = (versions,) if isinstance(versions, int) else versions
+        if offered == (SSLV2_VERSION,):
+            return Probe(offered, suites, sslv2_client_hello(suites, rng=self._rng), None)
+        hello = client_hello(offered, suites, rng=self._rng, shape=self.shape)
+        return Probe(offered, suites, encode_client_hello(hello), hello)
+
+
+# Signalled in the suites (RFC 5746 section 3.6) or answered without having been offered by many stacks by habit.
+_UNSOLICITED_OK = frozenset({0xFF01})
+
+
+def faults_of(probe: Probe, answer: Answer) -> tuple[tuple[str, str], ...]:
+    """What the server's hello contains that was never offered, as (kind, one line) pairs.
+
+    Kinds: suite, version, group, extension, session-id, compression, duplicate-extension.
+    """
+    if answer.sslv2 is not None:
+        return tuple(
+            ("suite", f"answers cipher kind {SSLV2_KINDS.hex(kind)} that was not offered")
+            for kind in answer.sslv2.kinds
+            if kind not in probe.suites
+        )
+    hello = answer.hello
+    if hello is None:
+        return ()
+    found: list[tuple[str, str]] = []
+    if hello.suite not in probe.suites:
+        found.append(("suite", f"answers suite {_name(SUITES, hello.suite)} that was not offered"))
+    if hello.version > max(probe.versions) or hello.version < 0x0300:
+        found.append(("version", f"answers version {_name(VERSIONS, hello.version)} that was not offered"))
+    if hello.compression:
+        found.append(("compression", f"answers compression method {hello.compression} that was not offered"))
+    if probe.hello is not None:
+        found += _extension_faults(probe.hello, hello)
+    return tuple(found)
+
+
+def _extension_faults(offer: ClientHello, hello: ServerHello) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    types = hello.extension_types
+    # RFC 9846 section 4.2: only a cookie may come unasked, and only in a HelloRetryRequest.
+    allowed = _UNSOLICITED_OK.union(offer.extension_types, {44} if hello.is_retry else ())
+    found += [
+        ("extension", f"answers extension {_name(EXTENSIONS, code)} that was not offered")
+        for code in types
+        if code not in allowed
+    ]
+    found += [
+        ("duplicate-extension", f"answers extension {_name(EXTENSIONS, code)} twice")
+        for code in sorted({code for code in types if types.count(code) > 1})
+    ]
+    if hello.version >= 0x0304 and hello.session_id != offer.session_id:
+        found.append(("session-id", "does not echo legacy_session_id"))
+    group = hello.group
+    if group is not None and group not in offer.groups:
+        found.append(("group", f"answers group {_name(GROUPS, group)} that was not offered"))
+    elif group is not None and hello.is_retry and group in offer.key_shares:
+        found.append(("group", f"asks again for a share of group {_name(GROUPS, group)} that was sent"))
+    return found
+
+
+def _name(table: object, code: int) -> str:
+    from tlswire.wire.primitives import named  # noqa: PLC0415 - only faults are put in words
+
+    return named(table, code)  # type: ignore[arg-type]  # one of the registry's tables

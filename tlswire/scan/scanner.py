@@ -1,0 +1,247 @@
+"""One scan of one address: find a hello that works, enumerate, put the result together; whatever happens, keep what
+is known. Several targets side by side. The public face of the package for library users.
+
+Must not import ``report`` or ``cli``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from tlswire import __version__
+from tlswire.hello.builder import SSLV2_VERSION, Shape
+from tlswire.probe import transport
+from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
+from tlswire.results import Finding, Scan, Target, Tool
+from tlswire.scan.assemble import faults_result, findings_of, version_result
+from tlswire.scan.enumerate import Enumeration
+from tlswire.scan.offers import ProbeMaker
+from tlswire.scan.pacing import Limits
+from tlswire.scan.preflight import Verdict, preflight
+from tlswire.scan.prober import Prober
+from tlswire.scan.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from tlswire.probe.exchange import Answer
+    from tlswire.probe.transport import Address
+    from tlswire.scan.offers import Probe
+
+VERSIONS_SCANNED = (0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What to ask and how. ``suites`` empty means every suite of the registry; ``server_name`` None means the host's
+    own name where it has one, the empty string means no SNI; ``seed`` fixes every random byte."""
+
+    versions: tuple[int, ...] = VERSIONS_SCANNED
+    suites: tuple[int, ...] = ()
+    kinds: tuple[int, ...] = ()
+    method: Literal["each", "eliminate"] = "each"
+    all_codes: bool = False
+    server_name: str | None = None
+    limits: Limits = Limits()
+    seed: int = 0
+
+
+class Progress(msgspec.Struct):
+    """How far one scan is: counts of pairs."""
+
+    total: int = 0
+    settled: int = 0
+    connections: int = 0
+
+
+def candidates(options: Options, version: int) -> tuple[int, ...]:
+    """The suites (or cipher kinds) a scan with ``options`` asks of ``version``."""
+    if version == SSLV2_VERSION:
+        if options.suites and not options.kinds:
+            return ()
+        return options.kinds or tuple(row.code for row in SSLV2_KINDS)
+    if options.suites or options.kinds:
+        return options.suites
+    if options.all_codes:
+        return tuple(code for code in range(1 << 16) if code not in SCSV)
+    # What servers are asked most comes first, so a scan that is cut short knows the most.
+    ranked = sorted(SUITES, key=lambda row: (row.status != "iana", row.recommended != "Y"))
+    return tuple(row.code for row in ranked if row.code not in SCSV)
+
+
+def sni_of(host: str, options: Options) -> bytes | None:
+    """The server_name to send: the override, else the host unless it is an address (RFC 6066 section 3)."""
+    name = options.server_name
+    if name is None:
+        name = "" if transport.is_numeric(host) else host
+    return name.rstrip(".").encode("ascii") or None
+
+
+async def scan_address(
+    host: str,
+    address: Address,
+    options: Options | None = None,
+    *,
+    observe: Callable[[Probe, Answer], None] | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Enumerate what ``address`` accepts. Never raises for what the server does; cancelling returns what is known.
+
+    ``observe`` sees every probe and its answer (for traces); ``progress`` is updated while the scan runs.
+    """
+    options = Options() if options is None else options
+    progress = Progress() if progress is None else progress
+    job = _Job(host, address, options, observe, progress)
+    return await job.run()
+
+
+class _Job:
+    def __init__(
+        self,
+        host: str,
+        address: Address,
+        options: Options,
+        observe: Callable[[Probe, Answer], None] | None,
+        progress: Progress,
+    ) -> None:
+        self.options = options
+        self.progress = progress
+        self.server_name = sni_of(host, options)
+        self.target = Target(
+            host,
+            address.port,
+            address.host,
+            None if self.server_name is None else self.server_name.decode("ascii"),
+        )
+        self.prober = Prober(address, options.limits, observe)
+        self.maker = ProbeMaker(Shape(server_name=self.server_name), options.seed)
+        self.tallies = [Tally(version, candidates(options, version)) for version in options.versions]
+        self.enumeration = Enumeration(self.prober, self.maker, self.tallies, self._advance)
+        self.error: str | None = None
+        self.reachable = True
+        progress.total = sum(len(tally.candidates) for tally in self.tallies)
+
+    async def run(self) -> Scan:
+        loop = asyncio.get_running_loop()
+        began, started = loop.time(), datetime.datetime.now(datetime.UTC)
+        task = asyncio.current_task()
+        try:
+            await self._ask()
+        except asyncio.CancelledError:
+            # What is known is worth more than a clean end: the caller gets it, marked incomplete.
+            if task is not None:
+                task.uncancel()
+            self.prober.give_up("interrupted")
+        return self._result(started, loop.time() - began)
+
+    async def _ask(self) -> None:
+        verdict = await preflight(self.prober, self.maker, self.options.versions)
+        if verdict.problem:
+            self._cannot(verdict)
+            return
+        if self.options.method == "each":
+            await self.enumeration.each()
+        else:
+            await self.enumeration.eliminate()
+        await self.enumeration.order()
+
+    def _cannot(self, verdict: Verdict) -> None:
+        self.error = verdict.problem
+        self.reachable = verdict.reachable
+        self.prober.give_up(verdict.problem)
+
+    def _advance(self, settled: int) -> None:
+        self.progress.settled += settled
+        self.progress.connections = self.prober.connections
+
+    def _result(self, started: datetime.datetime, elapsed: float) -> Scan:
+        versions = [version_result(tally) for tally in self.tallies]
+        findings = findings_of(self.tallies)
+        faults = faults_result(self.enumeration.faults)
+        if faults:
+            text = f"the server breaks the protocol: {faults[0].text}"
+            findings.insert(0, Finding("server-fault", "fault", text, "RFC 9846 4.1.3"))
+        complete = not any(version.unknown for version in versions) and self.error is None
+        return Scan(
+            target=self.target,
+            complete=complete,
+            reachable=self.reachable,
+            connections=self.prober.connections,
+            started=started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            elapsed_s=round(elapsed, 4),
+            method=self.options.method,
+            all_codes=self.options.all_codes,
+            seed=self.options.seed,
+            versions=versions,
+            findings=findings,
+            faults=faults,
+            notes=list(self.prober.notes),
+            error=self.error,
+            tool=Tool("tlswire", __version__),
+        )
+
+
+async def scan_host(
+    host: str, port: int = 443, options: Options | None = None, *, all_addresses: bool = False
+) -> list[Scan]:
+    """Resolve ``host`` and scan its first address, or all of them one after the other. Raises UsageError when the
+    name does not resolve."""
+    addresses = await transport.resolve(host, port)
+    chosen = addresses if all_addresses else addresses[:1]
+    return [await scan_address(host, address, options) for address in chosen]
+
+
+def scan(host: str, port: int = 443, options: Options | None = None) -> Scan:
+    """Scan the first address of ``host``, synchronously: ``tlswire.scan("example.com").versions``."""
+    return asyncio.run(scan_host(host, port, options))[0]
+
+
+async def scan_many(
+    targets: Iterable[tuple[str, Address]],
+    options: Options,
+    *,
+    side_by_side: int = 16,
+    observe: Callable[[str, Address], Callable[[Probe, Answer], None] | None] | None = None,
+    progress: Callable[[str, Address], Progress] | None = None,
+) -> AsyncIterator[Scan]:
+    """Scan (host, address) pairs side by side; results come as they are finished.
+
+    Closing the iterator, or cancelling, stops the rest; scans under way are yielded with what they know.
+    """
+    queue = iter(targets)
+    running: set[asyncio.Task[Scan]] = set()
+
+    def start() -> None:
+        for host, address in queue:
+            running.add(
+                asyncio.create_task(
+                    scan_address(
+                        host,
+                        address,
+                        options,
+                        observe=None if observe is None else observe(host, address),
+                        progress=None if progress is None else progress(host, address),
+                    )
+                )
+            )
+            if len(running) >= side_by_side:
+                return
+
+    start()
+    while running:
+        try:
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None:
+                current.uncancel()
+            queue = iter(())
+            for task in running:
+                task.cancel()
+            done, running = await asyncio.wait(running)
+        for task in done:
+            yield task.result()
+        start()

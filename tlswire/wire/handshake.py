@@ -1,0 +1,584 @@
+"""Handshake message bodies, SSLv3 to TLS 1.3: frozen values and the one declaration that parses and builds each.
+
+Sources: RFC 9846 section 4, RFC 5246 section 7.4, RFC 8422 section 5.4, RFC 4279 section 2, RFC 6066 section 8,
+RFC 8879 section 4. Extensions stay raw here; ``wire.extensions`` decodes them on demand.
+Must not import anything of tlswire but ``errors``, ``registry`` and the rest of ``wire``; no I/O.
+"""
+
+# Construct calls its hooks with fixed names and arguments:
+# ruff: noqa: ARG002, D102, SLF001
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgspec
+
+from tlswire.errors import WireError
+from tlswire.registry import (
+    CERTIFICATE_COMPRESSION,
+    CERTIFICATE_STATUS_TYPES,
+    CLIENT_CERTIFICATE_TYPES,
+    COMPRESSION_METHODS,
+    CURVE_TYPES,
+    EXTENSIONS,
+    GROUPS,
+    HANDSHAKE_TYPES,
+    SCHEMES,
+    SUITES,
+    VERSIONS,
+)
+from tlswire.wire.primitives import (
+    Choice,
+    Codes,
+    Empty,
+    Fixed,
+    Grammar,
+    Many,
+    Maybe,
+    Node,
+    Opaque,
+    Record,
+    Rest,
+    UInt,
+    Vector,
+    build,
+    named,
+    parse,
+)
+
+# RFC 9846 section 4.1.3: the random of a ServerHello that is a HelloRetryRequest (SHA-256 of "HelloRetryRequest").
+HRR_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+
+CLIENT_HELLO, SERVER_HELLO, NEW_SESSION_TICKET, ENCRYPTED_EXTENSIONS = 1, 2, 4, 8
+CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE = 11, 12, 13, 14
+
+
+class Extension(msgspec.Struct, frozen=True):
+    """One extension as sent: ``data`` is its body without type and length."""
+
+    type: int
+    data: bytes
+
+
+class Extensions(Grammar):
+    """Extension extensions<0..2^16-1>: order, duplicates and unknown ones kept; bodies stay raw.
+
+    When traced, each body is decoded below its extension by the row of its type for ``message``.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self.message = message
+
+    def _parse(self, stream: Any, context: Any, path: str) -> tuple[Extension, ...]:
+        start = stream.offset
+        total = int.from_bytes(stream.take(2), "big")
+        data = stream.read(total)
+        if len(data) != total and stream.node is None:
+            raise WireError(f"length says {total} bytes, {len(data)} left", offset=start)
+        found: list[Extension] = []
+        at = 0
+        while at < len(data):
+            if len(data) - at < 4:
+                raise WireError(f"{len(data) - at} bytes cannot hold an extension", f"[{len(found)}]", start + 2 + at)
+            kind, length = struct.unpack_from(">HH", data, at)
+            body = bytes(data[at + 4 : at + 4 + length])
+            if len(body) != length:
+                reason = f"length says {length} bytes, {len(body)} left"
+                raise WireError(reason, f"[{len(found)}]", start + 2 + at + 2)
+            if stream.node is not None:
+                stream.node.children.append(self._trace(kind, body, start + 2 + at))
+            found.append(Extension(kind, body))
+            at += 4 + length
+        if len(data) != total:  # a trace shows the extensions of a message cut short before it fails
+            raise WireError(f"length says {total} bytes, {len(data)} left", offset=start)
+        return tuple(found)
+
+    def _trace(self, kind: int, body: bytes, offset: int) -> Node:
+        from tlswire.wire.extensions import trace_extension  # noqa: PLC0415 - bodies load only when looked at
+
+        node = trace_extension(kind, body, self.message, offset + 4)
+        return Node(named(EXTENSIONS, kind), offset, offset + 4 + len(body), body, f"{len(body)} bytes", [node])
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        try:
+            data = b"".join(struct.pack(">HH", item.type, len(item.data)) + item.data for item in obj)
+            stream.write(struct.pack(">H", len(data)) + data)
+        except struct.error as error:
+            raise WireError(f"an extension does not fit: {error}") from None
+        return obj
+
+    def describe(self, value: Any) -> str:
+        return f"{len(value)} extensions"
+
+
+class _Extended:
+    """What every message with extensions offers: raw and decoded look-ups over the ordered tuple."""
+
+    __slots__ = ()
+
+    extensions: tuple[Extension, ...] | None
+
+    @property
+    def message(self) -> str:
+        """Which column of the extension registry applies."""
+        raise NotImplementedError
+
+    def raw_extension(self, code: int) -> bytes | None:
+        """The body of the first extension of type ``code``, None when there is none."""
+        for item in self.extensions or ():
+            if item.type == code:
+                return item.data
+        return None
+
+    def extension(self, code: int) -> Any:
+        """The decoded body of the first extension of type ``code``; None when absent. Raises WireError."""
+        from tlswire.wire.extensions import decode_extension  # noqa: PLC0415 - bodies load only when looked at
+
+        data = self.raw_extension(code)
+        return None if data is None else decode_extension(code, data, self.message)
+
+    def readable(self, code: int) -> Any:
+        """As ``extension``, but a body that does not parse counts as absent: for the named views."""
+        try:
+            return self.extension(code)
+        except WireError:
+            return None
+
+    @property
+    def extension_types(self) -> tuple[int, ...]:
+        """Types in the order sent, duplicates included."""
+        return tuple(item.type for item in self.extensions or ())
+
+
+class ClientHello(msgspec.Struct, _Extended, frozen=True):
+    """A ClientHello of SSLv3 to TLS 1.3 (RFC 9846 section 4.1.2), lossless.
+
+    ``extensions`` is None when the message ends after the compression methods (RFC 5246 section 7.4.1.2).
+    """
+
+    legacy_version: int
+    random: bytes
+    session_id: bytes
+    suites: tuple[int, ...]
+    compression: tuple[int, ...]
+    extensions: tuple[Extension, ...] | None = None
+
+    message = "ch"
+
+    @property
+    def server_name(self) -> bytes | None:
+        """The first host_name of server_name (RFC 6066 section 3)."""
+        names = self.readable(0)
+        return next((name.name for name in names or () if name.type == 0), None)
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """supported_groups in the order offered."""
+        return self.readable(10) or ()
+
+    @property
+    def point_formats(self) -> tuple[int, ...]:
+        """ec_point_formats in the order offered."""
+        return self.readable(11) or ()
+
+    @property
+    def signature_schemes(self) -> tuple[int, ...]:
+        """signature_algorithms in the order offered."""
+        return self.readable(13) or ()
+
+    @property
+    def alpn(self) -> tuple[bytes, ...]:
+        """ALPN protocol names in the order offered."""
+        return self.readable(16) or ()
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions offered: supported_versions, else every one up to legacy_version (RFC 5246 appendix E)."""
+        offered: tuple[int, ...] | None = self.readable(43)
+        if offered:
+            return offered
+        return tuple(code for code in (0x0303, 0x0302, 0x0301, 0x0300) if code <= self.legacy_version)
+
+    @property
+    def key_shares(self) -> tuple[int, ...]:
+        """Groups of the key shares in the order offered."""
+        return tuple(share.group for share in self.readable(51) or ())
+
+
+class ServerHello(msgspec.Struct, _Extended, frozen=True):
+    """A ServerHello or HelloRetryRequest (RFC 9846 sections 4.1.3 and 4.1.4), SSLv3 to TLS 1.3."""
+
+    legacy_version: int
+    random: bytes
+    session_id: bytes
+    suite: int
+    compression: int
+    extensions: tuple[Extension, ...] | None = None
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether this is a HelloRetryRequest."""
+        return self.random == HRR_RANDOM
+
+    @property
+    def message(self) -> str:
+        """``sh`` or ``hrr``: which column of the extension registry applies."""
+        return "hrr" if self.is_retry else "sh"
+
+    @property
+    def version(self) -> int:
+        """The version selected: supported_versions where present, else legacy_version."""
+        data = self.raw_extension(43)
+        return int.from_bytes(data, "big") if data is not None and len(data) == 2 else self.legacy_version
+
+    @property
+    def group(self) -> int | None:
+        """The group of the key share, or the one a HelloRetryRequest asks for."""
+        share = self.readable(51)
+        return share if share is None or isinstance(share, int) else share.group
+
+    @property
+    def alpn(self) -> bytes | None:
+        """The protocol selected in clear (TLS 1.2 and older)."""
+        names = self.readable(16)
+        return names[0] if names else None
+
+
+class CertificateEntry(msgspec.Struct, _Extended, frozen=True):
+    """One certificate of a TLS 1.3 chain (RFC 9846 section 4.4.2)."""
+
+    data: bytes
+    extensions: tuple[Extension, ...]
+
+    message = "ct"
+
+
+class Certificate12(msgspec.Struct, frozen=True):
+    """Certificate of SSLv3 to TLS 1.2: DER certificates, leaf first."""
+
+    chain: tuple[bytes, ...]
+
+
+class Certificate13(msgspec.Struct, frozen=True):
+    """Certificate of TLS 1.3."""
+
+    context: bytes
+    chain: tuple[CertificateEntry, ...]
+
+
+class CompressedCertificate(msgspec.Struct, frozen=True):
+    """CompressedCertificate (RFC 8879 section 4); ``length`` is the size after decompression."""
+
+    algorithm: int
+    length: int
+    data: bytes
+
+
+class CertificateStatus(msgspec.Struct, frozen=True):
+    """CertificateStatus (RFC 6066 section 8, RFC 6961 section 2.2)."""
+
+    type: int
+    response: Any
+
+
+class CertificateRequest12(msgspec.Struct, frozen=True):
+    """CertificateRequest of TLS 1.2; ``authorities`` are DER distinguished names."""
+
+    types: tuple[int, ...]
+    schemes: tuple[int, ...]
+    authorities: tuple[bytes, ...]
+
+
+class CertificateRequest10(msgspec.Struct, frozen=True):
+    """CertificateRequest of SSLv3 to TLS 1.1 (no signature algorithms)."""
+
+    types: tuple[int, ...]
+    authorities: tuple[bytes, ...]
+
+
+class CertificateRequest13(msgspec.Struct, _Extended, frozen=True):
+    """CertificateRequest of TLS 1.3 (RFC 9846 section 4.3.2)."""
+
+    context: bytes
+    extensions: tuple[Extension, ...]
+
+    message = "cr"
+
+
+class EncryptedExtensions(msgspec.Struct, _Extended, frozen=True):
+    """EncryptedExtensions (RFC 9846 section 4.3.1)."""
+
+    extensions: tuple[Extension, ...]
+
+    message = "ee"
+
+
+class NewSessionTicket12(msgspec.Struct, frozen=True):
+    """NewSessionTicket of TLS 1.2 (RFC 5077 section 3.3); ``lifetime`` in seconds."""
+
+    lifetime: int
+    ticket: bytes
+
+
+class NewSessionTicket13(msgspec.Struct, _Extended, frozen=True):
+    """NewSessionTicket of TLS 1.3 (RFC 9846 section 4.6.1); ``lifetime`` in seconds."""
+
+    lifetime: int
+    age_add: int
+    nonce: bytes
+    ticket: bytes
+    extensions: tuple[Extension, ...]
+
+    message = "nst"
+
+
+class Signature12(msgspec.Struct, frozen=True):
+    """A digitally-signed element of TLS 1.2: scheme and signature (RFC 5246 section 4.7)."""
+
+    scheme: int
+    signature: bytes
+
+
+class EcParameters(msgspec.Struct, frozen=True):
+    """ECParameters (RFC 8422 section 5.4): a named group, or the raw explicit curve."""
+
+    type: int
+    curve: Any
+
+
+class ExplicitPrime(msgspec.Struct, frozen=True):
+    """explicit_prime of RFC 4492 section 5.4; every field is a big-endian number or a point."""
+
+    prime: bytes
+    a: bytes
+    b: bytes
+    base: bytes
+    order: bytes
+    cofactor: bytes
+
+
+class EcdheParams(msgspec.Struct, frozen=True):
+    """ServerECDHParams: the curve and the server's public point."""
+
+    parameters: EcParameters
+    public: bytes
+
+
+class DheParams(msgspec.Struct, frozen=True):
+    """ServerDHParams: prime, generator, public value, big-endian (RFC 5246 section 7.4.3)."""
+
+    prime: bytes
+    generator: bytes
+    public: bytes
+
+
+class RsaParams(msgspec.Struct, frozen=True):
+    """ServerRSAParams of the export suites: modulus and exponent (RFC 2246 section 7.4.3)."""
+
+    modulus: bytes
+    exponent: bytes
+
+
+class SrpParams(msgspec.Struct, frozen=True):
+    """ServerSRPParams (RFC 5054 section 2.8.1)."""
+
+    prime: bytes
+    generator: bytes
+    salt: bytes
+    public: bytes
+
+
+class ServerKeyExchange(msgspec.Struct, frozen=True):
+    """ServerKeyExchange: ``hint`` only with PSK, ``signature`` None for anon and PSK suites."""
+
+    hint: bytes | None = None
+    params: Any = None
+    signature: Any = None
+
+
+def _hello_fields(message: str) -> dict[str, Grammar]:
+    return {
+        "legacy_version": UInt(2, VERSIONS),
+        "random": Fixed(32),
+        "session_id": Opaque(1, 0, 32),
+    } | (
+        {
+            "suites": Codes(2, 2, 2, 0xFFFE, table=SUITES),
+            "compression": Codes(1, 1, 1, table=COMPRESSION_METHODS),
+        }
+        if message == "ch"
+        else {"suite": UInt(2, SUITES), "compression": UInt(1, COMPRESSION_METHODS)}
+    )
+
+
+class _ServerHelloGrammar(Record):
+    """A ServerHello whose extensions are those of a HelloRetryRequest when its random says so."""
+
+    def __init__(self) -> None:
+        super().__init__(ServerHello, **_hello_fields("sh"), extensions=Maybe(Extensions("sh")))
+        self._retry = Maybe(Extensions("hrr"))
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        at = stream.tell()
+        if stream.getvalue()[at + 2 : at + 34] != HRR_RANDOM:
+            return super()._parse(stream, context, path)
+        return Record(ServerHello, **dict(self.fields) | {"extensions": self._retry})._parse(stream, context, path)
+
+
+_NAMES = Vector(2, Opaque(2, 1))
+_TYPES = Codes(1, 1, 1, table=CLIENT_CERTIFICATE_TYPES)
+_SCHEMES = Codes(2, 2, 2, table=SCHEMES)
+_EC_PARAMETERS = Record(
+    EcParameters,
+    type=UInt(1, CURVE_TYPES),
+    curve=Choice(
+        "type",
+        {
+            1: Record(ExplicitPrime, **dict.fromkeys(("prime", "a", "b", "base", "order", "cofactor"), Opaque(1, 1))),
+            3: UInt(2, GROUPS),
+        },
+    ),
+)
+_ECDHE = Record(EcdheParams, parameters=_EC_PARAMETERS, public=Opaque(1, 1))
+_DHE = Record(DheParams, prime=Opaque(2, 1), generator=Opaque(2, 1), public=Opaque(2, 1))
+_RSA = Record(RsaParams, modulus=Opaque(2, 1), exponent=Opaque(2, 1))
+_SRP = Record(SrpParams, prime=Opaque(2, 1), generator=Opaque(2, 1), salt=Opaque(1, 1), public=Opaque(2, 1))
+_SIGNED12 = Record(Signature12, scheme=UInt(2, SCHEMES), signature=Opaque(2))
+_SIGNED10 = Opaque(2)
+
+CLIENT_HELLO_BODY = Record(ClientHello, **_hello_fields("ch"), extensions=Maybe(Extensions("ch")))
+SERVER_HELLO_BODY = _ServerHelloGrammar()
+
+
+def _key_exchange(params: Grammar | None, *, hint: bool = False, signed: Grammar | None = None) -> Grammar:
+    fields: dict[str, Grammar] = {}
+    if hint:
+        fields["hint"] = Opaque(2)
+    if params is not None:
+        fields["params"] = params
+    if signed is not None:
+        fields["signature"] = signed
+    return Record(ServerKeyExchange, **fields)
+
+
+# (kex of the suite, how it is signed) -> the params of its ServerKeyExchange; the rest sends none or is not standard.
+_PARAMS: dict[str, Grammar] = {"ECDHE": _ECDHE, "DHE": _DHE, "RSA": _RSA, "SRP": _SRP, "ECDH": _ECDHE, "DH": _DHE}
+
+
+def server_key_exchange(suite: int, version: int) -> Grammar:
+    """The grammar of ServerKeyExchange for a suite and version (RFC 5246 7.4.3, RFC 8422 5.4, RFC 4279 2 to 4).
+
+    ``suite`` and ``version`` are code points. Raises WireError for a key exchange that has no defined message.
+    """
+    row = SUITES[suite]
+    if row.auth == "PSK":
+        params = _PARAMS.get(row.kex) if row.kex in {"DHE", "ECDHE"} else None
+        return _key_exchange(params, hint=True)
+    if row.kex not in _PARAMS:
+        raise WireError(f"{row.name} has no ServerKeyExchange with a defined body")
+    signed = None if row.anonymous else _SIGNED12 if version >= 0x0303 else _SIGNED10
+    if row.kex == "SRP" and row.auth == "SRP":
+        signed = None  # RFC 5054 section 2.7: SRP without a certificate is not signed
+    return _key_exchange(_PARAMS[row.kex], signed=signed)
+
+
+_CERTIFICATE_STATUS = Record(
+    CertificateStatus,
+    type=UInt(1, CERTIFICATE_STATUS_TYPES),
+    response=Choice("type", {1: Opaque(3, 1), 2: Vector(3, Opaque(3))}),
+)
+_CERTIFICATE_ENTRY = Record(CertificateEntry, data=Opaque(3, 1), extensions=Extensions("ct"))
+
+# One row a message: type -> (oldest version it holds for, grammar), newest first. ServerKeyExchange depends on the
+# suite too and has its own function above.
+BODIES: dict[int, tuple[tuple[int, Grammar], ...]] = {
+    0: ((0, Empty()),),
+    CLIENT_HELLO: ((0, CLIENT_HELLO_BODY),),
+    SERVER_HELLO: ((0, SERVER_HELLO_BODY),),
+    NEW_SESSION_TICKET: (
+        (
+            0x0304,
+            Record(
+                NewSessionTicket13,
+                lifetime=UInt(4),
+                age_add=UInt(4),
+                nonce=Opaque(1),
+                ticket=Opaque(2, 1),
+                extensions=Extensions("nst"),
+            ),
+        ),
+        (0, Record(NewSessionTicket12, lifetime=UInt(4), ticket=Opaque(2))),
+    ),
+    5: ((0, Empty()),),
+    ENCRYPTED_EXTENSIONS: ((0, Record(EncryptedExtensions, extensions=Extensions("ee"))),),
+    CERTIFICATE: (
+        (0x0304, Record(Certificate13, context=Opaque(1), chain=Vector(3, _CERTIFICATE_ENTRY))),
+        (0, Record(Certificate12, chain=Vector(3, Opaque(3, 1)))),
+    ),
+    CERTIFICATE_REQUEST: (
+        (0x0304, Record(CertificateRequest13, context=Opaque(1), extensions=Extensions("cr"))),
+        (0x0303, Record(CertificateRequest12, types=_TYPES, schemes=_SCHEMES, authorities=_NAMES)),
+        (0, Record(CertificateRequest10, types=_TYPES, authorities=_NAMES)),
+    ),
+    SERVER_HELLO_DONE: ((0, Empty()),),
+    15: (
+        (0x0303, _SIGNED12),
+        (0, _SIGNED10),
+    ),
+    16: ((0, Rest()),),
+    20: ((0, Rest()),),
+    22: ((0, _CERTIFICATE_STATUS),),
+    24: ((0, UInt(1)),),
+    25: (
+        (
+            0,
+            Record(
+                CompressedCertificate, algorithm=UInt(2, CERTIFICATE_COMPRESSION), length=UInt(3), data=Opaque(3, 1)
+            ),
+        ),
+    ),
+}
+
+
+def body_grammar(kind: int, version: int = 0x0303, suite: int = 0) -> Grammar:
+    """The grammar of a message body; unknown types give ``Rest`` (open codes)."""
+    if kind == SERVER_KEY_EXCHANGE:
+        try:
+            return server_key_exchange(suite, version)
+        except WireError:
+            return Rest()
+    for oldest, grammar in BODIES.get(kind, ()):
+        if version >= oldest:
+            return grammar
+    return Rest()
+
+
+class Handshake(msgspec.Struct, frozen=True):
+    """A handshake message with its header: ``body`` is raw bytes."""
+
+    type: int
+    body: bytes
+
+
+HANDSHAKE_MESSAGE = Record(Handshake, type=UInt(1, HANDSHAKE_TYPES), body=Opaque(3))
+HANDSHAKE_STREAM = Many(HANDSHAKE_MESSAGE)
+
+
+def encode_handshake(kind: int, body: bytes) -> bytes:
+    """A handshake message: type, uint24 length, body (RFC 9846 section 4)."""
+    return build(HANDSHAKE_MESSAGE, Handshake(kind, body))
+
+
+def parse_client_hello(body: bytes, base: int = 0) -> ClientHello:
+    """A ClientHello body (without the four header bytes). Raises WireError."""
+    value: ClientHello = parse(CLIENT_HELLO_BODY, body, "client_hello", base)
+    return value
+
+
+def parse_server_hello(body: bytes, base: int = 0) -> ServerHello:
+    """A ServerHello or HelloRetryRequest body. Raises WireError."""
+    value: ServerHello = parse(SERVER_HELLO_BODY, body, "server_hello", base)
+    return value

@@ -1,0 +1,229 @@
+"""Record framing: TLS records (RFC 9846 section 5.1), SSLv2 records, and the Deframer that turns bytes into messages.
+
+Hot path: records are walked with ``struct``; Construct only sees the messages inside. Bounds are part of the contract:
+one Deframer never holds more than one record and one message of at most ``max_message`` bytes.
+Must not import anything of tlswire but ``errors``, ``registry`` and ``wire.primitives``. DTLS and QUIC live elsewhere.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tlswire.errors import WireError
+from tlswire.registry import ALERTS, CONTENT_TYPES, VERSIONS
+from tlswire.wire.primitives import Opaque, Record, UInt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
+SSLV2 = 0x80  # not a content type: marks messages that arrived in SSLv2 records
+
+MAX_PLAINTEXT = 1 << 14  # RFC 9846 section 5.1
+MAX_CIPHERTEXT = MAX_PLAINTEXT + 2048  # RFC 5246 section 6.2.3
+MAX_EMPTY_RECORDS = 16
+
+# Type 24..27 are heartbeat, tls12_cid, ack, return_routability_check; anything else is not TLS.
+_CONTENT_TYPES = frozenset(range(20, 28))
+_HEADER = struct.Struct(">BHH")
+
+
+class TLSRecord(msgspec.Struct, frozen=True):
+    """TLSPlaintext or TLSCiphertext as framed: ``fragment`` is 0..65535 bytes, bounds are the Deframer's matter."""
+
+    type: int
+    version: int
+    fragment: bytes
+
+
+RECORD = Record(TLSRecord, type=UInt(1, CONTENT_TYPES), version=UInt(2, VERSIONS), fragment=Opaque(2))
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """An alert as sent in clear: level 1 warning, 2 fatal (RFC 9846 section 6)."""
+
+    level: int
+    description: int
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the connection ends: a fatal level, or close_notify."""
+        return self.level != 1 or self.description == 0
+
+    @property
+    def name(self) -> str:
+        """The registered name, such as ``handshake_failure``."""
+        return ALERTS[self.description].name
+
+
+ALERT_BODY = Record(Alert, level=UInt(1), description=UInt(1, ALERTS))
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One complete message: ``type`` is the handshake (or SSLv2) message type, 0 for other content.
+
+    ``body`` leaves the handshake header out; ``offset`` is where the message began in the stream (its first byte,
+    record header not counted); ``version`` is the record's version (0x0002 for SSLv2 records).
+    """
+
+    content: int
+    version: int
+    type: int
+    body: bytes
+    offset: int
+
+
+class Deframer:
+    """Bytes of one direction in, in pieces of any size; complete messages out, across records and segments.
+
+    Peer faults do not raise: ``error`` holds the WireError (its offset counts from the stream's first byte) and
+    everything after it is ignored; messages found before it are still returned. Nothing is decrypted here: after
+    ChangeCipherSpec, handshake and alert records are handed out whole, as type 0, unless they hold a hello in clear
+    (the one that follows a HelloRetryRequest and its compatibility ChangeCipherSpec, RFC 9846 appendix E.4).
+    """
+
+    def __init__(self, *, max_message: int = 1 << 18) -> None:
+        self.error: WireError | None = None
+        self._protected = False
+        self.records = 0
+        self._max_message = max_message
+        self._buffer = bytearray()
+        self._consumed = 0
+        self._partial = bytearray()
+        self._partial_kind: tuple[int, int] = (0, 0)
+        self._partial_offset = 0
+        self._empties = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes held back because their record or message is not complete."""
+        return len(self._buffer) + len(self._partial)
+
+    def feed(self, data: bytes) -> list[Message]:
+        """Messages completed by ``data``."""
+        if self.error is not None:
+            return []
+        self._buffer += data
+        found: list[Message] = []
+        try:
+            for content, version, fragment, offset in self._records():
+                self.records += 1
+                found.extend(self._messages(content, version, fragment, offset))
+        except WireError as error:
+            self.error = error
+            self._buffer.clear()
+            self._partial.clear()
+        return found
+
+    def _records(self) -> Iterator[tuple[int, int, bytes, int]]:
+        buffer = self._buffer
+        while len(buffer) >= 2:
+            if buffer[0] & 0x80:
+                size, length = 2, ((buffer[0] & 0x7F) << 8) | buffer[1]
+                content, version = SSLV2, 0x0002
+            else:
+                if buffer[0] not in _CONTENT_TYPES:
+                    raise WireError(f"0x{buffer[0]:02x} begins no TLS or SSLv2 record", "record.type", self._consumed)
+                if len(buffer) < 5:
+                    return
+                content, version, length = _HEADER.unpack_from(buffer)
+                size = 5
+                if length > MAX_CIPHERTEXT:
+                    raise WireError(
+                        f"length {length} is over 2^14+2048 (RFC 5246 6.2.3)", "record.length", self._consumed + 3
+                    )
+            if len(buffer) < size + length:
+                return
+            fragment = bytes(buffer[size : size + length])
+            offset = self._consumed + size
+            del buffer[: size + length]
+            self._consumed += size + length
+            yield content, version, fragment, offset
+
+    def _messages(self, content: int, version: int, fragment: bytes, offset: int) -> Iterator[Message]:
+        if not fragment:
+            self._empty_record(content, offset)
+        elif content == SSLV2:
+            yield Message(SSLV2, version, fragment[0], fragment[1:], offset)
+        elif content not in {HANDSHAKE, ALERT} or (self._protected and not self._partial and not _is_hello(fragment)):
+            self._finish_partial(content, version, offset)
+            self._protected = self._protected or content == CHANGE_CIPHER_SPEC
+            yield Message(content, version, 0, fragment, offset)
+        else:
+            yield from self._assemble(content, version, fragment, offset)
+
+    def _empty_record(self, content: int, offset: int) -> None:
+        # RFC 9846 section 5.1: only application data may come in empty fragments.
+        self._empties += 1
+        if content != APPLICATION_DATA or self._empties > MAX_EMPTY_RECORDS:
+            raise WireError("record of length 0 (RFC 9846 5.1)", "record.length", offset - 2)
+
+    def _finish_partial(self, content: int, version: int, offset: int) -> None:
+        if self._partial and self._partial_kind != (content, version):
+            kind = CONTENT_TYPES[self._partial_kind[0]].name
+            raise WireError(
+                f"{kind} message of which {len(self._partial)} bytes came is interrupted by another record"
+                " (RFC 9846 5.1)",
+                "record.type",
+                offset,
+            )
+
+    def _assemble(self, content: int, version: int, fragment: bytes, offset: int) -> Iterator[Message]:
+        partial = self._partial
+        if partial and self._partial_kind[0] != content:
+            self._finish_partial(content, version, offset)
+        held = len(partial)
+        if not held:
+            self._partial_offset = offset
+        self._partial_kind = (content, version)
+        partial += fragment
+        position = 0
+        while True:
+            at = offset + position - held if position >= held else self._partial_offset
+            header, length = self._message_size(content, partial, position, at)
+            if length is None or len(partial) < position + header + length:
+                break
+            kind = partial[position] if content == HANDSHAKE else 0
+            start = position + header
+            yield Message(content, version, kind, bytes(partial[start : start + length]), at)
+            position = start + length
+        if position:
+            self._partial_offset = at
+        del partial[:position]
+
+    def _message_size(self, content: int, data: bytearray, position: int, offset: int) -> tuple[int, int | None]:
+        if content == ALERT:
+            return 0, 2
+        if len(data) < position + 4:
+            return 4, None
+        length = int.from_bytes(data[position + 1 : position + 4], "big")
+        if length > self._max_message:
+            raise WireError(
+                f"length {length} is over this reader's bound of {self._max_message}",
+                "handshake.length",
+                offset + 1,
+            )
+        return 4, length
+
+
+def _is_hello(fragment: bytes) -> bool:
+    """Whether a record after ChangeCipherSpec begins a ClientHello or ServerHello in clear."""
+    return len(fragment) >= 6 and fragment[0] in {1, 2} and fragment[4] == 3 and fragment[5] <= 4 and not fragment[1]
+
+
+def fragment(content: int, version: int, data: bytes, size: int = MAX_PLAINTEXT) -> bytes:
+    """``data`` in records of at most ``size`` bytes each (RFC 9846 section 5.1); no data gives one empty record."""
+    pieces = range(0, len(data), size) if data else (0,)
+    return b"".join(
+        _HEADER.pack(content, version, len(piece)) + piece for piece in (data[at : at + size] for at in pieces)
+    )
+
+
+def sslv2_record(data: bytes) -> bytes:
+    """``data`` in one SSLv2 record with a two-byte header (SSL 0.2 draft, section 1.1); at most 32767 bytes."""
+    if len(data) > 0x7FFF:
+        raise WireError(f"{len(data)} bytes do not fit an SSLv2 record of 32767")
+    return struct.pack(">H", 0x8000 | len(data)) + data
