@@ -8,7 +8,7 @@ Must not import anything of tlswire but ``registry``, ``wire`` and ``errors``.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,7 +23,6 @@ from tlswire.wire.records import HANDSHAKE, fragment, sslv2_record
 from tlswire.wire import sslv2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from random import Random
 
 SSLV2_VERSION, SSLV3_VERSION, TLS12_VERSION, TLS13_VERSION = 0x0002, 0x0300, 0x0303, 0x0304
@@ -66,18 +65,23 @@ class Shape(msgspec.Struct, frozen=True):
     extensions: bool = True
 
 
-def companions(suites: Iterable[int]) -> frozenset[str]:
-    """Which special key exchanges the suites need extensions for: srp, gost, sm2, pwd."""
-    needs = set()
-    for code in suites:
-        row = SUITES[code]
+@cache
+def _special() -> dict[int, str]:
+    """The suites whose key exchange needs an extension of its own: srp, pwd or sm2."""
+    needs = {}
+    for row in SUITES:
         if row.kex == "SRP":
-            needs.add("srp")
+            needs[row.code] = "srp"
         elif row.kex == "ECCPWD":
-            needs.add("pwd")
+            needs[row.code] = "pwd"
         elif row.kex.startswith("SM") or "SM4" in row.enc:
-            needs.add("sm2")
-    return frozenset(needs)
+            needs[row.code] = "sm2"
+    return needs
+
+
+@cache
+def _elliptic() -> frozenset[int]:
+    return frozenset(row.code for row in SUITES if row.kex.startswith("EC"))
 
 
 @lru_cache(maxsize=256)
@@ -132,11 +136,12 @@ def client_hello(
     offered = (versions,) if isinstance(versions, int) else versions
     newest = max(offered)
     shape = Shape() if shape is None else shape
-    elliptic = any(SUITES[code].kex.startswith("EC") for code in suites)
     # SSLv3 knows no extensions (RFC 6101); servers that do elliptic curves there all the same want to see groups.
     plain = not shape.extensions and newest < TLS13_VERSION
-    plain = plain or (newest <= SSLV3_VERSION and not elliptic)
-    extensions = _extensions(offered, shape, companions(suites), plain)
+    plain = plain or (newest <= SSLV3_VERSION and _elliptic().isdisjoint(suites))
+    special = _special()
+    needs = frozenset(special[code] for code in special.keys() & suites)
+    extensions = _extensions(offered, shape, needs, plain)
     return ClientHello(
         legacy_version=min(newest, TLS12_VERSION),
         random=rng.randbytes(32),

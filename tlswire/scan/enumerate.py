@@ -44,11 +44,13 @@ class Enumeration:
     ) -> None:
         self.prober = prober
         self.maker = maker
+        self.first_pick: tuple[int, int] | None = None  # (version, suite) the server picked on first contact
         self.tallies = sorted(tallies, key=lambda tally: -tally.version)
         self.faults: Counter[tuple[str, str]] = Counter()
         self.long_lists: bool | None = None  # unknown until a long list was answered
         self._progress = progress
         self._lanes: dict[int, int] = {}
+        self._long_answer: dict[int, Answer] = {}
 
     async def each(self) -> None:
         """One hello for every open pair, newest version and best-known suites first."""
@@ -60,7 +62,7 @@ class Enumeration:
         await self._try_long_list()
         modern = [tally for tally in self.tallies if tally.version >= TLS12_VERSION]
         older = [tally for tally in self.tallies if tally.version < TLS12_VERSION]
-        await _together(self._eliminate(tally, ()) for tally in modern)
+        await _together(self._eliminate(tally, self._hints(tally)) for tally in modern)
         hints = [suite for tally in modern for suite in tally.accepted]
         await _together(self._eliminate(tally, hints) for tally in older)
         await _together(self._strangers(tally) for tally in modern if tally.version == TLS13_VERSION)
@@ -115,15 +117,22 @@ class Enumeration:
             return
         answer = await self.prober.once(self.maker.probe(tally.version, tally.candidates[:LONG_LIST]), quick=True)
         self.long_lists = answer.decisive and answer.alert != Alert(2, DECODE_ERROR)
-        if not answer.decisive:
-            self._note(f"long lists of suites end in {answer.kind}: offered short ones")
+        if self.long_lists:
+            self._long_answer = {tally.version: answer}
+        else:
+            self._note(f"long lists of suites end in {answer.label}: offered short ones")
+
+    def _hints(self, tally: Tally) -> tuple[int, ...]:
+        if self.first_pick is None or self.first_pick[0] != tally.version:
+            return ()
+        return self.first_pick[1:]
 
     async def _eliminate(self, tally: Tally, hints: Iterable[int]) -> None:
         if tally.version == SSLV2_VERSION:
             await self._sslv2(tally)
             return
         suites = _native(tally)
-        if self.long_lists and tally.version < TLS12_VERSION and await self._version_refused(tally, suites):
+        if tally.version < TLS12_VERSION and self._short(tally) and await self._version_refused(tally, suites):
             return
         native = frozenset(suites)
         await self._alone((tally, code) for code in hints if code in native and _fits(code, tally.version))
@@ -134,23 +143,29 @@ class Enumeration:
 
     async def _version_refused(self, tally: Tally, suites: tuple[int, ...]) -> bool:
         """Whether the version itself is refused, whatever the suites."""
-        refused = 0
-        groups = [suites] if len(suites) <= LONG_LIST else []
         # SSLv3 has no protocol_version alert: handshake_failure stands for both (RFC 6101 section 5.4.2), so the
         # same must be said of two groups that share no key exchange.
-        groups += [
-            tuple(code for code in suites if (SUITES[code].kex == "RSA") is static) for static in (True, False)
-        ]
-        for group in groups[: 1 if tally.version > SSLV3_VERSION else None]:
-            answer = await self._ask(self.maker.probe(tally.version, group))
-            if answer.hello is not None:
-                refused += answer.hello.version != tally.version
-            elif answer.alert is not None:
-                refused += answer.alert.name == "protocol_version" or tally.version == SSLV3_VERSION
+        static = tuple(code for code in suites if SUITES[code].kex == "RSA")
+        groups = [suites]
+        if tally.version == SSLV3_VERSION:
+            groups += [static, tuple(code for code in suites if code not in frozenset(static))]
+        answer = self._long_answer.get(tally.version)
+        for group in groups:
+            if answer is None or group is not suites:
+                answer = await self._ask(self.maker.probe(tally.version, group))
+            hello, alert = answer.hello, answer.alert
+            refused = hello is not None and hello.version != tally.version
+            if alert is not None:
+                refused = alert.name == "protocol_version" or tally.version == SSLV3_VERSION
             if not refused:
                 return False
-        self._refuse(tally, tally.open, answer)
+        if answer is not None:
+            self._refuse(tally, tally.open, answer)
         return True
+
+    def _short(self, tally: Tally) -> bool:
+        """Whether all candidates of the version may go into one hello."""
+        return bool(self.long_lists) and len(tally.candidates) <= LONG_LIST
 
     async def _lists(self, tally: Tally, suites: tuple[int, ...]) -> list[int]:
         """Lanes side by side, each offering its list until nothing of it is picked; returns what was picked."""
@@ -223,8 +238,9 @@ class Enumeration:
     def _regrouped(self, tally: Tally, refused: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Siblings of what is accepted, then the rest: a suite that spoils a list cannot hide both."""
         kinds = {(SUITES[code].kex, SUITES[code].auth) for code in tally.accepted}
-        siblings = tuple(code for code in refused if (SUITES[code].kex, SUITES[code].auth) in kinds)
-        others = tuple(code for code in refused if code not in frozenset(siblings))
+        related = frozenset(row.code for row in SUITES if (row.kex, row.auth) in kinds)
+        siblings = tuple(code for code in refused if code in related)
+        others = tuple(code for code in refused if code not in related)
         size = LONG_LIST if self.long_lists else SHORT_LIST
         return [group[at : at + size] for group in (siblings, others) for at in range(0, len(group), size)]
 

@@ -32,10 +32,12 @@ HEAD_START = 1.0
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Why a scan cannot go on (``problem`` empty: it can), and whether anything was reached at all."""
+    """Why a scan cannot go on (``problem`` empty: it can), whether anything was reached at all, and the (version,
+    suite) the server picked on first contact."""
 
     problem: str = ""
     reachable: bool = True
+    picked: tuple[int, int] | None = None
 
 
 async def preflight(prober: Prober, maker: ProbeMaker, versions: tuple[int, ...]) -> Verdict:
@@ -48,7 +50,8 @@ async def preflight(prober: Prober, maker: ProbeMaker, versions: tuple[int, ...]
     if done:
         answer = task.result()
         if answer.accepts:
-            return Verdict()
+            hello = answer.hello
+            return Verdict(picked=None if hello is None else (hello.version, hello.suite))
         if answer.kind in {NOT_TLS, REFUSED, UNREACHABLE}:
             return _verdict([answer])
         if answer.alert is not None and answer.alert.description == _NO_ALPN:

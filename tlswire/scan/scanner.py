@@ -142,6 +142,7 @@ class _Job:
         if verdict.problem:
             self._cannot(verdict)
             return
+        self.enumeration.first_pick = verdict.picked
         if self.options.method == "each":
             await self.enumeration.each()
         else:

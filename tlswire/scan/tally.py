@@ -88,8 +88,7 @@ class Tally:
 
     def settle_all(self, suites: tuple[int, ...], answer: Answer, *, unasked: bool) -> None:
         """Record that a hello offering all of ``suites`` was refused or stayed without an answer."""
-        for suite in suites:
-            if unasked:
-                self.unknown[suite] = answer.reason
-            else:
-                self.rejected[suite] = self.refusal(answer)
+        if unasked:
+            self.unknown.update(dict.fromkeys(suites, answer.reason))
+        else:
+            self.rejected.update(dict.fromkeys(suites, self.refusal(answer)))

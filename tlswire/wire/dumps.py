@@ -1,4 +1,4 @@
-"""Hex as people paste it: plain, with separators, C-style, or a dump of xxd, hexdump -C, Wireshark or tcpdump.
+"""Hex as people paste it: plain, with separators, C-style, or a dump of xxd, hexdump -C, od, Wireshark or tcpdump.
 
 A dump line is believed only when its offset and its text column agree with its bytes: a text column that happens to
 look like hex never becomes data. Must not import anything of tlswire but ``errors``; no I/O.
@@ -117,8 +117,8 @@ def _dump_line(number: int, line: str) -> tuple[int, bytes]:
 
 def _agrees(row: bytearray, column: str) -> bool:
     """Whether the text column of a dump line shows ``row``; blanks do not count, tools place them differently."""
-    text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
-    shown = column.strip()
-    if shown.startswith("|") and shown.endswith("|") and len(shown) > 1:
-        shown = shown[1:-1]
-    return not shown or shown.replace(" ", "") == text.replace(" ", "")
+    text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row).replace(" ", "")
+    shown = column.replace(" ", "").strip()
+    # hexdump -C and od -t x1z put marks around the text; a text may begin and end with such a character itself.
+    framed = len(shown) > 1 and shown[0] + shown[-1] in {"||", "><"}
+    return not shown or shown == text or (framed and shown[1:-1] == text)

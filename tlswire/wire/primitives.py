@@ -394,22 +394,25 @@ def _items(item: Grammar, cursor: Cursor) -> list[Any]:
     end = len(cursor.getbuffer())
     try:
         while (before := cursor.tell()) < end:
-            if cursor.node is None:
-                values.append(item._parse(cursor, {}, ""))
-            else:
-                values.append(traced(item, cursor, f"[{len(values)}]"))
-            if cursor.tell() == before:
-                raise WireError("an item of no bytes cannot fill a vector", offset=cursor.offset)  # noqa: TRY301 - gets its path below
+            value = item._parse(cursor, {}, "") if cursor.node is None else traced(item, cursor, f"[{len(values)}]")
+            _expect_progress(cursor, before)
+            values.append(value)
     except WireError as error:
         raise error.moved(0, f"[{len(values)}]") from None
     return values
+
+
+def _expect_progress(cursor: Cursor, before: int) -> None:
+    if cursor.tell() == before:
+        raise WireError("an item of no bytes cannot fill a vector", offset=cursor.offset)
 
 
 def _step(build_one: Callable[..., Any], name: str, value: Any, stream: Any, context: Any, path: str) -> None:
     try:
         build_one(value, stream, context, path)
     except WireError as error:
-        raise error.moved(0, name) from None
+        path = ".".join(part for part in (name, error.path) if part)
+        raise WireError(error.reason, path) from None  # nothing was read, so there is no offset
     except (TypeError, AttributeError) as error:
         raise WireError(f"cannot encode {type(value).__name__}: {error}", name) from None
 

@@ -1,0 +1,1 @@
+"""Tests of the lab; ``hellos`` is their client, ``mint`` made the keys."""

@@ -1,0 +1,247 @@
+"""How each real server is configured: functions that write its files and return its command line.
+
+Every recipe is deliberately permissive or deliberately narrow; none is an example for production.
+Must not know which rows exist (catalogue.py) or what they accept (oracle.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .certs import cache_folder, certificates
+from .process import HOST, Launch, Recipe, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SOURCES = Path(__file__).with_name("sources")
+
+ALL_CIPHERS = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
+ALL_TLS13 = (
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
+    "TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256"
+)
+
+
+def nginx(
+    *,
+    protocols: str,
+    ciphers: str,
+    certs: Sequence[str] = ("rsa2048",),
+    tls13: str = "",
+    groups: str = "",
+    prefer_server: bool = False,
+) -> Recipe:
+    """nginx with OpenSSL: one worker, everything it writes inside the folder."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        minted = certificates()
+        lines = [f"ssl_protocols {protocols};", f'ssl_ciphers "{ciphers}";', f"ssl_dhparam {minted.dhparam};"]
+        for kind in certs:
+            leaf = minted.leaf(kind)
+            lines += [f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};"]
+        if tls13:
+            lines.append(f"ssl_conf_command Ciphersuites {tls13};")
+        if groups:
+            lines.append(f"ssl_ecdh_curve {groups};")
+        if prefer_server:
+            lines.append("ssl_prefer_server_ciphers on;")
+        directives = "\n        ".join(lines)
+        (folder / "nginx.conf").write_text(f"""\
+daemon off;
+worker_processes 1;
+pid {folder}/pid;
+error_log stderr error;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen {HOST}:{port} ssl backlog=4096;
+        server_name localhost;
+        {directives}
+        location / {{ return 200 "tlswire\\n"; }}
+    }}
+}}
+""")
+        return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
+
+    return recipe
+
+
+def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Recipe:
+    """openssl s_server: one client at a time, at most two certificates."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        minted = certificates()
+        argv = ["openssl", "s_server", "-accept", f"{HOST}:{port}", "-quiet", "-www"]
+        argv += ["-dhparam", str(minted.dhparam)]
+        for prefix, kind in zip(("", "d"), certs, strict=False):
+            leaf = minted.leaf(kind)
+            argv += [f"-{prefix}cert", str(leaf.cert), f"-{prefix}key", str(leaf.key)]
+        return Launch((*argv, *options))
+
+    return recipe
+
+
+def lighttpd(module: str, oldest: str, ciphers: str) -> Recipe:
+    """lighttpd, one front end for five TLS libraries, which translates OpenSSL's names for the other four."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        (folder / "lighttpd.conf").write_text(f"""\
+server.modules = ("mod_{module}")
+server.document-root = "{folder}"
+server.bind = "{HOST}"
+server.port = {port}
+server.listen-backlog = 1024
+server.max-fds = 4096
+server.max-connections = 2048
+ssl.engine = "enable"
+ssl.pemfile = "{leaf.combined}"
+ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "{oldest}", "CipherString" => "{ciphers}")
+""")
+        return Launch(("lighttpd", "-D", "-f", str(folder / "lighttpd.conf")))
+
+    return recipe
+
+
+def gnutls(priority: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
+    """gnutls-serv; it has no option to bind, so it listens on every address."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        minted = certificates()
+        psk = folder / "psk"
+        psk.write_text("test:" + 16 * "5a" + "\n")
+        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", "--disable-client-cert"]
+        argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk)]
+        for kind in certs:
+            leaf = minted.leaf(kind)
+            argv += ["--x509keyfile", str(leaf.key), "--x509certfile", str(leaf.cert)]
+        return Launch(tuple(argv))
+
+    return recipe
+
+
+def botan(policy: Mapping[str, str]) -> Recipe:
+    """botan tls_server: one client at a time; it has no option to bind, so it listens on every address."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        (folder / "policy").write_text("".join(f"{name} = {value}\n" for name, value in policy.items()))
+        return Launch(
+            ("botan", "tls_server", str(leaf.cert), str(leaf.key), f"--port={port}", f"--policy={folder}/policy")
+        )
+
+    return recipe
+
+
+def python_ssl() -> Recipe:
+    """Python's `ssl`: whichever OpenSSL this interpreter was built with."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        minted = certificates()
+        pems = (str(minted.leaf(kind).combined) for kind in ("rsa2048", "p256"))
+        return _python("python_ssl.py", str(port), ALL_CIPHERS, str(minted.dhparam), *pems)
+
+    return recipe
+
+
+def pyopenssl(options: Mapping[str, str], certs: Sequence[str] = ("rsa2048",)) -> Recipe:
+    """The OpenSSL inside the `cryptography` wheel, configured by a file as only that reaches its groups."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        config = folder / "openssl.cnf"
+        settings = "\n".join(f"{name} = {value}" for name, value in options.items())
+        config.write_text(
+            f"openssl_conf = main\n[main]\nssl_conf = ssl\n[ssl]\nsystem_default = wanted\n[wanted]\n{settings}\n"
+        )
+        minted = certificates()
+        pems = (str(minted.leaf(kind).combined) for kind in certs)
+        launch = _python("pyopenssl.py", str(port), *pems)
+        return Launch(launch.argv, {"OPENSSL_CONF": str(config)})
+
+    return recipe
+
+
+def tlslite_ng() -> Recipe:
+    """tlslite-ng, pure Python."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        return _python("tlslite_ng.py", str(port), *_keys_then_certs("rsa2048", "p256"))
+
+    return recipe
+
+
+def jsse() -> Recipe:
+    """Java's own TLS with nothing disabled, compiled on first use."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        classes = _built("JsseServer.java", ("javac", "-d", "{out}", "{source}"))
+        return Launch(
+            ("java", "-cp", str(classes), "JsseServer", str(port), *_keys_then_certs("rsa2048", "p256", "ed25519"))
+        )
+
+    return recipe
+
+
+def go() -> Recipe:
+    """Go's crypto/tls, compiled on first use (which takes a while)."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        program = _built("main.go", ("go", "build", "-o", "{out}/server", "{source}")) / "server"
+        keys = _keys_then_certs("rsa2048", "p256", "ed25519")
+        return Launch((str(program), str(port), *keys))
+
+    return recipe
+
+
+def erlang() -> Recipe:
+    """Erlang/OTP's ssl application."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        script = str(SOURCES / "server.escript")
+        return Launch(("escript", script, str(port), *_keys_then_certs("rsa2048", "p256", "ed25519")))
+
+    return recipe
+
+
+def _python(source: str, *arguments: str) -> Launch:
+    return Launch((sys.executable, "-u", str(SOURCES / source), *arguments))
+
+
+def _keys_then_certs(*kinds: str) -> tuple[str, ...]:
+    leaves = map(certificates().leaf, kinds)
+    return tuple(str(path) for leaf in leaves for path in (leaf.key, leaf.cert))
+
+
+def _built(source: str, command: Sequence[str]) -> Path:
+    """The folder `command` builds into, made once per version of the source."""
+    path = SOURCES / source
+    home = cache_folder()
+    built = home / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    if not built.exists():
+        # Build aside and rename, so that another process never runs half a program.
+        aside = Path(tempfile.mkdtemp(dir=home, prefix=f"{path.stem}."))
+        argv = [part.format(out=aside, source=path) for part in command]
+        env = {**os.environ, "GO111MODULE": "off", "GOTOOLCHAIN": "local", "GOCACHE": str(home / "go-cache")}
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            shutil.rmtree(aside)
+            raise ServerError(f"{' '.join(argv)} failed:\n{done.stdout}{done.stderr}")
+        try:
+            aside.rename(built)
+        except OSError:
+            shutil.rmtree(aside)
+    return built
