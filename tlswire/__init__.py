@@ -1,1 +1,69 @@
+"""tlswire: TLS ClientHello scanner and wire-level analyzer in pure Python.
+
+The public names; everything else is reached through its module. They load on first use (PEP 562), so importing the
+package costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tlswire.errors import LookupFailedError, TlswireError, UsageError, WireError
+    from tlswire.hello.builder import Shape, client_hello, encode_client_hello, sslv2_client_hello
+    from tlswire.probe.client import exchange, exchange_async
+    from tlswire.probe.exchange import Answer
+    from tlswire.results import Scan
+    from tlswire.scan.pacing import Limits
+    from tlswire.scan.scanner import Options, scan_address, scan_host, scan_host_async
+    from tlswire.wire.handshake import ClientHello, ServerHello, parse_client_hello, parse_server_hello
+    from tlswire.wire.records import Deframer
+
+_HOMES = {
+    "tlswire.errors": ("LookupFailedError", "TlswireError", "UsageError", "WireError"),
+    "tlswire.hello.builder": ("Shape", "client_hello", "encode_client_hello", "sslv2_client_hello"),
+    "tlswire.probe.client": ("exchange", "exchange_async"),
+    "tlswire.probe.exchange": ("Answer",),
+    "tlswire.results": ("Scan",),
+    "tlswire.scan.pacing": ("Limits",),
+    "tlswire.scan.scanner": ("Options", "scan_address", "scan_host", "scan_host_async"),
+    "tlswire.wire.handshake": ("ClientHello", "ServerHello", "parse_client_hello", "parse_server_hello"),
+    "tlswire.wire.records": ("Deframer",),
+}
+
+__all__ = [
+    "Answer",
+    "ClientHello",
+    "Deframer",
+    "Limits",
+    "LookupFailedError",
+    "Options",
+    "Scan",
+    "ServerHello",
+    "Shape",
+    "TlswireError",
+    "UsageError",
+    "WireError",
+    "__version__",
+    "client_hello",
+    "encode_client_hello",
+    "exchange",
+    "exchange_async",
+    "parse_client_hello",
+    "parse_server_hello",
+    "scan_address",
+    "scan_host",
+    "scan_host_async",
+    "sslv2_client_hello",
+]
+
+
+def __getattr__(name: str) -> object:
+    import importlib  # noqa: PLC0415 - nothing is imported before it is asked for
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module 'tlswire' has no attribute {name!r}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SMALL_HELLO = 512
 # wolfSSL refuses lists of more than about 150 suites, others of more than 128.
 SHORT_LIST = 100
-HALF_LIST = 220
+HALF_LIST = 250
 LONG_LIST = 1024
 # A list that yields so many suites is split in two, up to so many lanes a version: they run side by side.
 BUSY_LANE = 3
@@ -48,6 +48,7 @@ class Enumeration:
         self.tallies = sorted(tallies, key=lambda tally: -tally.version)
         self.faults: Counter[tuple[str, str]] = Counter()
         self.long_lists: bool | None = None  # unknown until a long list was answered
+        self.lists_lie = False
         self._progress = progress
         self._lanes: dict[int, int] = {}
         self._long_answer: dict[int, Answer] = {}
@@ -66,6 +67,15 @@ class Enumeration:
         hints = [suite for tally in modern for suite in tally.accepted]
         await _together(self._eliminate(tally, hints) for tally in older)
         await _together(self._strangers(tally) for tally in modern if tally.version == TLS13_VERSION)
+        if self.lists_lie:
+            await self._alone(self._refused_pairs())
+
+    def _refused_pairs(self) -> list[tuple[Tally, int]]:
+        """Every suite refused in a list, taken back: what such a list says of its suites is worth nothing here."""
+        pairs = [(tally, code) for tally in self.tallies if _refused_otherwise(tally) for code in tally.rejected]
+        for tally, code in pairs:
+            del tally.rejected[code]
+        return pairs
 
     async def order(self) -> None:
         """Whether server or client preference decides, and the server's order where it does."""
@@ -137,6 +147,11 @@ class Enumeration:
         native = frozenset(suites)
         await self._alone((tally, code) for code in hints if code in native and _fits(code, tally.version))
         found = await self._lists(tally, tuple(code for code in suites if code not in tally.accepted))
+        if not found and not tally.accepted and self.long_lists and _refused_otherwise(tally):
+            # wolfSSL refuses lists of more than about 150 suites with the alert for "none of these".
+            self.long_lists = False
+            tally.rejected.clear()
+            found = await self._lists(tally, suites)
         await self._alone((tally, code) for code in found)
         if tally.version != TLS13_VERSION:
             await self._second_look(tally)
@@ -222,27 +237,33 @@ class Enumeration:
         return True
 
     async def _second_look(self, tally: Tally) -> None:
-        """Offer what was refused once more, grouped otherwise; anything picked now puts all of it to the single test."""
-        refused = tuple(code for code, why in tally.rejected.items() if why.startswith("alert:"))
-        if all(tally.rejected[code] == "alert:protocol_version" for code in refused):
-            return
-        for group in self._regrouped(tally, refused):
-            answer = await self._ask(self.maker.probe(tally.version, group))
-            if tally.picked(answer, group) is not None:
-                self._note(f"{tally.name}: refuses lists that hold suites it would take alone: asked each alone")
-                for code in refused:
-                    del tally.rejected[code]
-                await self._alone((tally, code) for code in refused)
-                return
+        """Test whether lists are refused because of one suite that spoils them (Erlang, mbed TLS).
 
-    def _regrouped(self, tally: Tally, refused: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Siblings of what is accepted, then the rest: a suite that spoils a list cannot hide both."""
+        What was refused is offered again with a suite behind it that the server takes, the one it took last: it must
+        take it. Then the siblings of what it takes are offered apart from the rest, which cannot spoil them there.
+        """
+        if not tally.accepted or not _refused_otherwise(tally) or self.lists_lie:
+            return
+        last = next(reversed(tally.accepted))
+        refused = tuple(tally.rejected)
         kinds = {(SUITES[code].kex, SUITES[code].auth) for code in tally.accepted}
         related = frozenset(row.code for row in SUITES if (row.kex, row.auth) in kinds)
         siblings = tuple(code for code in refused if code in related)
-        others = tuple(code for code in refused if code not in related)
         size = LONG_LIST if self.long_lists else SHORT_LIST
-        return [group[at : at + size] for group in (siblings, others) for at in range(0, len(group), size)]
+        lists = [(*chunk, last) for chunk in _strided(refused, size)] + _strided(siblings, size)
+        for offered in lists:
+            answer = await self._ask(self.maker.probe(tally.version, offered))
+            picked = tally.picked(answer, offered)
+            if picked == (last if offered[-1] == last else None) or answer.kind == UNASKED:
+                continue
+            if picked is None and len(offered) > SHORT_LIST + 1:
+                self.long_lists = False
+                self._note(f"refuses a list of {len(offered)} suites though it takes one of them: offered short lists")
+                await self._second_look(tally)
+            else:
+                self.lists_lie = True
+                self._note("refuses lists for one suite in them, though it takes others of the list: asked all alone")
+            return
 
     async def _strangers(self, tally: Tally) -> None:
         """Suites that TLS 1.3 does not define, offered under it all the same, with those of its own it refused."""
@@ -344,6 +365,12 @@ async def _together(coroutines: Iterable[object]) -> None:
 
 def _version(tally: Tally) -> int:
     return tally.version
+
+
+def _refused_otherwise(tally: Tally) -> bool:
+    """Whether anything was refused for another reason than its version."""
+    ways = set(tally.rejected.values())
+    return any(why != "alert:protocol_version" and not why.startswith("answers TLS") for why in ways)
 
 
 def _native(tally: Tally) -> tuple[int, ...]:

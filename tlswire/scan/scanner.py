@@ -185,19 +185,15 @@ class _Job:
         )
 
 
-async def scan_host(
-    host: str, port: int = 443, options: Options | None = None, *, all_addresses: bool = False
-) -> list[Scan]:
-    """Resolve ``host`` and scan its first address, or all of them one after the other. Raises UsageError when the
-    name does not resolve."""
+async def scan_host_async(host: str, port: int = 443, options: Options | None = None) -> Scan:
+    """Resolve ``host`` and scan its first address. Raises UsageError when the name does not resolve."""
     addresses = await transport.resolve(host, port)
-    chosen = addresses if all_addresses else addresses[:1]
-    return [await scan_address(host, address, options) for address in chosen]
+    return await scan_address(host, addresses[0], options)
 
 
-def scan(host: str, port: int = 443, options: Options | None = None) -> Scan:
-    """Scan the first address of ``host``, synchronously: ``tlswire.scan("example.com").versions``."""
-    return asyncio.run(scan_host(host, port, options))[0]
+def scan_host(host: str, port: int = 443, options: Options | None = None) -> Scan:
+    """``scan_host_async`` for code without an event loop."""
+    return asyncio.run(scan_host_async(host, port, options))
 
 
 async def scan_many(

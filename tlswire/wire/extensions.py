@@ -23,7 +23,7 @@ from tlswire.registry import (
     VERSIONS,
 )
 from tlswire.wire import extension_bodies as bodies
-from tlswire.wire.handshake import BODIES
+from tlswire.wire.handshake import body_grammar
 from tlswire.wire.primitives import (
     Codes,
     Empty,
@@ -65,7 +65,7 @@ ROWS: dict[int, dict[str, Grammar]] = {
     # truncated_hmac: RFC 6066 section 7.
     0x0004: _each("ch sh", _EMPTY),
     # status_request: RFC 6066 section 8; RFC 9846 section 4.4.2.1 puts the CertificateStatus body into ct.
-    0x0005: {"ch": bodies.STATUS_REQUEST, "ct": BODIES[22][0][1]} | _each("sh cr", _EMPTY),
+    0x0005: {"ch": bodies.STATUS_REQUEST, "ct": body_grammar(22)} | _each("sh cr", _EMPTY),
     # user_mapping: RFC 4681 section 3.
     0x0006: _each("ch sh", Codes(1, 1, 1)),
     # client_authz, server_authz: RFC 5878 section 3.

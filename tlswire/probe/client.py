@@ -1,0 +1,37 @@
+"""The shortest way from Python: send a hello to a server and read its flight.
+
+Must not import ``scan`` or anything above it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tlswire.hello.builder import encode_client_hello
+from tlswire.probe import transport
+from tlswire.probe.exchange import ask
+
+if TYPE_CHECKING:
+    from tlswire.probe.exchange import Answer
+    from tlswire.wire.handshake import ClientHello
+
+
+async def exchange_async(
+    host: str, port: int, hello: ClientHello | bytes, *, timeout: float = 5.0, whole_flight: bool = True
+) -> Answer:
+    """Send ``hello`` (a value, or record bytes as they shall go out) and read the answer.
+
+    ``whole_flight`` reads on to ServerHelloDone where the server speaks TLS 1.2 or older. What the server does is in
+    the Answer; raises UsageError only for a host that does not resolve.
+    """
+    payload = hello if isinstance(hello, bytes) else encode_client_hello(hello)
+    address = (await transport.resolve(host, port))[0]
+    return await ask(address, payload, timeout=timeout, whole_flight=whole_flight)
+
+
+def exchange(
+    host: str, port: int, hello: ClientHello | bytes, *, timeout: float = 5.0, whole_flight: bool = True
+) -> Answer:
+    """``exchange_async`` for code without an event loop."""
+    return asyncio.run(exchange_async(host, port, hello, timeout=timeout, whole_flight=whole_flight))

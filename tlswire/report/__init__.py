@@ -1,0 +1,1 @@
+"""OUTPUT: writers of results, one module per format. Must not import ``scan``, ``probe`` or ``cli``."""
