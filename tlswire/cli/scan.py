@@ -1,0 +1,288 @@
+"""``tlswire scan``: targets in, results out. Parses, runs the scanner, writes what was asked for, chooses the exit code.
+
+Must not hold logic of the scan itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fnmatch
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from tlswire import cli
+from tlswire.cli.progress import ProgressLine
+from tlswire.errors import LookupFailedError, UsageError
+from tlswire.probe import transport
+from tlswire.probe.targets import DEFAULT_PORT, HostPort, parse_target, read_targets
+from tlswire.registry import SSLV2_KINDS, SUITES, VERSIONS
+from tlswire.report import text as text_report
+from tlswire.report.escape import printable
+from tlswire.results import to_json
+from tlswire.scan.pacing import Limits
+from tlswire.scan.scanner import VERSIONS_SCANNED, Options, scan_many
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tlswire.probe.exchange import Answer
+    from tlswire.probe.transport import Address
+    from tlswire.results import Scan
+    from tlswire.scan.offers import Probe
+
+CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault")
+_SHORT_NAMES = {"1.0": "TLS 1.0", "1.1": "TLS 1.1", "1.2": "TLS 1.2", "1.3": "TLS 1.3", "ssl2": "SSLv2", "ssl3": "SSLv3"}
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="HOST[:PORT]...")
+@click.option("--targets", "targets_file", type=click.Path(path_type=Path), metavar="FILE", help="Targets from a file, one a line; # begins a comment.")
+@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True, help="Port of targets that name none.")
+@click.option("--all-addresses", is_flag=True, help="Scan every address a name has, not only the first.")
+@click.option("--server-name", metavar="NAME", help="Send this server name (SNI) instead of the target's own.")
+@click.option("--no-server-name", is_flag=True, help="Send no server name.")
+@click.option("--versions", metavar="LIST", help="Only these versions, such as TLS1.2,TLS1.3.")
+@click.option("--suites", metavar="LIST", help="Only these suites: IANA or OpenSSL names, codes, patterns such as '*RC4*'.")
+@click.option("--method", type=click.Choice(["each", "eliminate"]), default="each", show_default=True, help="each: a hello for every pair. eliminate: few connections, the same answer.")
+@click.option("--all-codes", is_flag=True, help="All 65,536 code points per version (with --method eliminate: in about a second).")
+@click.option("--concurrency", type=click.IntRange(1, 1024), default=64, show_default=True, help="Connections in flight per host.")
+@click.option("--max-rate", type=click.FloatRange(0), default=0, metavar="N", help="At most N connections a second per host.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="Seconds for one answer.")
+@click.option("--deadline", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True, help="Seconds for one host.")
+@click.option("--retries", type=click.IntRange(0, 20), default=3, show_default=True, help="How often a host in trouble is tried again.")
+@click.option("--hosts", type=click.IntRange(1, 256), default=16, show_default=True, help="Hosts scanned side by side.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random byte of every hello.")
+@click.option("--json", "json_file", metavar="FILE", help="The result as JSON (one target); - is stdout.")
+@click.option("--jsonl", "jsonl_file", metavar="FILE", help="The results as JSON Lines; - is stdout.")
+@click.option("--trace", type=click.Path(path_type=Path), metavar="DIR", help="Keep every probe's bytes as hex files and a pcap.")
+@click.option("--fail-on", metavar="LIST", default="", help=f"Exit with 1 on findings of these categories: {', '.join(CATEGORIES)}.")
+@click.option("--quiet", is_flag=True, help="No report and no progress; files and exit code only.")
+def command(  # noqa: PLR0914, C901 - one parameter an option, and each is handed on once
+    targets: tuple[str, ...],
+    targets_file: Path | None,
+    port: int,
+    all_addresses: bool,
+    server_name: str | None,
+    no_server_name: bool,
+    versions: str | None,
+    suites: str | None,
+    method: str,
+    all_codes: bool,
+    concurrency: int,
+    max_rate: float,
+    timeout: float,
+    deadline: float,
+    retries: int,
+    hosts: int,
+    seed: int,
+    json_file: str | None,
+    jsonl_file: str | None,
+    trace: Path | None,
+    fail_on: str,
+    quiet: bool,
+) -> None:
+    """Enumerate what servers accept, one version and one suite at a time.
+
+    Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding,
+    2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
+    """
+    wanted = [target for text in targets for target in parse_target(text, default_port=port)]
+    if targets_file is not None:
+        wanted += read_targets(targets_file, default_port=port)
+    if not wanted:
+        raise UsageError("targets", "none given: name a host, or --targets FILE")
+    if server_name and no_server_name:
+        raise UsageError("--no-server-name", "contradicts --server-name")
+    if suites is not None and all_codes:
+        raise UsageError("--all-codes", "contradicts --suites")
+    if server_name is not None:
+        server_name = next(parse_target(server_name)).host
+    codes, kinds = parse_suites(suites)
+    options = Options(
+        versions=parse_versions(versions),
+        suites=codes,
+        kinds=kinds,
+        method="each" if method == "each" else "eliminate",
+        all_codes=all_codes,
+        server_name="" if no_server_name else server_name,
+        limits=Limits(concurrency, max_rate, timeout, deadline, retries),
+        seed=seed,
+    )
+    categories = parse_categories(fail_on)
+    if json_file is not None and (len(dict.fromkeys(wanted)) > 1 or all_addresses):
+        raise UsageError("--json", "holds one result; use --jsonl for several targets")
+    with contextlib.ExitStack() as stack:
+        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file})
+        run.outputs = [
+            (stack.enter_context(_writable(name)), indent)
+            for name, indent in ((json_file, 2), (jsonl_file, 0))
+            if name is not None
+        ]
+        if trace is not None:
+            _check_folder(trace)
+        run.trace = trace
+        run.stack = stack
+        run.progress = stack.enter_context(ProgressLine(enabled=not quiet and sys.stderr.isatty()))
+        asyncio.run(run.all(list(dict.fromkeys(wanted)), hosts, all_addresses=all_addresses))
+    sys.exit(exit_code(run.results, categories))
+
+
+class _Run:
+    """One invocation: what is scanned, where results go, and what came out."""
+
+    def __init__(self, options: Options, *, quiet: bool) -> None:
+        self.options = options
+        self.quiet = quiet
+        self.outputs: list[tuple[BinaryIO, int]] = []
+        self.trace: Path | None = None
+        self.progress = ProgressLine(enabled=False)
+        self.stack = contextlib.ExitStack()
+        self.results: list[Scan] = []
+
+    async def all(self, targets: list[HostPort], hosts: int, *, all_addresses: bool) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        pairs = await _resolve(targets, all_addresses=all_addresses)
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        observe = self._observer if self.trace is not None else None
+        async for scan in scan_many(
+            pairs, self.options, side_by_side=hosts, observe=observe, progress=self.progress.host
+        ):
+            self.results.append(scan)
+            for file, indent in self.outputs:
+                file.write(to_json(scan, indent=indent) + b"\n")
+                file.flush()
+            if not self.quiet:
+                with self.progress.hidden():
+                    click.echo(text_report.render(scan, colour=colour), color=colour)
+
+    def _observer(self, host: str, address: Address) -> Callable[[Probe, Answer], None]:
+        from tlswire.report.trace import Trace  # noqa: PLC0415 - only traced scans need it
+
+        folder = (self.trace or Path()) / f"{host}_{address.host}_{address.port}".replace(":", ".")
+        trace = self.stack.enter_context(Trace(folder, (address.host, address.port), asyncio.get_running_loop().time()))
+
+        def observe(probe: Probe, answer: Answer) -> None:
+            trace.add(
+                probe.title,
+                answer.label,
+                answer.sent,
+                answer.received,
+                started=answer.started,
+                elapsed=answer.elapsed,
+                local=answer.local,
+            )
+
+        return observe
+
+
+async def _resolve(targets: list[HostPort], *, all_addresses: bool) -> list[tuple[str, Address]]:
+    """(host, address) pairs. With several targets a name that does not resolve is told and the rest goes on."""
+    pairs: list[tuple[str, Address]] = []
+    for target in targets:
+        try:
+            addresses = await transport.resolve(target.host, target.port)
+        except UsageError as error:
+            if len(targets) == 1:
+                raise
+            click.echo(f"tlswire: {printable(str(error))}", err=True)
+            continue
+        pairs += [(target.host, address) for address in (addresses if all_addresses else addresses[:1])]
+    if not pairs:
+        raise UsageError("targets", "none of them resolves")
+    return pairs
+
+
+def parse_versions(text: str | None) -> tuple[int, ...]:
+    """The version codes of ``TLS1.2,1.3``; None means all six. Raises UsageError."""
+    if text is None:
+        return VERSIONS_SCANNED
+    found = set()
+    for name in _words(text, "--versions"):
+        row = VERSIONS.find(_SHORT_NAMES.get(name.lower(), name))
+        if row.code not in VERSIONS_SCANNED:
+            raise UsageError(repr(name), "is no version this scan can offer", "--versions")
+        found.add(row.code)
+    return tuple(sorted(found))
+
+
+def parse_suites(text: str | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The suite codes and the SSLv2 kinds of a list of names, codes and patterns. Raises UsageError."""
+    codes: dict[int, None] = {}
+    kinds: dict[int, None] = {}
+    for word in _words(text, "--suites") if text is not None else ():
+        if any(char in word for char in "*?["):
+            pattern = word.upper()
+            hits = {row.code: None for row in SUITES if _matches(row.name, row.openssl_name, pattern)}
+            hit_kinds = {row.code: None for row in SSLV2_KINDS if _matches(row.name, row.openssl_name, pattern)}
+            if not hits and not hit_kinds:
+                raise UsageError(repr(word), "matches no suite", "--suites")
+            codes |= hits
+            kinds |= hit_kinds
+        elif word.upper().startswith("SSL_CK_"):
+            kinds[SSLV2_KINDS.find(word).code] = None
+        else:
+            try:
+                codes[SUITES.find(word).code] = None
+            except LookupFailedError as error:
+                raise UsageError(error.what, error.reason, "--suites") from None
+    return tuple(codes), tuple(kinds)
+
+
+def _matches(name: str, openssl_name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name.upper(), pattern) or fnmatch.fnmatchcase(openssl_name.upper(), pattern)
+
+
+def parse_categories(text: str) -> frozenset[str]:
+    """The finding categories of ``--fail-on``. Raises UsageError."""
+    words = frozenset(_words(text, "--fail-on")) if text else frozenset()
+    for word in words.difference(CATEGORIES):
+        raise UsageError(repr(word), f"is none of {', '.join(CATEGORIES)}", "--fail-on")
+    return words
+
+
+def _words(text: str, where: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise UsageError(repr(text), "names nothing", where)
+    return words
+
+
+def exit_code(results: list[Scan], categories: frozenset[str]) -> int:
+    """What the process ends with: nothing reached, something unknown, a finding asked for, or fine."""
+    if not any(scan.reachable for scan in results):
+        return cli.UNREACHABLE
+    if not all(scan.complete and scan.reachable for scan in results):
+        return cli.INCOMPLETE
+    found = {finding.category for scan in results for finding in scan.findings}
+    return cli.FINDINGS if found & categories else cli.FINE
+
+
+@contextlib.contextmanager
+def _writable(name: str) -> Iterator[BinaryIO]:
+    """The file to write to; fails before the first connection."""
+    if name == "-":
+        yield sys.stdout.buffer
+        return
+    try:
+        file = Path(name).open("wb")
+    except OSError as error:
+        raise UsageError(name, f"cannot be written: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(str(folder), f"cannot be written: {error.strerror}", "--trace") from None
+    if not os.access(folder, os.W_OK):
+        raise UsageError(str(folder), "cannot be written", "--trace")

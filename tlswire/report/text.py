@@ -1,0 +1,163 @@
+"""The scan as a person reads it: verdict per version, problems first, then suites in the server's order.
+
+Plain text of at most about 110 columns; colour only when asked for. Everything that may come from outside passes
+``printable``. Must not import ``scan``, ``probe`` or ``cli``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tlswire.report.escape import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tlswire.results import Finding, Scan, Suite, Version
+
+_RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
+_COLOURS = {
+    "weak": _RED,
+    "fault": _RED,
+    "misplaced": _RED,
+    "unknown": _YELLOW,
+    "legacy": _YELLOW,
+    "no-forward-secrecy": _YELLOW,
+    "strong": _GREEN,
+}
+_OLD = {"SSLv2": "broken, RFC 6176", "SSLv3": "broken, RFC 7568", "TLS 1.0": "deprecated, RFC 8996"}
+_OLD["TLS 1.1"] = _OLD["TLS 1.0"]
+_RANK = {"weak": 0, "legacy": 1, "unrated": 2, "strong": 3}
+
+
+class Paint:
+    """Puts text in colour, or leaves it alone."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self.colour = colour
+
+    def __call__(self, text: str, code: str | None) -> str:
+        return f"\033[{code}m{text}\033[0m" if self.colour and code else text
+
+
+def render(scan: Scan, *, colour: bool = False) -> str:
+    """The whole report, ending in a newline."""
+    return "\n".join(_lines(scan, Paint(colour=colour))) + "\n"
+
+
+def _lines(scan: Scan, paint: Paint) -> Iterator[str]:
+    yield paint(_headline(scan), _BOLD)
+    if scan.error is not None:
+        yield f"  {paint(printable(scan.error), _RED)}"
+        if not scan.reachable:
+            yield from _footer(scan, paint)
+            return
+    yield ""
+    for version in scan.versions:
+        yield _version_line(version, paint)
+    if scan.findings:
+        yield ""
+        yield paint("Problems", _BOLD)
+        for finding in scan.findings:
+            yield _finding_line(finding, paint)
+    shown: dict[tuple[str, ...], str] = {}
+    for version in reversed(scan.versions):
+        if version.suites:
+            yield ""
+            yield from _suites(version, shown, paint)
+    if scan.notes:
+        yield ""
+        yield paint("What happened on the way", _BOLD)
+        for note in scan.notes:
+            yield f"  {printable(note)}"
+    yield from _footer(scan, paint)
+
+
+def _headline(scan: Scan) -> str:
+    target = scan.target
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    line = f"{host}:{target.port}"
+    if target.address not in {None, target.host}:
+        line += f"  address {target.address}"
+    return printable(line + (f"  server name {target.server_name}" if target.server_name else "  no server name"))
+
+
+def _version_line(version: Version, paint: Paint) -> str:
+    name = f"  {version.version:<8}"
+    if version.verdict == "accepted":
+        worst = min((suite.grade for suite in version.suites), key=lambda grade: _RANK[grade])
+        old = _OLD.get(version.version)
+        counts = _grades(version.suites)
+        line = paint("accepted", _RED if old else _COLOURS.get(worst)) + f"  {_count(len(version.suites))}: {counts}"
+        if old:
+            line += f"; {paint(old, _RED)}"
+    elif version.verdict == "rejected":
+        line = paint("rejected", _DIM) + f"  {_refusals(version)}"
+    else:
+        line = paint("unknown ", _YELLOW)
+    if version.unknown:
+        line += f"  {paint(f'{len(version.unknown)} of {version.tried} unknown', _YELLOW)}"
+    return name + line
+
+
+def _refusals(version: Version) -> str:
+    if not version.tried:
+        return "nothing asked"
+    ways = ", ".join(f"{refusal.answer.removeprefix('alert:')} {refusal.count}" for refusal in version.refusals[:3])
+    return f"all {version.tried} tried: {printable(ways)}"
+
+
+def _grades(suites: list[Suite]) -> str:
+    counts = {grade: sum(suite.grade == grade for suite in suites) for grade in _RANK}
+    return ", ".join(f"{count} {grade}" for grade, count in counts.items() if count)
+
+
+def _finding_line(finding: Finding, paint: Paint) -> str:
+    label = paint(f"{finding.category:<18}", _COLOURS.get(finding.category))
+    return f"  {label}  {printable(finding.text)}  {paint(f'({finding.source})', _DIM)}"
+
+
+def _suites(version: Version, shown: dict[tuple[str, ...], str], paint: Paint) -> Iterator[str]:
+    order = {"server": "in the server's order", "client": "the client's order decides"}.get(
+        version.preference, "order unknown"
+    )
+    if len(version.suites) == 1:
+        order = "the only one"
+    yield f"{paint(version.version, _BOLD)}  {order}"
+    codes = tuple(suite.code for suite in version.suites)
+    if codes in shown and len(codes) > 1:
+        yield f"  the same {_count(len(codes))} as {shown[codes]}"
+        return
+    shown[codes] = version.version
+    width = max(len(suite.name) for suite in version.suites)
+    for suite in version.suites:
+        secrecy = "forward secrecy" if suite.forward_secrecy else ""
+        yield (
+            f"  {suite.code}  {suite.name:<{width}}  {suite.bits or '-':>3}  {_exchange(suite):<11}  {secrecy:<15}"
+            f"  {paint(_rating(suite), _COLOURS.get(suite.grade))}"
+        ).rstrip()
+
+
+def _exchange(suite: Suite) -> str:
+    if suite.group:
+        return suite.group
+    if suite.authentication in {suite.key_exchange, "any", ""}:
+        return suite.key_exchange
+    return f"{suite.key_exchange} {suite.authentication}"
+
+
+def _rating(suite: Suite) -> str:
+    return f"{suite.grade}: {', '.join(suite.reasons)}" if suite.reasons else suite.grade
+
+
+def _footer(scan: Scan, paint: Paint) -> Iterator[str]:
+    yield ""
+    state = paint("complete", _GREEN) if scan.complete else paint("INCOMPLETE", _YELLOW)
+    unknown = sum(len(version.unknown) for version in scan.versions)
+    if unknown and scan.reachable:
+        state += f", {unknown} pairs of version and suite stayed without a reliable answer"
+    yield f"{state}; {scan.connections} connections in {scan.elapsed_s:.2f} s, method {scan.method}"
+
+
+def _count(number: int) -> str:
+    return "1 suite" if number == 1 else f"{number} suites"
