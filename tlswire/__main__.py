@@ -1,4 +1,4 @@
-"""``python -m tlswire`` is the command line."""
+"""``python -m tlswire``: the command line without its script."""
 
 from tlswire.cli import main
 

@@ -169,7 +169,7 @@ def _server_hello(offer: Offer, version: int, suite: int, *, extended: bool = Tr
     if is_tls13:
         extensions = struct.pack("!HHH", 43, 2, TLS13) + struct.pack("!HH", 51, len(X25519_SHARE)) + X25519_SHARE
     body = struct.pack("!H", TLS12 if is_tls13 else version) + bytes(range(32))
-    body += bytes([len(offer.session_id)]) + offer.session_id + struct.pack("!HB", suite, 0)
+    body += bytes([len(offer.session_id)]) + offer.session_id + struct.pack("!HB", suite & 0xFFFF, 0)
     if extensions:
         body += struct.pack("!H", len(extensions)) + extensions
     return _message(SERVER_HELLO, body)

@@ -37,31 +37,89 @@ if TYPE_CHECKING:
     from tlswire.scan.offers import Probe
 
 CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault")
-_SHORT_NAMES = {"1.0": "TLS 1.0", "1.1": "TLS 1.1", "1.2": "TLS 1.2", "1.3": "TLS 1.3", "ssl2": "SSLv2", "ssl3": "SSLv3"}
+_SHORT_NAMES = {
+    "1.0": "TLS 1.0",
+    "1.1": "TLS 1.1",
+    "1.2": "TLS 1.2",
+    "1.3": "TLS 1.3",
+    "ssl2": "SSLv2",
+    "ssl3": "SSLv3",
+}
 
 
 @click.command()
 @click.argument("targets", nargs=-1, metavar="HOST[:PORT]...")
-@click.option("--targets", "targets_file", type=click.Path(path_type=Path), metavar="FILE", help="Targets from a file, one a line; # begins a comment.")
-@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True, help="Port of targets that name none.")
+@click.option(
+    "--targets",
+    "targets_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Targets from a file, one a line; # begins a comment.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port of targets that name none.",
+)
 @click.option("--all-addresses", is_flag=True, help="Scan every address a name has, not only the first.")
 @click.option("--server-name", metavar="NAME", help="Send this server name (SNI) instead of the target's own.")
 @click.option("--no-server-name", is_flag=True, help="Send no server name.")
 @click.option("--versions", metavar="LIST", help="Only these versions, such as TLS1.2,TLS1.3.")
-@click.option("--suites", metavar="LIST", help="Only these suites: IANA or OpenSSL names, codes, patterns such as '*RC4*'.")
-@click.option("--method", type=click.Choice(["each", "eliminate"]), default="each", show_default=True, help="each: a hello for every pair. eliminate: few connections, the same answer.")
-@click.option("--all-codes", is_flag=True, help="All 65,536 code points per version (with --method eliminate: in about a second).")
-@click.option("--concurrency", type=click.IntRange(1, 1024), default=64, show_default=True, help="Connections in flight per host.")
-@click.option("--max-rate", type=click.FloatRange(0), default=0, metavar="N", help="At most N connections a second per host.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="Seconds for one answer.")
-@click.option("--deadline", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True, help="Seconds for one host.")
-@click.option("--retries", type=click.IntRange(0, 20), default=3, show_default=True, help="How often a host in trouble is tried again.")
+@click.option(
+    "--suites", metavar="LIST", help="Only these suites: IANA or OpenSSL names, codes, patterns such as '*RC4*'."
+)
+@click.option(
+    "--method",
+    type=click.Choice(["each", "eliminate"]),
+    default="each",
+    show_default=True,
+    help="each: a hello for every pair. eliminate: few connections, the same answer.",
+)
+@click.option(
+    "--all-codes", is_flag=True, help="All 65,536 code points per version (with --method eliminate: in about a second)."
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 1024),
+    default=256,
+    show_default=True,
+    help="Connections in flight per host.",
+)
+@click.option(
+    "--max-rate", type=click.FloatRange(0), default=0, metavar="N", help="At most N connections a second per host."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="Seconds for one answer."
+)
+@click.option(
+    "--deadline",
+    type=click.FloatRange(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    help="Seconds for one host.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 20),
+    default=3,
+    show_default=True,
+    help="How often a host in trouble is tried again.",
+)
 @click.option("--hosts", type=click.IntRange(1, 256), default=16, show_default=True, help="Hosts scanned side by side.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random byte of every hello.")
 @click.option("--json", "json_file", metavar="FILE", help="The result as JSON (one target); - is stdout.")
 @click.option("--jsonl", "jsonl_file", metavar="FILE", help="The results as JSON Lines; - is stdout.")
-@click.option("--trace", type=click.Path(path_type=Path), metavar="DIR", help="Keep every probe's bytes as hex files and a pcap.")
-@click.option("--fail-on", metavar="LIST", default="", help=f"Exit with 1 on findings of these categories: {', '.join(CATEGORIES)}.")
+@click.option(
+    "--trace", type=click.Path(path_type=Path), metavar="DIR", help="Keep every probe's bytes as hex files and a pcap."
+)
+@click.option(
+    "--fail-on",
+    metavar="LIST",
+    default="",
+    help=f"Exit with 1 on findings of these categories: {', '.join(CATEGORIES)}.",
+)
 @click.option("--quiet", is_flag=True, help="No report and no progress; files and exit code only.")
 def command(  # noqa: PLR0914, C901 - one parameter an option, and each is handed on once
     targets: tuple[str, ...],

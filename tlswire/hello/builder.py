@@ -29,7 +29,7 @@ SSLV2_VERSION, SSLV3_VERSION, TLS12_VERSION, TLS13_VERSION = 0x0002, 0x0300, 0x0
 
 # Most deployed first: short-sighted servers look only at the head of the list.
 _GROUPS_FIRST = (0x001D, 0x0017, 0x0018, 0x0019, 0x11EC, 0x001E)
-_SCHEMES_FIRST = (
+USUAL_SCHEMES = (
     *(0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0603, 0x0807, 0x0808),
     *(0x0809, 0x080A, 0x080B, 0x0201, 0x0203, 0x0402, 0x0202),
 )
@@ -47,7 +47,7 @@ def _known_groups(version: int) -> tuple[int, ...]:
 
 
 def _known_schemes() -> tuple[int, ...]:
-    return tuple(dict.fromkeys([*_SCHEMES_FIRST, *(row.code for row in SCHEMES)]))
+    return tuple(dict.fromkeys([*USUAL_SCHEMES, *(row.code for row in SCHEMES)]))
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -165,4 +165,6 @@ def sslv2_client_hello(kinds: tuple[int, ...], *, rng: Random, version: int = SS
     """An SSLv2 record with a CLIENT-HELLO for 24-bit ``kinds``; a TLS ``version`` makes the SSLv2-framed hello
     of RFC 5246 appendix E.2, whose kinds are suites with a leading zero byte."""
     hello = sslv2.SSLv2ClientHello(version=version, kinds=kinds, session_id=b"", challenge=rng.randbytes(16))
-    return sslv2_record(bytes([sslv2.CLIENT_HELLO]) + build(sslv2.SSLV2_BODIES[sslv2.CLIENT_HELLO], hello, "sslv2_client_hello"))
+    return sslv2_record(
+        bytes([sslv2.CLIENT_HELLO]) + build(sslv2.SSLV2_BODIES[sslv2.CLIENT_HELLO], hello, "sslv2_client_hello")
+    )

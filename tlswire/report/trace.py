@@ -45,7 +45,15 @@ class Trace:
         self._pcap.close()
 
     def add(
-        self, title: str, answer: str, sent: bytes, received: bytes, *, started: float, elapsed: float, local: tuple[str, int]
+        self,
+        title: str,
+        answer: str,
+        sent: bytes,
+        received: bytes,
+        *,
+        started: float,
+        elapsed: float,
+        local: tuple[str, int],
     ) -> None:
         """Keep one probe: ``started`` is on the scan's clock, ``elapsed`` in seconds, ``local`` our address."""
         self._count += 1
@@ -96,7 +104,9 @@ class _Side:
 
     def segment(self, flags: int, other: _Side, data: bytes = b"") -> bytes:
         acknowledged = other.sequence if flags & _ACK else 0
-        header = struct.pack(">HHIIBBHHH", self.own[1], self.peer[1], self.sequence, acknowledged, 5 << 4, flags, 65535, 0, 0)
+        header = struct.pack(
+            ">HHIIBBHHH", self.own[1], self.peer[1], self.sequence, acknowledged, 5 << 4, flags, 65535, 0, 0
+        )
         self.sequence += len(data) + bool(flags & (_SYN | _FIN))
         return _ip(self.own[0], self.peer[0], header, data)
 

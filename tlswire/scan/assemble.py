@@ -73,9 +73,7 @@ def findings_of(tallies: Iterable[Tally]) -> list[Finding]:
             category, source = OLD_VERSIONS[tally.version]
             text = f"{tally.name} is accepted with {_count(len(tally.accepted), 'suite')}"
             found.append(Finding("version-old", category, text, source, tally.name))
-    accepted = {
-        (tally.version, code): suite_row(tally.version, code) for tally in tallies for code in tally.accepted
-    }
+    accepted = {(tally.version, code): suite_row(tally.version, code) for tally in tallies for code in tally.accepted}
     for reason in REASONS:
         rows = {row.name: versions for row, versions in _where(accepted, reason.holds)}
         if rows:
@@ -87,9 +85,7 @@ def findings_of(tallies: Iterable[Tally]) -> list[Finding]:
     return sorted(found, key=lambda finding: rank.get(finding.category, 9))
 
 
-def _where(
-    accepted: Mapping[tuple[int, int], SuiteRow], holds: object
-) -> list[tuple[SuiteRow, set[int]]]:
+def _where(accepted: Mapping[tuple[int, int], SuiteRow], holds: object) -> list[tuple[SuiteRow, set[int]]]:
     places: dict[SuiteRow, set[int]] = {}
     for (version, _), row in accepted.items():
         if holds(row):  # type: ignore[operator]  # a Reason's predicate
@@ -106,7 +102,9 @@ def _misplaced(tallies: list[Tally]) -> list[Finding]:
         if misplaced:
             text = f"{tally.name} accepts {_count(len(misplaced), 'suite')} that only other versions define"
             names = [SUITES[code].name for code in misplaced]
-            found.append(Finding("suite-misplaced", "misplaced", text, "RFC 5246 1.2, RFC 9846 4.1.2", tally.name, names))
+            found.append(
+                Finding("suite-misplaced", "misplaced", text, "RFC 5246 1.2, RFC 9846 4.1.2", tally.name, names)
+            )
     return found
 
 

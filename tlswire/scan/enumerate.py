@@ -13,10 +13,10 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tlswire.hello.builder import SSLV2_VERSION, SSLV3_VERSION, TLS12_VERSION, TLS13_VERSION
-from tlswire.probe.exchange import Answer
+from tlswire.hello.builder import SSLV2_VERSION, SSLV3_VERSION, TLS12_VERSION
+from tlswire.probe.exchange import FAULT, Answer
 from tlswire.registry import SUITES, VERSIONS
-from tlswire.scan.offers import Probe, ProbeMaker, faults_of
+from tlswire.scan.offers import SMALL_HELLO, Probe, ProbeMaker, faults_of
 from tlswire.scan.prober import HABIT, UNASKED, Prober
 from tlswire.scan.tally import Choice, Tally
 from tlswire.wire.records import Alert
@@ -24,8 +24,6 @@ from tlswire.wire.records import Alert
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-# A hello of one list stays within 512 bytes: 8 bits of length more have been too much for old servers (RFC 7685).
-SMALL_HELLO = 512
 # wolfSSL refuses lists of more than about 150 suites, others of more than 128.
 SHORT_LIST = 100
 HALF_LIST = 250
@@ -34,6 +32,8 @@ LONG_LIST = 1024
 BUSY_LANE = 3
 MAX_LANES = 8
 DECODE_ERROR = 50
+# Seconds a long list is given for its answer: it is a question of comfort, not worth a full timeout.
+TOLERANCE = 1.0
 
 
 class Enumeration:
@@ -54,8 +54,11 @@ class Enumeration:
         self._long_answer: dict[int, Answer] = {}
 
     async def each(self) -> None:
-        """One hello for every open pair, newest version and best-known suites first."""
-        await self._alone((tally, suite) for tally in self.tallies for suite in tally.open)
+        """One hello for every open pair, the likeliest first: a scan that is cut short then knows the most."""
+        pairs = [(tally, suite) for tally in self.tallies for suite in tally.open]
+        rank = {suite: at for tally in self.tallies for at, suite in enumerate(tally.candidates)}
+        pairs.sort(key=lambda pair: (not _defined(pair[1], pair[0].version), rank[pair[1]]))
+        await self._alone(pairs)
         await self._second_thoughts()
 
     async def eliminate(self) -> None:
@@ -66,7 +69,6 @@ class Enumeration:
         await _together(self._eliminate(tally, self._hints(tally)) for tally in modern)
         hints = [suite for tally in modern for suite in tally.accepted]
         await _together(self._eliminate(tally, hints) for tally in older)
-        await _together(self._strangers(tally) for tally in modern if tally.version == TLS13_VERSION)
         if self.lists_lie:
             await self._alone(self._refused_pairs())
 
@@ -84,9 +86,9 @@ class Enumeration:
     # One suite a hello.
 
     async def _alone(self, pairs: Iterable[tuple[Tally, int]]) -> None:
-        source = iter(pairs)
-        workers = self.prober.limits.concurrency
-        await _together(self._work(source) for _ in range(workers))
+        waiting = list(pairs)
+        source = iter(waiting)
+        await _together(self._work(source) for _ in range(min(self.prober.limits.concurrency, len(waiting))))
 
     async def _work(self, source: Iterator[tuple[Tally, int]]) -> None:
         for tally, suite in source:
@@ -95,7 +97,7 @@ class Enumeration:
     async def _single(self, tally: Tally, suite: int) -> Answer:
         probe = self.maker.probe(tally.version, (suite,))
         answer = await self._ask(probe)
-        tally.settle(suite, probe, answer, unasked=answer.kind == UNASKED)
+        tally.settle(suite, probe, answer, unasked=answer.kind in {UNASKED, FAULT})
         self._advance(1)
         return answer
 
@@ -125,7 +127,9 @@ class Enumeration:
         tally = min((tally for tally in self.tallies if tally.version != SSLV2_VERSION), key=_version, default=None)
         if tally is None or len(tally.candidates) <= SHORT_LIST:
             return
-        answer = await self.prober.once(self.maker.probe(tally.version, tally.candidates[:LONG_LIST]), quick=True)
+        answer = await self.prober.once(
+            self.maker.probe(tally.version, tally.candidates[:LONG_LIST]), timeout=TOLERANCE
+        )
         self.long_lists = answer.decisive and answer.alert != Alert(2, DECODE_ERROR)
         if self.long_lists:
             self._long_answer = {tally.version: answer}
@@ -141,11 +145,11 @@ class Enumeration:
         if tally.version == SSLV2_VERSION:
             await self._sslv2(tally)
             return
-        suites = _native(tally)
+        suites = tally.open
         if tally.version < TLS12_VERSION and self._short(tally) and await self._version_refused(tally, suites):
             return
-        native = frozenset(suites)
-        await self._alone((tally, code) for code in hints if code in native and _fits(code, tally.version))
+        asked = frozenset(suites)
+        await self._alone((tally, code) for code in hints if code in asked and _fits(code, tally.version))
         found = await self._lists(tally, tuple(code for code in suites if code not in tally.accepted))
         if not found and not tally.accepted and self.long_lists and _refused_otherwise(tally):
             # wolfSSL refuses lists of more than about 150 suites with the alert for "none of these".
@@ -153,8 +157,7 @@ class Enumeration:
             tally.rejected.clear()
             found = await self._lists(tally, suites)
         await self._alone((tally, code) for code in found)
-        if tally.version != TLS13_VERSION:
-            await self._second_look(tally)
+        await self._second_look(tally)
 
     async def _version_refused(self, tally: Tally, suites: tuple[int, ...]) -> bool:
         """Whether the version itself is refused, whatever the suites."""
@@ -250,7 +253,9 @@ class Enumeration:
         related = frozenset(row.code for row in SUITES if (row.kex, row.auth) in kinds)
         siblings = tuple(code for code in refused if code in related)
         size = LONG_LIST if self.long_lists else SHORT_LIST
-        lists = [(*chunk, last) for chunk in _strided(refused, size)] + _strided(siblings, size)
+        lists = [(*chunk, last) for chunk in _strided(refused, size)]
+        if len(siblings) < len(refused):
+            lists += _strided(siblings, size)
         for offered in lists:
             answer = await self._ask(self.maker.probe(tally.version, offered))
             picked = tally.picked(answer, offered)
@@ -264,18 +269,6 @@ class Enumeration:
                 self.lists_lie = True
                 self._note("refuses lists for one suite in them, though it takes others of the list: asked all alone")
             return
-
-    async def _strangers(self, tally: Tally) -> None:
-        """Suites that TLS 1.3 does not define, offered under it all the same, with those of its own it refused."""
-        if len(tally.candidates) > len(SUITES):
-            return
-        own = tuple(tally.rejected)
-        for code in own:
-            del tally.rejected[code]
-        found: list[int] = []
-        size = LONG_LIST if self.long_lists else SHORT_LIST
-        await _together(self._lane(tally, chunk, found) for chunk in _strided(tally.open, size))
-        await self._alone((tally, code) for code in found)
 
     async def _sslv2(self, tally: Tally) -> None:
         probe = self.maker.probe(SSLV2_VERSION, tally.candidates)
@@ -338,14 +331,11 @@ class Enumeration:
 
     async def _ask(self, probe: Probe) -> Answer:
         answer = await self.prober.ask(probe)
-        for fault in faults_of(probe, answer):
-            self.faults[fault] += 1
-        if answer.kind == "fault":
-            self.faults["malformed", answer.reason] += 1
+        self.faults.update(faults_of(probe, answer))
         return answer
 
     def _refuse(self, tally: Tally, suites: tuple[int, ...], answer: Answer) -> None:
-        tally.settle_all(suites, answer, unasked=answer.kind == UNASKED)
+        tally.settle_all(suites, answer, unasked=answer.kind in {UNASKED, FAULT})
         self._advance(len(suites))
 
     def _advance(self, settled: int) -> None:
@@ -373,16 +363,17 @@ def _refused_otherwise(tally: Tally) -> bool:
     return any(why != "alert:protocol_version" and not why.startswith("answers TLS") for why in ways)
 
 
-def _native(tally: Tally) -> tuple[int, ...]:
-    """The candidates worth lists of their own: all of them, but under TLS 1.3 only its own and unknown ones."""
-    if tally.version != TLS13_VERSION or len(tally.candidates) > len(SUITES):
-        return tally.open
-    return tuple(code for code in tally.open if SUITES[code].max_version in {"TLS 1.3", ""})
-
-
 def _fits(code: int, version: int) -> bool:
     oldest = SUITES[code].min_version
     return not oldest or VERSIONS.find(oldest).code <= version
+
+
+def _defined(code: int, version: int) -> bool:
+    """Whether the version defines the suite, going by the registry (unknown codes: no)."""
+    row = SUITES[code]
+    if version == SSLV2_VERSION:
+        return True
+    return bool(row.min_version) and _fits(code, version) and version <= VERSIONS.find(row.max_version).code
 
 
 def _strided(suites: tuple[int, ...], size: int) -> list[tuple[int, ...]]:

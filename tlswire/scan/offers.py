@@ -7,16 +7,23 @@ Must not import ``probe.transport`` or anything of ``scan`` but this.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
-
 import msgspec
 
-from tlswire.hello.builder import SSLV2_VERSION, Shape, client_hello, encode_client_hello, sslv2_client_hello
+from tlswire.hello.builder import (
+    SSLV2_VERSION,
+    USUAL_SCHEMES,
+    Shape,
+    client_hello,
+    encode_client_hello,
+    sslv2_client_hello,
+)
+from tlswire.probe.exchange import FAULT, Answer
 from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
 from tlswire.wire.handshake import ClientHello, ServerHello
+from tlswire.wire.primitives import named
 
-if TYPE_CHECKING:
-    from tlswire.probe.exchange import Answer
+# Old servers fail on hellos whose length needs more (RFC 7685 section 1; some silently drop everything above).
+SMALL_HELLO = 512
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -50,7 +57,13 @@ class ProbeMaker:
         if offered == (SSLV2_VERSION,):
             return Probe(offered, suites, sslv2_client_hello(suites, rng=self._rng), None)
         hello = client_hello(offered, suites, rng=self._rng, shape=self.shape)
-        return Probe(offered, suites, encode_client_hello(hello), hello)
+        payload = encode_client_hello(hello)
+        if len(payload) > SMALL_HELLO and self.shape.key_shares[1:]:
+            # The second share and the rare schemes are comforts; a hello that some servers cannot read is none.
+            lean = msgspec.structs.replace(self.shape, key_shares=self.shape.key_shares[:1], schemes=USUAL_SCHEMES)
+            hello = client_hello(offered, suites, rng=self._rng, shape=lean)
+            payload = encode_client_hello(hello)
+        return Probe(offered, suites, payload, hello)
 
 
 # Signalled in the suites (RFC 5746 section 3.6) or answered without having been offered by many stacks by habit.
@@ -58,10 +71,12 @@ _UNSOLICITED_OK = frozenset({0xFF01})
 
 
 def faults_of(probe: Probe, answer: Answer) -> tuple[tuple[str, str], ...]:
-    """What the server's hello contains that was never offered, as (kind, one line) pairs.
+    """What breaks the protocol in an answer, as (kind, one line) pairs: above all what was never offered.
 
-    Kinds: suite, version, group, extension, session-id, compression, duplicate-extension.
+    Kinds: malformed, suite, version, group, extension, session-id, compression, duplicate-extension.
     """
+    if answer.kind == FAULT:
+        return (("malformed", answer.reason),)
     if answer.sslv2 is not None:
         return tuple(
             ("suite", f"answers cipher kind {SSLV2_KINDS.hex(kind)} that was not offered")
@@ -73,9 +88,9 @@ def faults_of(probe: Probe, answer: Answer) -> tuple[tuple[str, str], ...]:
         return ()
     found: list[tuple[str, str]] = []
     if hello.suite not in probe.suites:
-        found.append(("suite", f"answers suite {_name(SUITES, hello.suite)} that was not offered"))
+        found.append(("suite", f"answers suite {named(SUITES, hello.suite)} that was not offered"))
     if hello.version > max(probe.versions) or hello.version < 0x0300:
-        found.append(("version", f"answers version {_name(VERSIONS, hello.version)} that was not offered"))
+        found.append(("version", f"answers version {named(VERSIONS, hello.version)} that was not offered"))
     if hello.compression:
         found.append(("compression", f"answers compression method {hello.compression} that was not offered"))
     if probe.hello is not None:
@@ -89,25 +104,19 @@ def _extension_faults(offer: ClientHello, hello: ServerHello) -> list[tuple[str,
     # RFC 9846 section 4.2: only a cookie may come unasked, and only in a HelloRetryRequest.
     allowed = _UNSOLICITED_OK.union(offer.extension_types, {44} if hello.is_retry else ())
     found += [
-        ("extension", f"answers extension {_name(EXTENSIONS, code)} that was not offered")
+        ("extension", f"answers extension {named(EXTENSIONS, code)} that was not offered")
         for code in types
         if code not in allowed
     ]
     found += [
-        ("duplicate-extension", f"answers extension {_name(EXTENSIONS, code)} twice")
+        ("duplicate-extension", f"answers extension {named(EXTENSIONS, code)} twice")
         for code in sorted({code for code in types if types.count(code) > 1})
     ]
     if hello.version >= 0x0304 and hello.session_id != offer.session_id:
         found.append(("session-id", "does not echo legacy_session_id"))
     group = hello.group
     if group is not None and group not in offer.groups:
-        found.append(("group", f"answers group {_name(GROUPS, group)} that was not offered"))
+        found.append(("group", f"answers group {named(GROUPS, group)} that was not offered"))
     elif group is not None and hello.is_retry and group in offer.key_shares:
-        found.append(("group", f"asks again for a share of group {_name(GROUPS, group)} that was sent"))
+        found.append(("group", f"asks again for a share of group {named(GROUPS, group)} that was sent"))
     return found
-
-
-def _name(table: object, code: int) -> str:
-    from tlswire.wire.primitives import named  # noqa: PLC0415 - only faults are put in words
-
-    return named(table, code)  # type: ignore[arg-type]  # one of the registry's tables

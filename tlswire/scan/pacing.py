@@ -12,13 +12,13 @@ from collections import deque
 
 import msgspec
 
-FIRST_WINDOW = 8
+FIRST_WINDOW = 16
 
 
 class Limits(msgspec.Struct, frozen=True):
     """The bounds a user sets for one host: connections in flight, connections a second (0: none), seconds."""
 
-    concurrency: int = 64
+    concurrency: int = 256
     max_rate: float = 0.0
     timeout: float = 5.0
     deadline: float = 300.0

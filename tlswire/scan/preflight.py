@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.hello.builder import SSLV2_VERSION, SSLV3_VERSION, TLS13_VERSION, Shape
-from tlswire.probe.exchange import CLOSE, NOT_TLS, REFUSED, RESET, UNREACHABLE, Answer
+from tlswire.probe.exchange import CLOSE, FAULT, NOT_TLS, REFUSED, RESET, UNREACHABLE, Answer
 from tlswire.registry import SSLV2_KINDS
 
 if TYPE_CHECKING:
@@ -32,12 +32,13 @@ HEAD_START = 1.0
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Why a scan cannot go on (``problem`` empty: it can), whether anything was reached at all, and the (version,
-    suite) the server picked on first contact."""
+    """Why a scan cannot go on (``problem`` empty: it can), whether anything was reached at all, the (version, suite)
+    the server picked on first contact, and its faults as (kind, line) pairs."""
 
     problem: str = ""
     reachable: bool = True
     picked: tuple[int, int] | None = None
+    faults: tuple[tuple[str, str], ...] = ()
 
 
 async def preflight(prober: Prober, maker: ProbeMaker, versions: tuple[int, ...]) -> Verdict:
@@ -57,7 +58,8 @@ async def preflight(prober: Prober, maker: ProbeMaker, versions: tuple[int, ...]
         if answer.alert is not None and answer.alert.description == _NO_ALPN:
             maker.shape = msgspec.structs.replace(maker.shape, alpn=ALPN)
     others = _ladder(maker, versions)
-    results = await asyncio.gather(task, *(prober.once(probe) for probe in others))
+    left = max(0.1, timeout - (0 if done else min(HEAD_START, timeout / 2)))
+    results = await asyncio.gather(task, *(prober.once(probe, timeout=left) for probe in others))
     answers = list(zip((first, *others), results, strict=True))
     for probe, answer in answers:
         if answer.accepts and probe.hello is not None:
@@ -65,7 +67,7 @@ async def preflight(prober: Prober, maker: ProbeMaker, versions: tuple[int, ...]
             return Verdict()
     if any(answer.accepts for _, answer in answers):
         return Verdict()
-    spoken = [probe for probe, answer in answers if answer.decisive and answer.kind != NOT_TLS]
+    spoken = [probe for probe, answer in answers if answer.alert is not None or answer.hello is not None]
     if spoken:
         # Only refusals so far: a hello that is answered at all still tells a live server from a dead one.
         prober.control = spoken[0]
@@ -144,7 +146,9 @@ def _verdict(answers: list[Answer]) -> Verdict:
         return Verdict(f"cannot connect: {reason or 'refused'}", reachable=False)
     if not any(answer.connected for answer in answers):
         return Verdict("cannot connect: no answer within the timeout", reachable=False)
+    faults = tuple(("malformed", answer.reason) for answer in answers if answer.kind == FAULT)
+    if faults:
+        return Verdict(f"answers no hello in a way that can be read: {faults[0][1]}", faults=faults)
     if kinds <= {CLOSE, RESET}:
         return Verdict("ends every connection before it says anything")
-    return Verdict("accepts connections but says nothing within the timeout")
-
+    return Verdict(f"accepts connections but says nothing within the timeout{f' ({reason})' if reason else ''}")

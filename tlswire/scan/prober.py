@@ -48,7 +48,9 @@ class Doubt(msgspec.Struct):
 class Prober:
     """Asks one address, within the limits; see the module's text for how doubt is settled."""
 
-    def __init__(self, address: Address, limits: Limits, observe: Callable[[Probe, Answer], None] | None = None) -> None:
+    def __init__(
+        self, address: Address, limits: Limits, observe: Callable[[Probe, Answer], None] | None = None
+    ) -> None:
         self.address = address
         self.limits = limits
         self.pacer = Pacer(limits)
@@ -96,15 +98,13 @@ class Prober:
                 return answer
         return Answer(UNASKED, reason=self.over or "no two answers agree", sent=probe.payload)
 
-    async def once(self, probe: Probe, *, quick: bool = False) -> Answer:
-        """One connection and no doubt about its answer; ``quick``: no longer than usual answers take."""
-        return await self._send(probe, alone=True, timeout=2 * QUICKEST_TIMEOUT if quick else None)
+    async def once(self, probe: Probe, *, timeout: float | None = None) -> Answer:
+        """One connection of at most ``timeout`` seconds, and no doubt about its answer."""
+        return await self._send(probe, alone=True, timeout=timeout)
 
     def give_up(self, why: str) -> None:
         """Ask nothing more; ``why`` is told to everyone who still wants to know something."""
-        if not self.over:
-            self.over = why
-            self.notes.append(why)
+        self.over = self.over or why
 
     async def _send(self, probe: Probe, *, alone: bool = False, timeout: float | None = None) -> Answer:
         """One connection. ``alone``: part of a round, past the gate and with the user's full timeout."""
@@ -118,12 +118,15 @@ class Prober:
         try:
             left = self.time_left
             if left <= 0:
-                self.give_up(f"deadline of {self.limits.deadline:g} s passed")
+                self._note(f"deadline of {self.limits.deadline:g} s passed")
+                self.give_up(self.notes[-1])
             if self.over:
                 self.pacer.connections -= 1
                 return Answer(UNASKED, reason=self.over, sent=probe.payload)
             longest = timeout or (self.limits.timeout if alone else self._timeout())
-            answer = await ask(self.address, probe.payload, timeout=min(left, longest), want_local=self._observe is not None)
+            answer = await ask(
+                self.address, probe.payload, timeout=min(left, longest), want_local=self._observe is not None
+            )
             answered = answer.decisive
         finally:
             if not alone:
@@ -232,10 +235,11 @@ class Prober:
             wait *= 2
         else:
             kind = doubts[0].answer.kind
-            self.give_up(
+            self._note(
                 f"a hello that had worked was met by {_ending(kind)} {tries + 1} times in"
                 f" {loop.time() - began:.0f} s, after {self.connections} connections: gave up"
             )
+            self.give_up(self.notes[-1])
             for doubt in doubts:
                 _settle(doubt, believe=False)
             return
@@ -253,9 +257,10 @@ class Prober:
         """Go on at the rate at which the host was answering just before the trouble."""
         began = min(doubt.answer.started for doubt in doubts)
         admitted = sum(1 for at in self._answered if began - 1 < at <= began + 1)
-        rate = max(0.5, 0.95 * admitted)
+        rate = max(0.5, 0.97 * admitted)
         if self.pacer.rate:
-            rate = min(rate, 0.8 * self.pacer.rate)
+            # One stray failure is no proof of a lower limit; several at once are.
+            rate = min(rate, (0.95 if len(doubts) == 1 else 0.8) * self.pacer.rate)
             self._ceiling = self.pacer.rate
         elif admitted >= SOLID:
             self._ceiling = admitted

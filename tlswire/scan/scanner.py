@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from tlswire import __version__
-from tlswire.hello.builder import SSLV2_VERSION, Shape
+from tlswire.hello.builder import SSLV2_VERSION, TLS13_VERSION, Shape
 from tlswire.probe import transport
 from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
 from tlswire.results import Finding, Scan, Target, Tool
@@ -67,8 +67,11 @@ def candidates(options: Options, version: int) -> tuple[int, ...]:
         return options.suites
     if options.all_codes:
         return tuple(code for code in range(1 << 16) if code not in SCSV)
+    # TLS 1.3 and what came before share no suite (RFC 9846 section 4.1.2). Older versions are offered all the same
+    # what TLS 1.2 and 1.3 brought, because there are servers that take it.
+    rows = [row for row in SUITES if version < TLS13_VERSION or row.max_version == "TLS 1.3"]
     # What servers are asked most comes first, so a scan that is cut short knows the most.
-    ranked = sorted(SUITES, key=lambda row: (row.status != "iana", row.recommended != "Y"))
+    ranked = sorted(rows, key=lambda row: (row.status != "iana", row.recommended != "Y"))
     return tuple(row.code for row in ranked if row.code not in SCSV)
 
 
@@ -135,6 +138,7 @@ class _Job:
             if task is not None:
                 task.uncancel()
             self.prober.give_up("interrupted")
+            self.prober.notes.append("interrupted: what was not asked by then is unknown")
         return self._result(started, loop.time() - began)
 
     async def _ask(self) -> None:
@@ -151,6 +155,7 @@ class _Job:
 
     def _cannot(self, verdict: Verdict) -> None:
         self.error = verdict.problem
+        self.enumeration.faults.update(verdict.faults)
         self.reachable = verdict.reachable
         self.prober.give_up(verdict.problem)
 
