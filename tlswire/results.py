@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-SCAN_SCHEMA = "tlswire.scan/1"
+SCAN_SCHEMA: Literal["tlswire.scan/1"] = "tlswire.scan/1"
 
 Verdict = Literal["accepted", "rejected", "unknown"]
 Grade = Literal["strong", "legacy", "weak", "unrated"]
@@ -28,7 +28,8 @@ class Target(msgspec.Struct, frozen=True):
 
 class Suite(msgspec.Struct, frozen=True):
     """An accepted suite. ``grade`` and ``reasons`` say how it is rated and why; ``proof`` is the hello that offered
-    it alone and what came back; ``group`` is the key share's group (TLS 1.3)."""
+    it alone and what came back; ``group`` is the key share's group (TLS 1.3).
+    """
 
     code: str
     name: str
@@ -62,7 +63,8 @@ class Refusals(msgspec.Struct, frozen=True):
 
 class Version(msgspec.Struct, frozen=True):
     """One protocol version. ``suites`` are in the server's order where it has one, else in registry order;
-    ``unknown`` lists the codes that stayed without an answer."""
+    ``unknown`` lists the codes that stayed without an answer.
+    """
 
     version: str
     code: str

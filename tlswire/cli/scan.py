@@ -121,7 +121,7 @@ _SHORT_NAMES = {
     help=f"Exit with 1 on findings of these categories: {', '.join(CATEGORIES)}.",
 )
 @click.option("--quiet", is_flag=True, help="No report and no progress; files and exit code only.")
-def command(  # noqa: PLR0914, C901 - one parameter an option, and each is handed on once
+def command(
     targets: tuple[str, ...],
     targets_file: Path | None,
     port: int,
@@ -329,11 +329,11 @@ def _writable(name: str) -> Iterator[BinaryIO]:
     if name == "-":
         yield sys.stdout.buffer
         return
-    try:
-        file = Path(name).open("wb")
-    except OSError as error:
-        raise UsageError(name, f"cannot be written: {error.strerror}") from None
-    with file:
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(Path(name).open("wb"))
+        except OSError as error:
+            raise UsageError(name, f"cannot be written: {error.strerror}") from None
         yield file
 
 

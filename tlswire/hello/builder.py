@@ -15,12 +15,12 @@ import msgspec
 
 from tlswire.hello.shares import probe_share
 from tlswire.registry import GROUPS, SCHEMES, SUITES
+from tlswire.wire import sslv2
 from tlswire.wire.extension_bodies import KeyShareEntry, ServerName
 from tlswire.wire.extensions import encode_extension
 from tlswire.wire.handshake import CLIENT_HELLO, CLIENT_HELLO_BODY, ClientHello, Extension, encode_handshake
 from tlswire.wire.primitives import build
 from tlswire.wire.records import HANDSHAKE, fragment, sslv2_record
-from tlswire.wire import sslv2
 
 if TYPE_CHECKING:
     from random import Random
@@ -86,43 +86,45 @@ def _elliptic() -> frozenset[int]:
 
 @lru_cache(maxsize=256)
 def _extensions(versions: tuple[int, ...], shape: Shape, needs: frozenset[str], plain: bool) -> tuple[Extension, ...]:
-    newest = max(versions)
     if plain:
         return ()
-    groups = shape.groups
-    if groups is None:
-        groups = _known_groups(newest)
-        if TLS13_VERSION in versions and len(versions) > 1:
-            groups = tuple(dict.fromkeys([*_GROUPS_FIRST, *_known_groups(TLS12_VERSION), *groups]))
-        if "sm2" in needs:
-            groups = tuple(dict.fromkeys([*groups, 0x0029]))
+    newest = max(versions)
+    modern, tls12, tls, old = (
+        newest >= TLS13_VERSION,
+        newest >= TLS12_VERSION,
+        newest > SSLV3_VERSION,
+        min(versions) < TLS13_VERSION,
+    )
+    groups = _groups(versions, needs) if shape.groups is None else shape.groups
     schemes = _known_schemes() if shape.schemes is None else shape.schemes
-    pairs: list[tuple[int, object]] = []
-    if shape.server_name is not None:
-        pairs.append((0, (ServerName(0, shape.server_name),)))
-    if min(versions) < TLS13_VERSION:
+    shares = tuple(KeyShareEntry(code, probe_share(code)) for code in shape.key_shares)
+    rows: tuple[tuple[bool, int, object], ...] = (
+        (shape.server_name is not None, 0, (ServerName(0, shape.server_name or b""),)),
         # renegotiation_info rather than the SCSV: the hello keeps offering one suite and nothing else.
-        pairs += [(0xFF01, b""), (23, None)]
-        if newest > SSLV3_VERSION:
-            pairs += [(22, None), (35, b"")]
-        pairs.append((11, (0,)))
-    if groups:
-        pairs.append((10, groups))
-    if newest >= TLS12_VERSION:
-        pairs.append((13, schemes))
-    if shape.alpn:
-        pairs.append((16, shape.alpn))
-    if "srp" in needs:
-        pairs.append((12, b"user"))
-    if "pwd" in needs:
-        pairs.append((30, b"user"))
-    if newest >= TLS13_VERSION:
-        pairs += [
-            (43, versions),
-            (45, (1, 0)),
-            (51, tuple(KeyShareEntry(code, probe_share(code)) for code in shape.key_shares)),
-        ]
-    return tuple(Extension(code, encode_extension(code, value, "ch")) for code, value in pairs)
+        (old, 0xFF01, b""),
+        (old, 23, None),
+        (old and tls, 22, None),
+        (old and tls, 35, b""),
+        (old, 11, (0,)),
+        (bool(groups), 10, groups),
+        (tls12, 13, schemes),
+        (bool(shape.alpn), 16, shape.alpn),
+        ("srp" in needs, 12, b"user"),
+        ("pwd" in needs, 30, b"user"),
+        (modern, 43, versions),
+        (modern, 45, (1, 0)),
+        (modern, 51, shares),
+    )
+    return tuple(Extension(code, encode_extension(code, value, "ch")) for wanted, code, value in rows if wanted)
+
+
+def _groups(versions: tuple[int, ...], needs: frozenset[str]) -> tuple[int, ...]:
+    groups = _known_groups(max(versions))
+    if TLS13_VERSION in versions and len(versions) > 1:
+        groups = (*_GROUPS_FIRST, *_known_groups(TLS12_VERSION), *groups)
+    if "sm2" in needs:
+        groups = (*groups, 0x0029)
+    return tuple(dict.fromkeys(groups))
 
 
 def client_hello(
@@ -163,7 +165,8 @@ def encode_client_hello(hello: ClientHello, *, record_version: int | None = None
 
 def sslv2_client_hello(kinds: tuple[int, ...], *, rng: Random, version: int = SSLV2_VERSION) -> bytes:
     """An SSLv2 record with a CLIENT-HELLO for 24-bit ``kinds``; a TLS ``version`` makes the SSLv2-framed hello
-    of RFC 5246 appendix E.2, whose kinds are suites with a leading zero byte."""
+    of RFC 5246 appendix E.2, whose kinds are suites with a leading zero byte.
+    """
     hello = sslv2.SSLv2ClientHello(version=version, kinds=kinds, session_id=b"", challenge=rng.randbytes(16))
     return sslv2_record(
         bytes([sslv2.CLIENT_HELLO]) + build(sslv2.SSLV2_BODIES[sslv2.CLIENT_HELLO], hello, "sslv2_client_hello")

@@ -98,10 +98,10 @@ class HelloReader:
             except WireError as error:
                 self.fault = str(error)
                 return True
-        error = self._deframer.error
-        if error is not None:
-            self.not_tls = self._deframer.records == 0 and error.path == "record.type"
-            self.fault = str(error)
+        broken = self._deframer.error
+        if broken is not None:
+            self.not_tls = self._deframer.records == 0 and broken.path == "record.type"
+            self.fault = str(broken)
             return True
         if len(self.received) > MAX_ANSWER:
             self.fault = f"{len(self.received)} bytes without an answer; stopped reading"

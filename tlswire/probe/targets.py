@@ -53,7 +53,7 @@ def read_targets(path: Path, *, default_port: int = DEFAULT_PORT) -> list[HostPo
         raise UsageError(str(path), f"is not a text file (byte {error.start})") from None
     if b"\0" in data:
         raise UsageError(str(path), f"is not a text file (byte {data.index(0)})")
-    found = []
+    found: list[HostPort] = []
     for number, line in enumerate(lines, 1):
         text = line.partition("#")[0].strip()
         if text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """``text`` with everything that is not printable (controls, escapes, bidirectional marks) as ``\\xNN`` escapes."""
+    r"""``text`` with everything that is not printable (controls, escapes, bidirectional marks) as ``\xNN`` escapes."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

@@ -37,6 +37,7 @@ class Paint:
         self.colour = colour
 
     def __call__(self, text: str, code: str | None) -> str:
+        """``text`` in the colour of an SGR parameter."""
         return f"\033[{code}m{text}\033[0m" if self.colour and code else text
 
 

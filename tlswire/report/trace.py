@@ -126,7 +126,7 @@ def _ip(source: str, target: str, header: bytes, data: bytes) -> bytes:
 def _checksum(data: bytes) -> int:
     # RFC 1071 section 1
     data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

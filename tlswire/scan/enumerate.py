@@ -103,7 +103,8 @@ class Enumeration:
 
     async def _second_thoughts(self) -> None:
         """Suites refused by the ending of a connection are offered once more, in lists: cheap, and it would show
-        a limit that drops connections in the same way as the server refuses hellos."""
+        a limit that drops connections in the same way as the server refuses hellos.
+        """
         for tally in self.tallies:
             if tally.version == SSLV2_VERSION:
                 continue

@@ -7,6 +7,8 @@ Must not import ``probe.transport`` or anything of ``scan`` but this.
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from tlswire.hello.builder import (
@@ -19,8 +21,11 @@ from tlswire.hello.builder import (
 )
 from tlswire.probe.exchange import FAULT, Answer
 from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
-from tlswire.wire.handshake import ClientHello, ServerHello
+from tlswire.wire.handshake import ClientHello
 from tlswire.wire.primitives import named
+
+if TYPE_CHECKING:
+    from tlswire.wire.handshake import ServerHello
 
 # Old servers fail on hellos whose length needs more (RFC 7685 section 1; some silently drop everything above).
 SMALL_HELLO = 512

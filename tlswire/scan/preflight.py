@@ -33,7 +33,8 @@ HEAD_START = 1.0
 
 class Verdict(msgspec.Struct, frozen=True):
     """Why a scan cannot go on (``problem`` empty: it can), whether anything was reached at all, the (version, suite)
-    the server picked on first contact, and its faults as (kind, line) pairs."""
+    the server picked on first contact, and its faults as (kind, line) pairs.
+    """
 
     problem: str = ""
     reachable: bool = True

@@ -85,14 +85,13 @@ class Prober:
 
     async def ask(self, probe: Probe) -> Answer:
         """The answer to ``probe``: a decisive one; an ending that is proven to be a refusal (``decisive`` is False,
-        ``kind`` says how); or kind ``unasked`` when the host was given up or the deadline passed."""
+        ``kind`` says how); or kind ``unasked`` when the host was given up or the deadline passed.
+        """
         for _ in range(2 + self.limits.retries):
-            if self.over:
-                break
             answer = await self._send(probe)
             if answer.decisive:
                 return answer
-            if self.over:
+            if answer.kind == UNASKED:
                 break
             if await self._believe(probe, answer):
                 return answer
@@ -174,7 +173,10 @@ class Prober:
     async def _round(self) -> None:
         await self.pacer.close_gate()
         doubts, self._doubts = self._doubts, []
-        if doubts[0].answer.kind == EXHAUSTED:
+        if self.over:
+            for doubt in doubts:
+                _settle(doubt, believe=False)
+        elif doubts[0].answer.kind == EXHAUSTED:
             await self._make_room(doubts)
         elif not await self._control_works():
             await self._recover(doubts)

@@ -7,7 +7,7 @@ Must not import ``report`` or ``cli``.
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -37,7 +37,8 @@ VERSIONS_SCANNED = (0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304)
 
 class Options(msgspec.Struct, frozen=True):
     """What to ask and how. ``suites`` empty means every suite of the registry; ``server_name`` None means the host's
-    own name where it has one, the empty string means no SNI; ``seed`` fixes every random byte."""
+    own name where it has one, the empty string means no SNI; ``seed`` fixes every random byte.
+    """
 
     versions: tuple[int, ...] = VERSIONS_SCANNED
     suites: tuple[int, ...] = ()
@@ -129,7 +130,7 @@ class _Job:
 
     async def run(self) -> Scan:
         loop = asyncio.get_running_loop()
-        began, started = loop.time(), datetime.datetime.now(datetime.UTC)
+        began, started = loop.time(), dt.datetime.now(dt.UTC)
         task = asyncio.current_task()
         try:
             await self._ask()
@@ -163,7 +164,7 @@ class _Job:
         self.progress.settled += settled
         self.progress.connections = self.prober.connections
 
-    def _result(self, started: datetime.datetime, elapsed: float) -> Scan:
+    def _result(self, started: dt.datetime, elapsed: float) -> Scan:
         versions = [version_result(tally) for tally in self.tallies]
         findings = findings_of(self.tallies)
         faults = faults_result(self.enumeration.faults)
