@@ -19,7 +19,6 @@ from tlswire.lab.server import serve_forever
 from tlswire.registry import VERSIONS
 
 if TYPE_CHECKING:
-    from tlswire.lab.characters import Character
     from tlswire.lab.server import Lab
 
 
@@ -37,9 +36,7 @@ if TYPE_CHECKING:
 def command(name: str | None, port: int, seed: int, port_file: Path | None, *, listing: bool) -> None:
     """Run a TLS server with a known character on loopback, for scanning and trying things out."""
     if listing:
-        click.echo(
-            "\n".join(aligned(("CHARACTER", "ACCEPTS", "DESCRIPTION"), [_row(it) for it in CHARACTERS.values()]))
-        )
+        click.echo("\n".join(_list()))
         return
     if name is None:
         raise UsageError("CHARACTER", "none given; tlswire lab --list shows them")
@@ -61,9 +58,15 @@ def command(name: str | None, port: int, seed: int, port_file: Path | None, *, l
             _remove(port_file)
 
 
-def _row(it: Character) -> tuple[str, str, str]:
-    counts = [f"{VERSIONS[version].name}: {len(suites)}" for version, suites in sorted(accepted(it).items()) if suites]
-    return it.name, ", ".join(counts) or "nothing", it.description
+def _list() -> list[str]:
+    truth = {name: accepted(it) for name, it in CHARACTERS.items()}
+    versions = sorted({version for suites in truth.values() for version in suites})
+    rows = [
+        (name, *(str(len(suites[version])) if suites.get(version) else "" for version in versions), it.description)
+        for (name, it), suites in zip(CHARACTERS.items(), truth.values(), strict=True)
+    ]
+    head = ("CHARACTER", *(VERSIONS[version].name for version in versions), "DESCRIPTION")
+    return ["The number of suites each accepts, by version:", "", *aligned(head, rows)]
 
 
 def _announce(path: Path, port: int) -> None:

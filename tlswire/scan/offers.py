@@ -21,11 +21,10 @@ from tlswire.hello.builder import (
 )
 from tlswire.probe.exchange import FAULT, Answer
 from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
-from tlswire.wire.handshake import ClientHello
 from tlswire.wire.primitives import named
 
 if TYPE_CHECKING:
-    from tlswire.wire.handshake import ServerHello
+    from tlswire.wire.handshake import ClientHello, ServerHello
 
 # Old servers fail on hellos whose length needs more (RFC 7685 section 1; some silently drop everything above).
 SMALL_HELLO = 512

@@ -1,0 +1,19 @@
+#!/bin/sh
+# The demo: starts the lab's legacy-mdm server on a free loopback port, scans it with the real command line, prints
+# the result. Ends with 0 when all of that worked, whatever the lab's weaknesses.
+set -eu
+folder=$(mktemp -d)
+tlswire lab legacy-mdm --port 0 --port-file "$folder/port" >"$folder/log" 2>&1 &
+lab=$!
+trap 'kill "$lab" 2>/dev/null || true; rm -rf "$folder"' EXIT
+waited=0
+while [ ! -s "$folder/port" ]; do
+    kill -0 "$lab" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
+    [ "$waited" -lt 100 ] || { echo 'the lab did not start within 10 s' >&2; exit 1; }
+    waited=$((waited + 1))
+    sleep 0.1
+done
+port=$(cat "$folder/port")
+echo "\$ tlswire scan localhost:$port    # the lab: an MDM server as one met them ten years ago"
+echo
+tlswire scan "localhost:$port"
