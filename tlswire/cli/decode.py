@@ -108,7 +108,7 @@ def _read_file(source: str) -> bytes | None:
 def _name(source: str) -> str:
     if source in {STDIN, ""}:
         return "stdin" if source else "input"
-    return source if len(source) <= 60 else f"{source[:57]}..."
+    return source if len(source) <= 80 else f"{source[:37]}...{source[-40:]}"
 
 
 def _failures(node: Node) -> Iterator[str]:

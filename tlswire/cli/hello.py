@@ -170,7 +170,7 @@ def command(
     """
     parts = Parts(
         versions=tuple(map(_version, versions)) or None,
-        suites=tuple(name for text in suites for name in text.split(":")) or None,
+        suites=tuple(name for text in suites for name in _split(text)) or None,
         server_name=None if server_name is None else _server_name(server_name),
         alpn=tuple(map(_protocol, alpn)) or None,
         groups=_codes(GROUPS, groups),
@@ -229,7 +229,7 @@ def _sslv2(parts: Parts, rng: Random, *, framed: bool) -> edit.Sample:
 def _changed(sample: edit.Sample, parts: Parts, seed: int | None) -> edit.Sample:
     """The hello of ``--from`` with the parts that options name."""
     if sample.rest:
-        click.echo(f"tlswire: {len(sample.rest)} bytes that follow the hello are left out", err=True)
+        click.echo(f"tlswire: {len(sample.rest)} bytes before or after the hello are left out", err=True)
     before = sample.hello
     if isinstance(before, ClientHello):
         _refuse_contradictions(parts)
@@ -296,6 +296,13 @@ def _version(text: str) -> int:
 
 def _codes(table: Table[Any], names: tuple[str, ...]) -> tuple[int, ...] | None:
     return tuple(table.find(name).code for name in names) or None
+
+
+def _split(text: str) -> list[str]:
+    names = text.split(":")
+    if "" in names:
+        raise UsageError(repr(text), "holds an empty name", "--suite")
+    return names
 
 
 def _suites(names: tuple[str, ...] | None, *tables: Table[SuiteRow]) -> tuple[int, ...]:

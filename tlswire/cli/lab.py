@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False, metavar="CHARACTER")
+@click.argument("name", required=False, metavar="[CHARACTER]")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1 (default: a free one).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random byte of the server.")
 @click.option(

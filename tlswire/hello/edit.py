@@ -13,6 +13,7 @@ import msgspec
 
 from tlswire.errors import WireError
 from tlswire.hello.shares import probe_share
+from tlswire.registry import CONTENT_TYPES
 from tlswire.wire import sslv2
 from tlswire.wire.extension_bodies import KeyShareEntry, ServerName
 from tlswire.wire.extensions import encode_extension
@@ -44,7 +45,7 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """A hello and how it came: ``frames`` are empty below the record layer, ``rest`` is what followed its records."""
+    """A hello and how it came: ``frames`` are empty below the record layer, ``rest`` is what stood before and after."""
 
     hello: ClientHello | sslv2.SSLv2ClientHello
     layer: Layer = "record"
@@ -78,25 +79,35 @@ class Sample(msgspec.Struct, frozen=True):
 
 def read_hello(data: bytes) -> Sample:
     """The ClientHello in ``data``: records, SSLv2 record, handshake message or bare body. Raises WireError."""
-    if data[:1] == b"\x16":
+    if data[:1] and data[0] in CONTENT_TYPES:
         return _from_records(data)
     if data[:1] and data[0] & 0x80:
         return _from_sslv2(data)
     if data[:2] == b"\x01\x00":
         message = parse(HANDSHAKE_MESSAGE, data)
         return Sample(parse_client_hello(message.body, 4), "handshake")
+    if data[:1] != b"\x03":
+        raise WireError("neither a record, a handshake message nor a ClientHello begins here", "", 0)
     return Sample(parse_client_hello(data), "body")
 
 
+def _record_end(data: bytes, at: int) -> int:
+    return at + 5 + int.from_bytes(data[at + 3 : at + 5], "big")
+
+
 def _from_records(data: bytes) -> Sample:
+    # The hello that answers a HelloRetryRequest comes after a ChangeCipherSpec (RFC 9846 appendix E.4).
+    start = 0
+    while start < len(data) and data[start] != HANDSHAKE:
+        start = _record_end(data, start)
     frames: list[Frame] = []
     deframer = Deframer()
-    at = 0
+    at = start
     while at < len(data):
-        end = at + 5 + int.from_bytes(data[at + 3 : at + 5], "big")
+        end = _record_end(data, at)
         found = deframer.feed(data[at:end])
         if deframer.error is not None and not found:
-            raise deframer.error
+            raise deframer.error.moved(start)
         if end > len(data):
             break
         frames.append(Frame(int.from_bytes(data[at + 1 : at + 3], "big"), end - at - 5))
@@ -104,13 +115,13 @@ def _from_records(data: bytes) -> Sample:
         if found:
             message = found[0]
             if message.content != HANDSHAKE or message.type != CLIENT_HELLO:
-                raise WireError("the first message is not a ClientHello", "handshake.type", message.offset)
+                raise WireError("the first message is not a ClientHello", "handshake.type", start + message.offset)
             extra = sum(frame.size for frame in frames) - 4 - len(message.body)
             if extra:
                 raise WireError(f"{extra} bytes follow the ClientHello in its record", "record.fragment", end - extra)
             # Where a hello spans records its fields have no single offset: errors count from its first byte.
-            base = message.offset + 4 if len(frames) == 1 else 0
-            return Sample(parse_client_hello(message.body, base), "record", tuple(frames), data[at:])
+            base = start + message.offset + 4 if len(frames) == 1 else 0
+            return Sample(parse_client_hello(message.body, base), "record", tuple(frames), data[:start] + data[at:])
     raise WireError("the input ends before the ClientHello does", "client_hello", len(data))
 
 

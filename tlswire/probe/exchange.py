@@ -31,6 +31,11 @@ HELLO, RETRY, ALERTED, FAULT, NOT_TLS = "hello", "retry", "alert", "fault", "not
 CLOSE, RESET, TIMEOUT = transport.CLOSE, transport.RESET, transport.TIMEOUT
 REFUSED, UNREACHABLE, EXHAUSTED = transport.REFUSED, transport.UNREACHABLE, transport.EXHAUSTED
 
+# A time-out in the middle of an answer: the server has begun to speak, so this is no silence.
+STALLED = "stalled"
+# No connection was made for this hello: the scanner had given the host up.
+UNASKED = "unasked"
+
 DECISIVE = frozenset({HELLO, RETRY, ALERTED, FAULT, NOT_TLS})
 
 
@@ -38,7 +43,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What came back for one hello.
 
     ``kind`` is hello, retry (HelloRetryRequest), alert, fault (bytes that break the protocol), not-tls, close, reset,
-    timeout, refused, unreachable or exhausted (this machine's own limits). ``reason`` is one escaped line; bytes are
+    timeout, stalled (a time-out within an answer), refused, unreachable or exhausted (this machine's own limits). ``reason`` is one escaped line; bytes are
     as sent and as received (at most 256 KiB); times are seconds.
     """
 
@@ -162,6 +167,7 @@ class HelloReader:
         elif self.alert is not None:
             kind = ALERTED
         elif self.received:
+            kind = STALLED if kind == TIMEOUT else kind
             reason = f"{len(self.received)} bytes came, no complete message"
         return Answer(
             kind=kind,

@@ -94,7 +94,6 @@ class _Exchange:
         try:
             self.socket = sock = socket.socket(self.address.family, socket.SOCK_STREAM)
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = sock.connect_ex((self.address.host, self.address.port))
         except OSError as error:
             self.fail(error.errno or 0)

@@ -5,7 +5,9 @@ This module imports nothing of tlswire.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +17,7 @@ def _number(text: str) -> int:
     return int(text, 0) if text else 0
 
 
-class CodeRow(NamedTuple):
+class CodeRow(msgspec.Struct, frozen=True):
     """A code point that has only a name and a source."""
 
     code: int
@@ -32,7 +34,7 @@ class CodeRow(NamedTuple):
         return cls(code, name)
 
 
-class VersionRow(NamedTuple):
+class VersionRow(msgspec.Struct, frozen=True):
     """A protocol version; ``transport`` is tcp or udp."""
 
     code: int
@@ -49,7 +51,7 @@ class VersionRow(NamedTuple):
         return cls(code, name)
 
 
-class SuiteRow(NamedTuple):
+class SuiteRow(msgspec.Struct, frozen=True):
     """A cipher suite (or SSLv2 cipher kind) taken apart.
 
     ``bits`` is the nominal key length; ``pfs`` is true for ephemeral key exchanges, anonymous ones included;
@@ -107,7 +109,7 @@ class SuiteRow(NamedTuple):
         return self.auth == "anon"
 
 
-class GroupRow(NamedTuple):
+class GroupRow(msgspec.Struct, frozen=True):
     """A named group; share lengths are bytes of ``key_exchange`` in a KeyShareEntry, 0 where unknown."""
 
     code: int
@@ -145,7 +147,7 @@ class GroupRow(NamedTuple):
         return cls(code, name)
 
 
-class SchemeRow(NamedTuple):
+class SchemeRow(msgspec.Struct, frozen=True):
     """A signature scheme, or a TLS 1.2 hash and signature pair (status ``tls12-pair``)."""
 
     code: int
@@ -181,7 +183,7 @@ class SchemeRow(NamedTuple):
 EXTENSION_MESSAGES = ("ch", "sh", "hrr", "ee", "ct", "cr", "nst")
 
 
-class ExtensionRow(NamedTuple):
+class ExtensionRow(msgspec.Struct, frozen=True):
     """An extension; ``messages`` are those TLS 1.3 allows it in (empty: TLS 1.2 and older only)."""
 
     code: int
@@ -211,7 +213,7 @@ class ExtensionRow(NamedTuple):
         return cls(code, name)
 
 
-class AlertRow(NamedTuple):
+class AlertRow(msgspec.Struct, frozen=True):
     """An alert description; ``level`` is what TLS 1.2 sends it with."""
 
     code: int
@@ -237,7 +239,7 @@ class AlertRow(NamedTuple):
         return cls(code, name)
 
 
-class AlpnRow(NamedTuple):
+class AlpnRow(msgspec.Struct, frozen=True):
     """An ALPN protocol; ``name`` is the identifier as text, ``raw`` its bytes, ``code`` its place in the table."""
 
     code: int

@@ -14,10 +14,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tlswire.hello.builder import SSLV2_VERSION, SSLV3_VERSION, TLS12_VERSION
-from tlswire.probe.exchange import FAULT, Answer
+from tlswire.probe.exchange import FAULT, UNASKED, Answer
 from tlswire.registry import SUITES, VERSIONS
 from tlswire.scan.offers import SMALL_HELLO, Probe, ProbeMaker, faults_of
-from tlswire.scan.prober import HABIT, UNASKED, Prober
+from tlswire.scan.prober import HABIT, Prober
 from tlswire.scan.tally import Choice, Tally
 from tlswire.wire.records import Alert
 
@@ -32,6 +32,8 @@ LONG_LIST = 1024
 BUSY_LANE = 3
 MAX_LANES = 8
 DECODE_ERROR = 50
+# So many unreadable answers in a row, and nothing more is asked: each may be a quarter of a mebibyte.
+PATIENCE = 32
 # Seconds a long list is given for its answer: it is a question of comfort, not worth a full timeout.
 TOLERANCE = 1.0
 
@@ -49,6 +51,7 @@ class Enumeration:
         self.faults: Counter[tuple[str, str]] = Counter()
         self.long_lists: bool | None = None  # unknown until a long list was answered
         self.lists_lie = False
+        self._broken = 0
         self._progress = progress
         self._lanes: dict[int, int] = {}
         self._long_answer: dict[int, Answer] = {}
@@ -97,7 +100,7 @@ class Enumeration:
     async def _single(self, tally: Tally, suite: int) -> Answer:
         probe = self.maker.probe(tally.version, (suite,))
         answer = await self._ask(probe)
-        tally.settle(suite, probe, answer, unasked=answer.kind in {UNASKED, FAULT})
+        tally.settle(suite, probe, answer)
         self._advance(1)
         return answer
 
@@ -333,10 +336,14 @@ class Enumeration:
     async def _ask(self, probe: Probe) -> Answer:
         answer = await self.prober.ask(probe)
         self.faults.update(faults_of(probe, answer))
+        self._broken = self._broken + 1 if answer.kind == FAULT else 0
+        if self._broken == PATIENCE and not self.prober.over:
+            self._note(f"{PATIENCE} answers in a row could not be read: gave up")
+            self.prober.give_up(self.prober.notes[-1])
         return answer
 
     def _refuse(self, tally: Tally, suites: tuple[int, ...], answer: Answer) -> None:
-        tally.settle_all(suites, answer, unasked=answer.kind in {UNASKED, FAULT})
+        tally.settle_all(suites, answer)
         self._advance(len(suites))
 
     def _advance(self, settled: int) -> None:

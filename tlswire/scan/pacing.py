@@ -28,8 +28,10 @@ class Limits(msgspec.Struct, frozen=True):
 class Pacer:
     """Hands out the right to connect. ``close_gate`` holds everyone back while the host is being questioned alone."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, deadline: float = float("inf")) -> None:
+        """``deadline`` is on the loop's clock: nobody sleeps past it."""
         self.rate = limits.max_rate
+        self._deadline = deadline
         self.window = min(FIRST_WINDOW, limits.concurrency)
         self.in_flight = 0
         self.connections = 0
@@ -65,7 +67,7 @@ class Pacer:
         at = max(now, self._next)
         self._next = at + 1 / self.rate
         if at > now:
-            await asyncio.sleep(at - now)
+            await asyncio.sleep(max(0.0, min(at, self._deadline) - now))
 
     def release(self, *, answered: bool) -> None:
         """Give the place back; an answer widens the window."""

@@ -13,6 +13,7 @@ import msgspec
 from tlswire.hello.builder import SSLV2_VERSION, SSLV3_VERSION, TLS13_VERSION, Shape
 from tlswire.probe.exchange import CLOSE, FAULT, NOT_TLS, REFUSED, RESET, UNREACHABLE, Answer
 from tlswire.registry import SSLV2_KINDS
+from tlswire.scan.tally import UNRECOGNIZED_NAME
 
 if TYPE_CHECKING:
     from tlswire.scan.offers import Probe, ProbeMaker
@@ -25,8 +26,8 @@ COMMON = (
     *(0xC012, 0xC011, 0x0016, 0x0041, 0x0084, 0x00A8, 0x008C, 0xC027, 0xC023, 0x1304, 0x1305, 0x0032, 0x0034),
 )
 ALPN = (b"h2", b"http/1.1")
-# Alerts that another shape of hello may overcome (RFC 7301 section 3.2).
-_NO_ALPN, _NO_NAME = 120, 112
+# An alert that another shape of hello may overcome (RFC 7301 section 3.2).
+_NO_ALPN = 120
 # How long the first hello has the host to itself, in seconds.
 HEAD_START = 1.0
 
@@ -58,6 +59,11 @@ async def preflight(prober: Prober, maker: ProbeMaker, versions: tuple[int, ...]
             return _verdict([answer])
         if answer.alert is not None and answer.alert.description == _NO_ALPN:
             maker.shape = msgspec.structs.replace(maker.shape, alpn=ALPN)
+        if answer.alert is not None and answer.alert.description == UNRECOGNIZED_NAME:
+            if maker.shape.server_name is None:
+                return Verdict("refuses hellos without a server name (alert unrecognized_name): give --server-name")
+            prober.notes.append("refuses the server name (alert unrecognized_name): went on without one")
+            maker.shape = msgspec.structs.replace(maker.shape, server_name=None)
     others = _ladder(maker, versions)
     left = max(0.1, timeout - (0 if done else min(HEAD_START, timeout / 2)))
     results = await asyncio.gather(task, *(prober.once(probe, timeout=left) for probe in others))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlswire.probe.exchange import EXHAUSTED, REFUSED, TIMEOUT, UNREACHABLE, Answer, ask
+from tlswire.probe.exchange import EXHAUSTED, REFUSED, STALLED, TIMEOUT, UNASKED, Answer, ask
 from tlswire.scan.pacing import Limits, Pacer
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ LATENCY_FACTOR = 20
 PATIENCE = 12.0
 # So many answers in a second tell a rate limit from a chance failure; below, the rate may grow again.
 SOLID = 10
-UNASKED = "unasked"
 
 
 class Doubt(msgspec.Struct):
@@ -53,7 +52,8 @@ class Prober:
     ) -> None:
         self.address = address
         self.limits = limits
-        self.pacer = Pacer(limits)
+        self._started = asyncio.get_running_loop().time()
+        self.pacer = Pacer(limits, self._started + limits.deadline)
         self.control: Probe | None = None
         self.over = ""  # why nothing more is asked
         self.notes: list[str] = []
@@ -61,7 +61,6 @@ class Prober:
         self._observe = observe
         self._doubts: list[Doubt] = []
         self._leading = False
-        self._started = asyncio.get_running_loop().time()
         self._answered: deque[float] = deque(maxlen=4096)
         self._latencies: deque[float] = deque(maxlen=64)
         self._slowest = 0.0
@@ -281,7 +280,10 @@ def _settle(doubt: Doubt, *, believe: bool) -> None:
 
 
 def _ending(kind: str) -> str:
-    return {"close": "closing", "reset": "a reset", TIMEOUT: "silence", REFUSED: "refused connections"}.get(kind, kind)
-
-
-__all__ = ["HABIT", "TIMEOUT", "UNASKED", "UNREACHABLE", "Prober"]
+    return {
+        STALLED: "answers that break off",
+        "close": "closing",
+        "reset": "a reset",
+        TIMEOUT: "silence",
+        REFUSED: "refused connections",
+    }.get(kind, kind)

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.probe.exchange import FAULT, STALLED, UNASKED, Answer
 from tlswire.registry import VERSIONS
 
 if TYPE_CHECKING:
-    from tlswire.probe.exchange import Answer
     from tlswire.scan.offers import Probe
+
+
+UNRECOGNIZED_NAME = 112
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -29,6 +32,14 @@ class Choice(msgspec.Struct, frozen=True):
 
     offered: tuple[int, ...]
     picked: int
+
+
+def says_nothing(answer: Answer) -> bool:
+    """Whether an answer leaves the suites of its hello unsettled: none came, it cannot be read, or it is about the
+    server name (RFC 6066 section 3: unrecognized_name).
+    """
+    unnamed = answer.alert is not None and answer.alert.description == UNRECOGNIZED_NAME
+    return unnamed or answer.kind in {UNASKED, FAULT, STALLED}
 
 
 class Tally:
@@ -76,19 +87,19 @@ class Tally:
             return f"answers {VERSIONS[hello.version].name}"
         return "answers another suite"
 
-    def settle(self, suite: int, probe: Probe, answer: Answer, *, unasked: bool) -> None:
+    def settle(self, suite: int, probe: Probe, answer: Answer) -> None:
         """Record the answer to a hello that offered ``suite`` alone."""
         if self.picked(answer, (suite,)) is not None:
             self.accepted[suite] = Accepted(suite, probe, answer)
             self.rejected.pop(suite, None)
-        elif unasked:
+        elif says_nothing(answer):
             self.unknown[suite] = answer.reason
         else:
             self.rejected[suite] = self.refusal(answer)
 
-    def settle_all(self, suites: tuple[int, ...], answer: Answer, *, unasked: bool) -> None:
+    def settle_all(self, suites: tuple[int, ...], answer: Answer) -> None:
         """Record that a hello offering all of ``suites`` was refused or stayed without an answer."""
-        if unasked:
+        if says_nothing(answer):
             self.unknown.update(dict.fromkeys(suites, answer.reason))
         else:
             self.rejected.update(dict.fromkeys(suites, self.refusal(answer)))
