@@ -123,7 +123,7 @@ def _groups(versions: tuple[int, ...], needs: frozenset[str]) -> tuple[int, ...]
     if TLS13_VERSION in versions and len(versions) > 1:
         groups = (*_GROUPS_FIRST, *_known_groups(TLS12_VERSION), *groups)
     if "sm2" in needs:
-        groups = (*groups, 0x0029)
+        groups = (*groups, 0x0029)  # curveSM2: RFC 8998 section 3.3.2
     return tuple(dict.fromkeys(groups))
 
 

@@ -67,7 +67,7 @@ class Table(Generic[R]):
 
     @cached_property
     def _by_name(self) -> dict[str, R]:
-        names = {_fold(alias): row for row in self.rows for alias in self._other_names(row)}
+        names = {_fold(alias): row for row in self.rows for alias in self._other_names(row) if _fold(alias)}
         return names | {_fold(row.name): row for row in self.rows}
 
     def _other_names(self, row: R) -> Iterator[str]:
@@ -118,7 +118,9 @@ class Table(Generic[R]):
             return (self[code],) if code < 1 << (4 * self._digits or 8) else ()
         needle = _fold(text)
         return tuple(
-            row for row in self.rows if any(needle in _fold(name) for name in (row.name, *self._other_names(row)))
+            row
+            for row in self.rows
+            if needle and any(needle in _fold(name) for name in (row.name, *self._other_names(row)))
         )
 
 

@@ -27,7 +27,7 @@ COMMON = (
 )
 ALPN = (b"h2", b"http/1.1")
 # An alert that another shape of hello may overcome (RFC 7301 section 3.2).
-_NO_ALPN = 120
+NO_APPLICATION_PROTOCOL = 120
 # How long the first hello has the host to itself, in seconds.
 HEAD_START = 1.0
 
@@ -47,41 +47,46 @@ async def preflight(prober: Prober, maker: ProbeMaker, versions: tuple[int, ...]
     """Find a hello the server answers; leaves the control in ``prober`` and the shape that works in ``maker``."""
     first = _first(maker, versions)
     timeout = prober.limits.timeout
+    head_start = min(HEAD_START, timeout / 2)
     task = asyncio.create_task(prober.once(first))
-    done, _ = await asyncio.wait({task}, timeout=min(HEAD_START, timeout / 2))
-    answers: list[tuple[Probe, Answer]] = []
+    done, _ = await asyncio.wait({task}, timeout=head_start)
     if done:
-        answer = task.result()
-        if answer.accepts:
-            hello = answer.hello
-            return Verdict(picked=None if hello is None else (hello.version, hello.suite))
-        if answer.kind in {NOT_TLS, REFUSED, UNREACHABLE}:
-            return _verdict([answer])
-        if answer.alert is not None and answer.alert.description == _NO_ALPN:
-            maker.shape = msgspec.structs.replace(maker.shape, alpn=ALPN)
-        if answer.alert is not None and answer.alert.description == UNRECOGNIZED_NAME:
-            if maker.shape.server_name is None:
-                return Verdict("refuses hellos without a server name (alert unrecognized_name): give --server-name")
-            prober.notes.append("refuses the server name (alert unrecognized_name): went on without one")
-            maker.shape = msgspec.structs.replace(maker.shape, server_name=None)
+        verdict = _first_impression(prober, maker, task.result())
+        if verdict is not None:
+            return verdict
     others = _ladder(maker, versions)
-    left = max(0.1, timeout - (0 if done else min(HEAD_START, timeout / 2)))
+    left = timeout if done else timeout - head_start
     results = await asyncio.gather(task, *(prober.once(probe, timeout=left) for probe in others))
     answers = list(zip((first, *others), results, strict=True))
-    for probe, answer in answers:
-        if answer.accepts and probe.hello is not None:
-            _adopt(maker, probe)
-            return Verdict()
-    if any(answer.accepts for _, answer in answers):
-        return Verdict()
+    working = [probe for probe, answer in answers if answer.accepts]
+    # Only refusals: a hello that is answered at all still tells a live server from a dead one.
     spoken = [probe for probe, answer in answers if answer.alert is not None or answer.hello is not None]
-    if spoken:
-        # Only refusals so far: a hello that is answered at all still tells a live server from a dead one.
-        prober.control = spoken[0]
+    if working or spoken:
+        prober.control = (working or spoken)[0]
+        if working:
+            _adopt(maker, working[0])
         return Verdict()
-    if {answer.kind for _, answer in answers} <= {CLOSE, RESET} and await _recovers(prober, first):
+    if {answer.kind for answer in results} <= {CLOSE, RESET} and await _recovers(prober, first):
         return Verdict()
-    return _verdict([answer for _, answer in answers])
+    return _verdict(results)
+
+
+def _first_impression(prober: Prober, maker: ProbeMaker, answer: Answer) -> Verdict | None:
+    """The verdict when the first answer suffices; else None, with the shape changed as an alert asks for."""
+    if answer.accepts:
+        hello = answer.hello
+        return Verdict(picked=None if hello is None else (hello.version, hello.suite))
+    if answer.kind in {NOT_TLS, REFUSED, UNREACHABLE}:
+        return _verdict([answer])
+    alert = None if answer.alert is None else answer.alert.description
+    if alert == NO_APPLICATION_PROTOCOL:
+        maker.shape = msgspec.structs.replace(maker.shape, alpn=ALPN)
+    if alert == UNRECOGNIZED_NAME:
+        if maker.shape.server_name is None:
+            return Verdict("refuses hellos without a server name (alert unrecognized_name): give --server-name")
+        prober.notes.append("refuses the server name (alert unrecognized_name): went on without one")
+        maker.shape = msgspec.structs.replace(maker.shape, server_name=None)
+    return None
 
 
 def _first(maker: ProbeMaker, versions: tuple[int, ...]) -> Probe:

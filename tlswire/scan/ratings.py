@@ -54,7 +54,7 @@ REASONS: tuple[Reason, ...] = (
         "no-forward-secrecy",
         "no forward secrecy",
         "RFC 9325 4.1",
-        lambda row: not row.pfs and row.kex not in {"", "NULL"} and row.enc != "NULL",
+        lambda row: not row.pfs and row.kex not in {"", "NULL", "SCSV"} and row.enc != "NULL",
     ),
     Reason(
         "not-aead",
@@ -86,7 +86,7 @@ def reasons_against(row: SuiteRow) -> tuple[Reason, ...]:
 
 def grade(row: SuiteRow) -> Grade:
     """``weak``, ``legacy`` (nothing broken, but not what one configures today), ``strong``; ``unrated`` if unknown."""
-    if row.status == "unknown":
+    if row.status == "unknown" or row.kex == "SCSV":
         return "unrated"
     categories = {reason.category for reason in reasons_against(row)}
     return "weak" if "weak" in categories else "legacy" if categories else "strong"
