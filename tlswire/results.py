@@ -62,7 +62,7 @@ class Refusals(msgspec.Struct, frozen=True):
 
 
 class Version(msgspec.Struct, frozen=True):
-    """One protocol version. ``suites`` are in the server's order where it has one, else in registry order;
+    """One protocol version. ``candidates`` counts the suites to ask, ``tried`` those asked. ``suites`` are in the server's order where it has one, else in registry order;
     ``unknown`` lists the codes that stayed without an answer.
     """
 
@@ -71,6 +71,7 @@ class Version(msgspec.Struct, frozen=True):
     verdict: Verdict
     preference: Literal["server", "client", "unknown"]
     suites: list[Suite]
+    candidates: int
     tried: int
     unknown: list[str]
     refusals: list[Refusals]

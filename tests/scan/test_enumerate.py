@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.scan.scans import METHODS, Sets, found, sample, scan, truth, unknown
@@ -13,14 +13,14 @@ from tests.scan.simulation import Simulated, simulate
 from tlswire.hello.builder import Shape
 from tlswire.lab.characters import CHARACTERS, Character, Quirks, accepted, character
 from tlswire.lab.server import running
-from tlswire.probe.exchange import Answer, HelloReader
+from tlswire.probe.exchange import Answer
 from tlswire.probe.transport import Address
 from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
 from tlswire.scan.offers import Probe, ProbeMaker
 from tlswire.scan.scanner import VERSIONS_SCANNED, Options, candidates, scan_address
 from tlswire.scan.tally import Tally
 from tlswire.wire.extension_bodies import KeyShareEntry
-from tlswire.wire.handshake import parse_client_hello
+from tlswire.wire.handshake import parse_client_hello, parse_server_hello
 from tlswire.wire.records import Alert, Deframer
 
 if TYPE_CHECKING:
@@ -123,19 +123,18 @@ def test_a_choice_of_suites_is_learnt_as_well(name: str, method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_unreadable_answers_leave_suites_unknown(name: str, method: str) -> None:
-    known = accepted(CHARACTERS["plain"])
-    result = simulate(Simulated(name), Options(method=method, suites=sample("plain", 40)))
+    # TLS 1.2 alone: reading floods of 256 KiB takes its time.
+    result = simulate(Simulated(name), Options(method=method, suites=sample("plain", 40), versions=(0x0303,)))
     unsettled = unknown(result)
     assert not any(found(result).values())
-    for version, suites in known.items():
-        assert suites <= unsettled[version]
+    assert truth("plain")[0x0303] <= unsettled[0x0303]
     assert not result.complete
     assert result.elapsed_s < 120
 
 
 @pytest.mark.parametrize("name", [name for name in UNREADABLE if name != "drip"])
 def test_unreadable_answers_are_faults(name: str) -> None:
-    result = simulate(Simulated(name), Options(method="eliminate", suites=sample("plain", 40)))
+    result = simulate(Simulated(name), Options(method="eliminate", suites=sample("plain", 40), versions=(0x0303,)))
     assert {fault.kind for fault in result.faults} == {"malformed"}
     assert result.findings[0].category == "fault"
 
@@ -258,10 +257,10 @@ def test_every_suite_is_proven_by_a_hello_that_offers_it_alone(method: str) -> N
             assert suite.proof.sent in sent
             hello = parse_client_hello(Deframer().feed(bytes.fromhex(suite.proof.sent))[0].body)
             assert hello.suites == (int(suite.code, 16),)
-            reader = HelloReader()
-            assert reader.feed(bytes.fromhex(suite.proof.received))
-            assert reader.hello is not None
-            assert (reader.hello.suite, reader.hello.version) == (int(suite.code, 16), int(version.code, 16))
+            # The beginning of the answer: the ServerHello stands whole in it, its record may not.
+            received = bytes.fromhex(suite.proof.received)[5:]
+            answer = parse_server_hello(received[4 : 4 + int.from_bytes(received[1:4], "big")])
+            assert (answer.suite, answer.version) == (int(suite.code, 16), int(version.code, 16))
 
 
 def test_a_retry_counts_as_acceptance() -> None:
@@ -293,10 +292,12 @@ def test_unassigned_codes_are_found_when_asked_for(method: str) -> None:
 
 
 def test_all_codes_leave_none_out() -> None:
-    of = msgspec.structs.replace(character("plain"), suites={0x0303: (0x0001, 0xC02F, 0xFEEE, 0xFFFF)})
+    of = msgspec.structs.replace(
+        character("plain"), suites={0x0303: (0x0001, 0xC02F, 0xFEEE, 0xFFFF), 0x0304: (0x1301,)}
+    )
     server = Simulated(of)
     result = simulate(server, Options(method="eliminate", all_codes=True, versions=(0x0303, 0x0304)))
-    assert found(result) == {0x0303: frozenset(of.suites[0x0303]), 0x0304: frozenset()}
+    assert found(result) == {version: frozenset(suites) for version, suites in of.suites.items()}
     assert [version.tried for version in result.versions] == [65534, 65534]
     assert result.complete
     assert server.connections < 400
@@ -387,6 +388,14 @@ def expected(of: Character) -> Sets:
     return {version: accepted(of).get(version, frozenset()) for version in VERSIONS_SCANNED}
 
 
+def asked_of(of: Character) -> tuple[int, ...]:
+    """What the server knows and every ninth suite of the registry."""
+    known = {code for suites in of.suites.values() for code in suites}
+    return tuple(
+        row.code for at, row in enumerate(SUITES) if row.code not in SCSV and (row.code in known or at % 9 == 0)
+    )
+
+
 def meets_common_hello(of: Character) -> bool:
     """A server that ends connections and takes none of the usual suites cannot be told from one that is dead."""
     usual = accepted(of).get(0x0303, frozenset()) | accepted(of).get(0x0301, frozenset())
@@ -395,12 +404,12 @@ def meets_common_hello(of: Character) -> bool:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_any_server_is_learnt_completely(method: str) -> None:
-    @settings(max_examples=25 if method == "eliminate" else 6, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=30, deadline=None, derandomize=True, database=None)
     @given(random_character(honest))
     def check(of: Character) -> None:
         assume(of.suites)
         assume(meets_common_hello(of))
-        result = simulate(Simulated(of), Options(method=method))
+        result = simulate(Simulated(of), Options(method=method, suites=() if method == "eliminate" else asked_of(of)))
         assert found(result) == expected(of)
         assert result.complete
 
@@ -409,15 +418,11 @@ def test_any_server_is_learnt_completely(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_false_is_said_of_any_server(method: str) -> None:
-    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
+    # Shrinking would take minutes; the example found is small enough.
+    @settings(max_examples=60, phases=[Phase.generate], deadline=None, derandomize=True, database=None)
     @given(random_character(unfriendly))
     def check(of: Character) -> None:
-        asked = tuple(
-            row.code
-            for at, row in enumerate(SUITES)
-            if row.code not in SCSV and (at % 9 == 0 or any(row.code in suites for suites in of.suites.values()))
-        )
-        result = simulate(Simulated(of), Options(method=method, suites=asked))
+        result = simulate(Simulated(of), Options(method=method, suites=asked_of(of)))
         sane(result, expected(of))
         assert result.elapsed_s <= 306
 

@@ -35,7 +35,7 @@ class ProgressLine:
         from tlswire.scan.scanner import Progress  # noqa: PLC0415 - the scanner is loaded by then
 
         progress = Progress()
-        self._hosts[f"{host} {address}"] = progress
+        self._hosts[str(address) if host == address.host else f"{host} {address}"] = progress
         return progress
 
     def __enter__(self) -> Self:

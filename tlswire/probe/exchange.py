@@ -35,6 +35,8 @@ REFUSED, UNREACHABLE, EXHAUSTED = transport.REFUSED, transport.UNREACHABLE, tran
 STALLED = "stalled"
 # No connection was made for this hello: the scanner had given the host up.
 UNASKED = "unasked"
+# Connections were made, but no two of them ended alike.
+UNSETTLED = "unsettled"
 
 DECISIVE = frozenset({HELLO, RETRY, ALERTED, FAULT, NOT_TLS})
 

@@ -97,7 +97,7 @@ def _version_line(version: Version, paint: Paint) -> str:
     else:
         line = paint("unknown ", _YELLOW)
     if version.unknown:
-        line += f"  {paint(f'{len(version.unknown)} of {version.tried} unknown', _YELLOW)}"
+        line += f"  {paint(f'{len(version.unknown)} of {version.candidates} unknown', _YELLOW)}"
     return name + line
 
 
@@ -131,12 +131,15 @@ def _suites(version: Version, shown: dict[tuple[str, ...], str], paint: Paint) -
         return
     shown[codes] = version.version
     width = max(len(suite.name) for suite in version.suites)
+    exchange = max(12, *(len(_exchange(suite)) for suite in version.suites))
+    code = len(version.suites[0].code)
+    yield paint(f"  {'code':<{code}}  {'suite':<{width}}  bits  {'key exchange':<{exchange}}  FS   rating", _DIM)
     for suite in version.suites:
-        secrecy = "forward secrecy" if suite.forward_secrecy else ""
+        secrecy = "yes" if suite.forward_secrecy else "no"
         yield (
-            f"  {suite.code}  {suite.name:<{width}}  {suite.bits or '-':>3}  {_exchange(suite):<11}  {secrecy:<15}"
+            f"  {suite.code}  {suite.name:<{width}}  {suite.bits:>4}  {_exchange(suite):<{exchange}}  {secrecy:<3}"
             f"  {paint(_rating(suite), _COLOURS.get(suite.grade))}"
-        ).rstrip()
+        )
 
 
 def _exchange(suite: Suite) -> str:
@@ -148,7 +151,9 @@ def _exchange(suite: Suite) -> str:
 
 
 def _rating(suite: Suite) -> str:
-    return f"{suite.grade}: {', '.join(suite.reasons)}" if suite.reasons else suite.grade
+    # Forward secrecy has a column of its own.
+    reasons = [reason for reason in suite.reasons if reason != "no forward secrecy"] or suite.reasons
+    return f"{suite.grade}: {', '.join(reasons)}" if reasons else suite.grade
 
 
 def _footer(scan: Scan, paint: Paint) -> Iterator[str]:

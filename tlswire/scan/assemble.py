@@ -36,6 +36,7 @@ def version_result(tally: Tally) -> Version:
         verdict=verdict,
         preference="server" if tally.preference == "server" else "client" if tally.preference else "unknown",
         suites=[_suite(tally.accepted[code], tally.version) for code in order],
+        candidates=len(tally.candidates),
         tried=len(tally.candidates) - len(tally.open),
         unknown=[table.hex(code) for code in unsettled],
         refusals=[Refusals(answer, count) for answer, count in Counter(tally.rejected.values()).most_common()],

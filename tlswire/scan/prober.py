@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlswire.probe.exchange import EXHAUSTED, REFUSED, STALLED, TIMEOUT, UNASKED, Answer, ask
+from tlswire.probe.exchange import EXHAUSTED, REFUSED, STALLED, TIMEOUT, UNASKED, UNSETTLED, Answer, ask
 from tlswire.scan.pacing import Limits, Pacer
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ class Prober:
 
     async def ask(self, probe: Probe) -> Answer:
         """The answer to ``probe``: a decisive one; an ending that is proven to be a refusal (``decisive`` is False,
-        ``kind`` says how); or kind ``unasked`` when the host was given up or the deadline passed.
+        ``kind`` says how); kind ``unsettled`` when no two answers agree; or kind ``unasked`` when the host was given
+        up or the deadline passed.
         """
         for _ in range(2 + self.limits.retries):
             answer = await self._send(probe)
@@ -94,7 +95,9 @@ class Prober:
                 break
             if await self._believe(probe, answer):
                 return answer
-        return Answer(UNASKED, reason=self.over or "no two answers agree", sent=probe.payload)
+        if self.over:
+            return Answer(UNASKED, reason=self.over, sent=probe.payload)
+        return Answer(UNSETTLED, reason="no two answers agree", sent=probe.payload)
 
     async def once(self, probe: Probe, *, timeout: float | None = None) -> Answer:
         """One connection of at most ``timeout`` seconds, and no doubt about its answer."""

@@ -59,7 +59,7 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "not-aead",
         "legacy",
-        "CBC without AEAD",
+        "CBC",
         "RFC 9325 4.2, Lucky Thirteen CVE-2013-0169",
         lambda row: row.enc.endswith("CBC"),
     ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlswire.probe.exchange import FAULT, STALLED, UNASKED, Answer
+from tlswire.probe.exchange import FAULT, STALLED, UNASKED, UNSETTLED, Answer
 from tlswire.registry import VERSIONS
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 def says_nothing(answer: Answer) -> bool:
-    """Whether an answer leaves the suites of its hello unsettled: none came, it cannot be read, or it is about the
-    server name (RFC 6066 section 3: unrecognized_name).
+    """Whether an answer leaves the suites of its hello unknown: it cannot be read, breaks off, changes from one try to
+    the next, or is about the server name (RFC 6066 section 3: unrecognized_name).
     """
     unnamed = answer.alert is not None and answer.alert.description == UNRECOGNIZED_NAME
-    return unnamed or answer.kind in {UNASKED, FAULT, STALLED}
+    return unnamed or answer.kind in {UNSETTLED, FAULT, STALLED}
 
 
 class Tally:
@@ -88,7 +88,9 @@ class Tally:
         return "answers another suite"
 
     def settle(self, suite: int, probe: Probe, answer: Answer) -> None:
-        """Record the answer to a hello that offered ``suite`` alone."""
+        """Record the answer to a hello that offered ``suite`` alone; one that was never sent leaves it open."""
+        if answer.kind == UNASKED:
+            return
         if self.picked(answer, (suite,)) is not None:
             self.accepted[suite] = Accepted(suite, probe, answer)
             self.rejected.pop(suite, None)
@@ -99,6 +101,8 @@ class Tally:
 
     def settle_all(self, suites: tuple[int, ...], answer: Answer) -> None:
         """Record that a hello offering all of ``suites`` was refused or stayed without an answer."""
+        if answer.kind == UNASKED:
+            return
         if says_nothing(answer):
             self.unknown.update(dict.fromkeys(suites, answer.reason))
         else:
