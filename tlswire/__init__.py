@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tlswire.results import Scan
     from tlswire.scan.pacing import Limits
     from tlswire.scan.scanner import Options, scan_address, scan_host, scan_host_async
-    from tlswire.wire.handshake import ClientHello, ServerHello, parse_client_hello, parse_server_hello
+    from tlswire.wire.handshake import parse_client_hello, parse_server_hello
+    from tlswire.wire.messages import ClientHello, ServerHello
     from tlswire.wire.records import Deframer
 
 _HOMES = {
@@ -29,7 +30,8 @@ _HOMES = {
     "tlswire.results": ("Scan",),
     "tlswire.scan.pacing": ("Limits",),
     "tlswire.scan.scanner": ("Options", "scan_address", "scan_host", "scan_host_async"),
-    "tlswire.wire.handshake": ("ClientHello", "ServerHello", "parse_client_hello", "parse_server_hello"),
+    "tlswire.wire.handshake": ("parse_client_hello", "parse_server_hello"),
+    "tlswire.wire.messages": ("ClientHello", "ServerHello"),
     "tlswire.wire.records": ("Deframer",),
 }
 

@@ -14,7 +14,7 @@ import pytest
 
 from tlswire.cli import decode
 from tlswire.hello.builder import Shape, client_hello, encode_client_hello, sslv2_client_hello
-from tlswire.wire.primitives import Node
+from tlswire.wire.cursor import Node
 from tlswire.wire.records import ALERT, fragment
 from tlswire.wire.tree import KINDS
 

@@ -15,7 +15,8 @@ from tlswire.hello.builder import Shape, client_hello, encode_client_hello
 from tlswire.lab.server import running
 from tlswire.wire.extension_bodies import KeyShareEntry, ServerName
 from tlswire.wire.extensions import encode_extension
-from tlswire.wire.handshake import ClientHello, Extension, parse_server_hello
+from tlswire.wire.handshake import parse_server_hello
+from tlswire.wire.messages import ClientHello, Extension
 from tlswire.wire.records import HANDSHAKE, Deframer, Message, fragment
 from tlswire.wire.sslv2 import SSLv2ClientHello
 

@@ -11,15 +11,8 @@ import msgspec
 from tlswire.wire import sslv2
 from tlswire.wire.extension_bodies import KeyShareEntry, ServerName
 from tlswire.wire.extensions import encode_extension
-from tlswire.wire.handshake import (
-    CLIENT_HELLO,
-    CLIENT_HELLO_BODY,
-    ClientHello,
-    Extension,
-    ServerHello,
-    encode_handshake,
-    parse_server_hello,
-)
+from tlswire.wire.handshake import CLIENT_HELLO, CLIENT_HELLO_BODY, encode_handshake, parse_server_hello
+from tlswire.wire.messages import ClientHello, Extension, ServerHello
 from tlswire.wire.primitives import build
 from tlswire.wire.records import ALERT, HANDSHAKE, Deframer, Message, fragment, sslv2_record
 

@@ -24,15 +24,8 @@ from tlswire.lab.responder import Conversation, greet, respond
 from tlswire.registry import GROUPS, SSLV2_KINDS, SUITES
 from tlswire.wire import sslv2
 from tlswire.wire.extension_bodies import KeyShareEntry
-from tlswire.wire.handshake import (
-    CERTIFICATE_REQUEST,
-    SERVER_KEY_EXCHANGE,
-    ClientHello,
-    Extension,
-    ServerHello,
-    body_grammar,
-    parse_server_hello,
-)
+from tlswire.wire.handshake import CERTIFICATE_REQUEST, SERVER_KEY_EXCHANGE, body_grammar, parse_server_hello
+from tlswire.wire.messages import ClientHello, Extension, ServerHello
 from tlswire.wire.primitives import parse
 from tlswire.wire.records import ALERT, HANDSHAKE, Deframer, Message, fragment
 from tlswire.wire.records import SSLV2 as SSLV2_RECORD

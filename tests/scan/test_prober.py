@@ -13,7 +13,7 @@ from tlswire.probe.exchange import Answer
 from tlswire.scan.offers import Probe, ProbeMaker
 from tlswire.scan.pacing import Limits
 from tlswire.scan.prober import HABIT, PATIENCE, UNASKED, Prober
-from tlswire.wire.handshake import ServerHello
+from tlswire.wire.messages import ServerHello
 from tlswire.wire.records import Alert
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ PROBES = [MAKER.probe(0x0303, (code,)) for code in range(1, 60)]
 HELLO = Answer("hello", hello=ServerHello(0x0303, bytes(32), b"", 0xC02F, 0, None))
 REFUSED = Answer("alert", alert=Alert(2, 40))
 CLOSE, RESET, TIMEOUT, EXHAUSTED = (Answer(kind) for kind in ("close", "reset", "timeout", "exhausted"))
-
-Script = "Callable[[Probe, int], Answer]"
 
 
 class Server:
@@ -250,33 +248,6 @@ def test_two_answers_that_never_agree_stay_unasked() -> None:
     got, _, server = run(script, lambda prober: prober.ask(PROBES[0]), Limits(retries=2))
     assert got.kind in {UNASKED, "close", "reset"}
     assert len(server.asked) < 30
-
-
-def test_partial_answers_are_no_refusals() -> None:
-    # Bytes came, so the server was not refusing: it was answering, too slowly to be read.
-    def script(payload: bytes, _: int) -> Answer:
-        return (
-            HELLO
-            if payload == CONTROL.payload
-            else Answer("timeout", reason="3 bytes came, no complete message", received=b"\x16\x03\x03")
-        )
-
-    class Dripping(Server):
-        async def __call__(self, _: object, payload: bytes, *, timeout: float, **__: Any) -> Answer:
-            answer = await super().__call__(_, payload, timeout=timeout)
-            return Answer(
-                answer.kind, hello=answer.hello, reason="3 bytes came", received=b"\x16\x03\x03", sent=payload
-            )
-
-    server = Dripping(script)
-
-    async def main() -> Answer:
-        prober = Prober(ADDRESS, Limits())
-        await prober.ask(CONTROL)
-        return await prober.ask(PROBES[0])
-
-    with mock.patch("tlswire.scan.prober.ask", server):
-        assert virtually(main()).kind == UNASKED
 
 
 def test_a_refusal_is_no_control_for_silence() -> None:

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import strategies as st
 
 from tlswire.errors import WireError
-from tlswire.wire.primitives import build, parse, trace
+from tlswire.wire.cursor import trace
+from tlswire.wire.primitives import build, parse
 
 from .values import values
 
 if TYPE_CHECKING:
-    from tlswire.wire.primitives import Grammar, Node
+    from tlswire.wire.cursor import Node
+    from tlswire.wire.primitives import Grammar
 
 MAX_BYTES = 48
 

@@ -20,7 +20,7 @@ from tlswire.wire.extensions import (
     has_body,
     trace_extension,
 )
-from tlswire.wire.handshake import Extension
+from tlswire.wire.messages import Extension
 
 from .laws import check
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tlswire.errors import WireError
 from tlswire.registry import EXTENSIONS, SUITES
+from tlswire.wire.cursor import trace
 from tlswire.wire.extension_bodies import KeyShareEntry, ServerName
 from tlswire.wire.extensions import decode_extension, encode_extension
 from tlswire.wire.handshake import (
@@ -19,8 +20,16 @@ from tlswire.wire.handshake import (
     CLIENT_HELLO_BODY,
     HANDSHAKE_MESSAGE,
     HANDSHAKE_STREAM,
-    HRR_RANDOM,
     SERVER_HELLO_BODY,
+    Extensions,
+    body_grammar,
+    encode_handshake,
+    parse_client_hello,
+    parse_server_hello,
+    server_key_exchange,
+)
+from tlswire.wire.messages import (
+    HRR_RANDOM,
     CertificateEntry,
     ClientHello,
     DheParams,
@@ -28,18 +37,12 @@ from tlswire.wire.handshake import (
     EcParameters,
     EncryptedExtensions,
     Extension,
-    Extensions,
     Handshake,
     ServerHello,
     ServerKeyExchange,
     Signature12,
-    body_grammar,
-    encode_handshake,
-    parse_client_hello,
-    parse_server_hello,
-    server_key_exchange,
 )
-from tlswire.wire.primitives import Grammar, Rest, build, parse, trace
+from tlswire.wire.primitives import Grammar, Rest, build, parse
 
 from .laws import check, check_bytes
 from .values import as_retry, values

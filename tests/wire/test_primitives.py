@@ -12,16 +12,22 @@ from hypothesis import strategies as st
 from tlswire.errors import WireError
 from tlswire.registry import GROUPS
 from tlswire.wire import primitives
+from tlswire.wire.cursor import (
+    Cursor,
+    Node,
+    escaped,
+    named,
+    trace,
+    traced,
+)
 from tlswire.wire.primitives import (
     Choice,
     Codes,
-    Cursor,
     Empty,
     Fixed,
     Grammar,
     Many,
     Maybe,
-    Node,
     Opaque,
     Prefixed,
     Record,
@@ -30,11 +36,7 @@ from tlswire.wire.primitives import (
     UInt,
     Vector,
     build,
-    escaped,
-    named,
     parse,
-    trace,
-    traced,
     u8,
     u16,
     u24,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tlswire.errors import WireError
 from tlswire.registry import SSLV2_KINDS
-from tlswire.wire.primitives import build, trace
+from tlswire.wire.cursor import trace
+from tlswire.wire.primitives import build
 from tlswire.wire.records import SSLV2, Deframer, sslv2_record
 from tlswire.wire.sslv2 import (
     CLIENT_HELLO,

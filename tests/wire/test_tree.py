@@ -11,18 +11,9 @@ from hypothesis import strategies as st
 from tlswire.errors import UsageError
 from tlswire.wire.extension_bodies import KeyShareEntry, ServerName
 from tlswire.wire.extensions import encode_extension
-from tlswire.wire.handshake import (
-    BODIES,
-    CLIENT_HELLO_BODY,
-    HRR_RANDOM,
-    SERVER_HELLO_BODY,
-    ClientHello,
-    Extension,
-    Extensions,
-    ServerHello,
-    encode_handshake,
-)
-from tlswire.wire.primitives import Node, build
+from tlswire.wire.handshake import BODIES, CLIENT_HELLO_BODY, SERVER_HELLO_BODY, Extensions, encode_handshake
+from tlswire.wire.messages import HRR_RANDOM, ClientHello, Extension, ServerHello
+from tlswire.wire.primitives import build
 from tlswire.wire.records import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, fragment, sslv2_record
 from tlswire.wire.sslv2 import SSLV2_BODIES, SSLv2ClientHello
 from tlswire.wire.tree import KINDS, explain, read_input, render
@@ -31,6 +22,7 @@ from .laws import check_node
 from .values import values
 
 if TYPE_CHECKING:
+    from tlswire.wire.cursor import Node
     from collections.abc import Callable, Iterator
 
 LAWS = settings(max_examples=30, deadline=None, database=None, derandomize=True)

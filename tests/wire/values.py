@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from tlswire.wire.extension_bodies import QuicParameter, TransportParameter
-from tlswire.wire.handshake import HRR_RANDOM, Extension, Extensions, ServerHello
+from tlswire.wire.handshake import Extensions
+from tlswire.wire.messages import HRR_RANDOM, Extension, ServerHello
 from tlswire.wire.primitives import (
     Choice,
     Codes,

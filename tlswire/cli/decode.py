@@ -19,7 +19,7 @@ from tlswire.wire.tree import KINDS, explain, read_input, render
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tlswire.wire.primitives import Node
+    from tlswire.wire.cursor import Node
 
 STDIN = "-"
 # A handshake is a few kilobytes; this bounds what a device file or a capture given by mistake costs.

@@ -27,7 +27,7 @@ from tlswire.hello.builder import (
     sslv2_client_hello,
 )
 from tlswire.registry import ALPN, GROUPS, SCHEMES, SSLV2_KINDS, SUITES, VERSIONS
-from tlswire.wire.handshake import ClientHello
+from tlswire.wire.messages import ClientHello
 
 if TYPE_CHECKING:
     from collections.abc import Callable

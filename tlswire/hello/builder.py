@@ -18,7 +18,8 @@ from tlswire.registry import GROUPS, SCHEMES, SUITES
 from tlswire.wire import sslv2
 from tlswire.wire.extension_bodies import KeyShareEntry, ServerName
 from tlswire.wire.extensions import encode_extension
-from tlswire.wire.handshake import CLIENT_HELLO, CLIENT_HELLO_BODY, ClientHello, Extension, encode_handshake
+from tlswire.wire.handshake import CLIENT_HELLO, CLIENT_HELLO_BODY, encode_handshake
+from tlswire.wire.messages import ClientHello, Extension
 from tlswire.wire.primitives import build
 from tlswire.wire.records import HANDSHAKE, fragment, sslv2_record
 

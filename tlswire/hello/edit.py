@@ -21,11 +21,10 @@ from tlswire.wire.handshake import (
     CLIENT_HELLO,
     CLIENT_HELLO_BODY,
     HANDSHAKE_MESSAGE,
-    ClientHello,
-    Extension,
     encode_handshake,
     parse_client_hello,
 )
+from tlswire.wire.messages import ClientHello, Extension
 from tlswire.wire.primitives import build, parse
 from tlswire.wire.records import HANDSHAKE, MAX_PLAINTEXT, SSLV2, Deframer, fragment, sslv2_record
 

@@ -32,11 +32,16 @@ from tlswire.wire.extensions import encode_extension
 from tlswire.wire.handshake import (
     CERTIFICATE,
     CERTIFICATE_REQUEST,
-    HRR_RANDOM,
     SERVER_HELLO,
     SERVER_HELLO_BODY,
     SERVER_HELLO_DONE,
     SERVER_KEY_EXCHANGE,
+    body_grammar,
+    encode_handshake,
+    server_key_exchange,
+)
+from tlswire.wire.messages import (
+    HRR_RANDOM,
     Certificate12,
     CertificateRequest10,
     CertificateRequest12,
@@ -49,9 +54,6 @@ from tlswire.wire.handshake import (
     ServerKeyExchange,
     Signature12,
     SrpParams,
-    body_grammar,
-    encode_handshake,
-    server_key_exchange,
 )
 from tlswire.wire.primitives import build
 from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, fragment
@@ -63,7 +65,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tlswire.lab.negotiation import Choice
-    from tlswire.wire.handshake import ClientHello
+    from tlswire.wire.messages import ClientHello
 
 # RFC 9846 section 4.1.3: the end of the random of a TLS 1.3 server that negotiates TLS 1.2, or something older.
 _DOWNGRADE = {True: b"DOWNGRD\x01", False: b"DOWNGRD\x00"}

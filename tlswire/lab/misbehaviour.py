@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.lab.actions import Action, Close, Hold, Send
-from tlswire.wire.handshake import SERVER_HELLO, ClientHello, Extension, ServerHello
+from tlswire.wire.handshake import SERVER_HELLO
+from tlswire.wire.messages import ClientHello, Extension, ServerHello
 from tlswire.wire.records import HANDSHAKE, MAX_CIPHERTEXT, MAX_PLAINTEXT, fragment
 
 if TYPE_CHECKING:

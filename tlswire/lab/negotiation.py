@@ -18,7 +18,7 @@ from tlswire.registry import GROUPS, SCHEMES, SCSV, SUITES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tlswire.wire.handshake import ClientHello
+    from tlswire.wire.messages import ClientHello
 
 ILLEGAL_PARAMETER, DECODE_ERROR, HANDSHAKE_FAILURE, PROTOCOL_VERSION = 47, 50, 40, 70
 UNEXPECTED_MESSAGE, INAPPROPRIATE_FALLBACK, MISSING_EXTENSION = 10, 86, 109

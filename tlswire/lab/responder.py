@@ -25,7 +25,8 @@ from tlswire.lab.negotiation import (
     negotiate,
 )
 from tlswire.wire import sslv2
-from tlswire.wire.handshake import CLIENT_HELLO, ClientHello, parse_client_hello
+from tlswire.wire.handshake import CLIENT_HELLO, parse_client_hello
+from tlswire.wire.messages import ClientHello
 from tlswire.wire.primitives import build
 from tlswire.wire.records import (
     ALERT,

@@ -14,7 +14,7 @@ from tlswire.probe.exchange import ask
 
 if TYPE_CHECKING:
     from tlswire.probe.exchange import Answer
-    from tlswire.wire.handshake import ClientHello
+    from tlswire.wire.messages import ClientHello
 
 
 async def exchange_async(

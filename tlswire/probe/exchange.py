@@ -13,8 +13,8 @@ import msgspec
 from tlswire.errors import WireError
 from tlswire.probe import transport
 from tlswire.registry import HANDSHAKE_TYPES
-from tlswire.wire.handshake import SERVER_HELLO, SERVER_HELLO_DONE, ServerHello, parse_server_hello
-from tlswire.wire.primitives import escaped
+from tlswire.wire.cursor import escaped
+from tlswire.wire.handshake import SERVER_HELLO, SERVER_HELLO_DONE, parse_server_hello
 from tlswire.wire.records import ALERT, HANDSHAKE, SSLV2, Alert, Deframer, Message
 from tlswire.wire.sslv2 import ERROR as SSLV2_ERROR
 from tlswire.wire.sslv2 import SERVER_HELLO as SSLV2_SERVER_HELLO
@@ -22,6 +22,7 @@ from tlswire.wire.sslv2 import SSLv2ServerHello, parse_sslv2_server_hello
 
 if TYPE_CHECKING:
     from tlswire.probe.transport import Address
+    from tlswire.wire.messages import ServerHello
 
 MAX_ANSWER = 1 << 18
 MAX_WARNINGS = 16

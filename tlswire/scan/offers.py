@@ -21,10 +21,10 @@ from tlswire.hello.builder import (
 )
 from tlswire.probe.exchange import FAULT, Answer
 from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
-from tlswire.wire.primitives import named
+from tlswire.wire.cursor import named
 
 if TYPE_CHECKING:
-    from tlswire.wire.handshake import ClientHello, ServerHello
+    from tlswire.wire.messages import ClientHello, ServerHello
 
 # Old servers fail on hellos whose length needs more (RFC 7685 section 1; some silently drop everything above).
 SMALL_HELLO = 512

@@ -16,7 +16,7 @@ import msgspec
 
 from tlswire.errors import WireError
 from tlswire.registry import CERTIFICATE_STATUS_TYPES, EXTENSIONS, GROUPS, SCHEMES, SUITES
-from tlswire.wire.handshake import Extension
+from tlswire.wire.messages import Extension
 from tlswire.wire.primitives import (
     Choice,
     Codes,

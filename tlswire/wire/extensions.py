@@ -23,6 +23,7 @@ from tlswire.registry import (
     VERSIONS,
 )
 from tlswire.wire import extension_bodies as bodies
+from tlswire.wire.cursor import Node, trace
 from tlswire.wire.handshake import body_grammar
 from tlswire.wire.primitives import (
     Codes,
@@ -30,7 +31,6 @@ from tlswire.wire.primitives import (
     Fixed,
     Grammar,
     Many,
-    Node,
     Opaque,
     Rest,
     Text,
@@ -38,7 +38,6 @@ from tlswire.wire.primitives import (
     Vector,
     build,
     parse,
-    trace,
 )
 
 _EMPTY = Empty()

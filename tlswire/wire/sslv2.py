@@ -17,7 +17,15 @@ import msgspec
 
 from tlswire.errors import WireError
 from tlswire.registry import SSLV2_KINDS, SUITES, VERSIONS
-from tlswire.wire.primitives import Cursor, Grammar, Many, Rest, UInt, build, parse, traced
+from tlswire.wire.cursor import Cursor, traced
+from tlswire.wire.primitives import (
+    Grammar,
+    Many,
+    Rest,
+    UInt,
+    build,
+    parse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tlswire.errors import UsageError, WireError
 from tlswire.registry import ALERTS, CONTENT_TYPES, HANDSHAKE_TYPES, VERSIONS
+from tlswire.wire.cursor import Cursor, Node, named, trace, traced
 from tlswire.wire.dumps import read_input
 from tlswire.wire.extensions import decode_extension
 from tlswire.wire.handshake import (
@@ -21,18 +22,18 @@ from tlswire.wire.handshake import (
     HANDSHAKE_STREAM,
     SERVER_HELLO,
     SERVER_HELLO_BODY,
-    Extension,
     Extensions,
     body_grammar,
     parse_server_hello,
 )
-from tlswire.wire.primitives import Cursor, Node, Rest, named, parse, trace, traced
+from tlswire.wire.primitives import Rest, parse
 from tlswire.wire.records import ALERT, ALERT_BODY, CHANGE_CIPHER_SPEC, HANDSHAKE, RECORD, Deframer
 from tlswire.wire.sslv2 import SSLV2_BODIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tlswire.wire.messages import Extension
     from tlswire.wire.primitives import Grammar
 
 __all__ = ["KINDS", "explain", "read_input", "render"]
