@@ -23,10 +23,9 @@ from tlswire.probe import transport
 from tlswire.probe.targets import DEFAULT_PORT, HostPort, parse_target, read_targets
 from tlswire.registry import SSLV2_KINDS, SUITES, VERSIONS
 from tlswire.report import text as text_report
-from tlswire.report.escape import printable
 from tlswire.results import to_json
 from tlswire.scan.pacing import Limits
-from tlswire.scan.scanner import VERSIONS_SCANNED, Options, scan_many
+from tlswire.scan.scanner import VERSIONS_SCANNED, Options, scan_many, unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -207,19 +206,36 @@ class _Run:
         task = asyncio.current_task()
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        pairs = await _resolve(targets, all_addresses=all_addresses)
+        pairs = await self._resolve(targets, all_addresses=all_addresses)
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         observe = self._observer if self.trace is not None else None
         async for scan in scan_many(
             pairs, self.options, side_by_side=hosts, observe=observe, progress=self.progress.host
         ):
-            self.results.append(scan)
-            for file, indent in self.outputs:
-                file.write(to_json(scan, indent=indent) + b"\n")
-                file.flush()
-            if not self.quiet:
-                with self.progress.hidden():
-                    click.echo(text_report.render(scan, colour=colour), color=colour)
+            self._tell(scan, colour=colour)
+
+    def _tell(self, scan: Scan, *, colour: bool) -> None:
+        self.results.append(scan)
+        for file, indent in self.outputs:
+            file.write(to_json(scan, indent=indent) + b"\n")
+            file.flush()
+        if not self.quiet:
+            with self.progress.hidden():
+                click.echo(text_report.render(scan, colour=colour), color=colour)
+
+    async def _resolve(self, targets: list[HostPort], *, all_addresses: bool) -> list[tuple[str, Address]]:
+        """(host, address) pairs. Among several targets, a name that does not resolve is a result like others."""
+        pairs: list[tuple[str, Address]] = []
+        for target in targets:
+            try:
+                addresses = await transport.resolve(target.host, target.port)
+            except UsageError as error:
+                if len(targets) == 1:
+                    raise
+                self._tell(unresolved(target.host, target.port, error.reason, self.options), colour=False)
+                continue
+            pairs += [(target.host, address) for address in (addresses if all_addresses else addresses[:1])]
+        return pairs
 
     def _observer(self, host: str, address: Address) -> Callable[[Probe, Answer], None]:
         from tlswire.report.trace import Trace  # noqa: PLC0415 - only traced scans need it
@@ -239,23 +255,6 @@ class _Run:
             )
 
         return observe
-
-
-async def _resolve(targets: list[HostPort], *, all_addresses: bool) -> list[tuple[str, Address]]:
-    """(host, address) pairs. With several targets a name that does not resolve is told and the rest goes on."""
-    pairs: list[tuple[str, Address]] = []
-    for target in targets:
-        try:
-            addresses = await transport.resolve(target.host, target.port)
-        except UsageError as error:
-            if len(targets) == 1:
-                raise
-            click.echo(f"tlswire: {printable(str(error))}", err=True)
-            continue
-        pairs += [(target.host, address) for address in (addresses if all_addresses else addresses[:1])]
-    if not pairs:
-        raise UsageError("targets", "none of them resolves")
-    return pairs
 
 
 def parse_versions(text: str | None) -> tuple[int, ...]:

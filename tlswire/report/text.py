@@ -78,7 +78,7 @@ def _headline(scan: Scan) -> str:
     target = scan.target
     host = f"[{target.host}]" if ":" in target.host else target.host
     line = f"{host}:{target.port}"
-    if target.address not in {None, target.host}:
+    if target.address is not None and target.address != target.host:
         line += f"  address {target.address}"
     return printable(line + (f"  server name {target.server_name}" if target.server_name else "  no server name"))
 
@@ -162,7 +162,8 @@ def _footer(scan: Scan, paint: Paint) -> Iterator[str]:
     unknown = sum(len(version.unknown) for version in scan.versions)
     if unknown and scan.reachable:
         state += f", {unknown} pairs of version and suite stayed without a reliable answer"
-    yield f"{state}; {scan.connections} connections in {scan.elapsed_s:.2f} s, method {scan.method}"
+    connections = "1 connection" if scan.connections == 1 else f"{scan.connections} connections"
+    yield f"{state}; {connections} in {scan.elapsed_s:.2f} s, method {scan.method}"
 
 
 def _count(number: int) -> str:

@@ -26,7 +26,7 @@ from tlswire.scan.prober import Prober
 from tlswire.scan.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from tlswire.probe.exchange import Answer
     from tlswire.probe.transport import Address
@@ -102,6 +102,52 @@ async def scan_address(
     return await job.run()
 
 
+def unresolved(host: str, port: int, reason: str, options: Options | None = None) -> Scan:
+    """The result of a target whose name has no address: unreachable, everything unknown, no connection made."""
+    options = Options() if options is None else options
+    tallies = [Tally(version, candidates(options, version)) for version in options.versions]
+    target = Target(host, port, None, None)
+    return _result(target, options, tallies, dt.datetime.now(dt.UTC), error=reason, reachable=False)
+
+
+def _result(
+    target: Target,
+    options: Options,
+    tallies: Sequence[Tally],
+    started: dt.datetime,
+    *,
+    faults: Mapping[tuple[str, str], int] | None = None,
+    notes: Sequence[str] = (),
+    error: str | None = None,
+    reachable: bool = True,
+    connections: int = 0,
+    elapsed: float = 0.0,
+) -> Scan:
+    versions = [version_result(tally) for tally in tallies]
+    findings = findings_of(tallies)
+    broken = faults_result(faults or {})
+    if broken:
+        text = f"the server breaks the protocol: {broken[0].text}"
+        findings.insert(0, Finding("server-fault", "fault", text, "RFC 9846 4.1.3"))
+    return Scan(
+        target=target,
+        complete=not any(version.unknown for version in versions) and error is None,
+        reachable=reachable,
+        connections=connections,
+        started=started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        elapsed_s=round(elapsed, 4),
+        method=options.method,
+        all_codes=options.all_codes,
+        seed=options.seed,
+        versions=versions,
+        findings=findings,
+        faults=broken,
+        notes=list(notes),
+        error=error,
+        tool=Tool("tlswire", __version__),
+    )
+
+
 class _Job:
     def __init__(
         self,
@@ -140,7 +186,18 @@ class _Job:
                 task.uncancel()
             self.prober.give_up("interrupted")
             self.prober.notes.append("interrupted: what was not asked by then is unknown")
-        return self._result(started, loop.time() - began)
+        return _result(
+            self.target,
+            self.options,
+            self.tallies,
+            started,
+            faults=self.enumeration.faults,
+            notes=self.prober.notes,
+            error=self.error,
+            reachable=self.reachable,
+            connections=self.prober.connections,
+            elapsed=loop.time() - began,
+        )
 
     async def _ask(self) -> None:
         verdict = await preflight(self.prober, self.maker, self.options.versions)
@@ -163,32 +220,6 @@ class _Job:
     def _advance(self, settled: int) -> None:
         self.progress.settled += settled
         self.progress.connections = self.prober.connections
-
-    def _result(self, started: dt.datetime, elapsed: float) -> Scan:
-        versions = [version_result(tally) for tally in self.tallies]
-        findings = findings_of(self.tallies)
-        faults = faults_result(self.enumeration.faults)
-        if faults:
-            text = f"the server breaks the protocol: {faults[0].text}"
-            findings.insert(0, Finding("server-fault", "fault", text, "RFC 9846 4.1.3"))
-        complete = not any(version.unknown for version in versions) and self.error is None
-        return Scan(
-            target=self.target,
-            complete=complete,
-            reachable=self.reachable,
-            connections=self.prober.connections,
-            started=started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            elapsed_s=round(elapsed, 4),
-            method=self.options.method,
-            all_codes=self.options.all_codes,
-            seed=self.options.seed,
-            versions=versions,
-            findings=findings,
-            faults=faults,
-            notes=list(self.prober.notes),
-            error=self.error,
-            tool=Tool("tlswire", __version__),
-        )
 
 
 async def scan_host_async(host: str, port: int = 443, options: Options | None = None) -> Scan:
