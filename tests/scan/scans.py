@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tlswire.lab.characters import CHARACTERS, accepted
 from tlswire.probe.transport import Address
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Sets = dict[int, frozenset[int]]
 
-METHODS = ("each", "eliminate")
+Method = Literal["each", "eliminate"]
+METHODS: tuple[Method, ...] = ("each", "eliminate")
 
 
 def scan(port: int, options: Options, host: str = "127.0.0.1") -> Scan:

@@ -8,8 +8,6 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.scan.scans import METHODS, Sets, found, sample, scan, truth, unknown
-from tests.scan.simulation import Simulated, simulate
 from tlswire.hello.builder import Shape
 from tlswire.lab.characters import CHARACTERS, Character, Quirks, accepted, character
 from tlswire.lab.server import running
@@ -22,6 +20,9 @@ from tlswire.scan.tally import Tally
 from tlswire.wire.extension_bodies import KeyShareEntry
 from tlswire.wire.handshake import parse_client_hello, parse_server_hello
 from tlswire.wire.records import Alert, Deframer
+
+from .scans import METHODS, Method, Sets, found, sample, scan, truth, unknown
+from .simulation import Simulated, simulate
 
 if TYPE_CHECKING:
     from tlswire.results import Scan
@@ -75,7 +76,7 @@ def test_every_character_has_its_place_here() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", ["modern", "legacy-mdm", "museum"])
-def test_all_of_the_registry_over_sockets(name: str, method: str) -> None:
+def test_all_of_the_registry_over_sockets(name: str, method: Method) -> None:
     with running(name) as lab:
         result = scan(lab.port, Options(method=method))
         assert result.connections == lab.connections
@@ -87,7 +88,7 @@ def test_all_of_the_registry_over_sockets(name: str, method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", ["serial", "closes", "resets", "warns-name", "list-intolerant"])
-def test_awkward_ones_over_sockets(name: str, method: str) -> None:
+def test_awkward_ones_over_sockets(name: str, method: Method) -> None:
     with running(name) as lab:
         result = scan(lab.port, Options(method=method, suites=sample(name, 9)))
     assert found(result) == truth(name)
@@ -96,7 +97,7 @@ def test_awkward_ones_over_sockets(name: str, method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", LEARNABLE)
-def test_everything_is_learnt(name: str, method: str) -> None:
+def test_everything_is_learnt(name: str, method: Method) -> None:
     server = Simulated(name)
     result = simulate(server, Options(method=method))
     assert found(result) == truth(name)
@@ -113,7 +114,7 @@ def test_everything_is_learnt(name: str, method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", [name for name in LEARNABLE if name not in {"silent-refusal", "museum"}])
-def test_a_choice_of_suites_is_learnt_as_well(name: str, method: str) -> None:
+def test_a_choice_of_suites_is_learnt_as_well(name: str, method: Method) -> None:
     # SSLv2 has kinds of its own: a list of suites asks it nothing.
     result = simulate(Simulated(name), Options(method=method, suites=sample(name)))
     assert found(result) == truth(name)
@@ -122,7 +123,7 @@ def test_a_choice_of_suites_is_learnt_as_well(name: str, method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_unreadable_answers_leave_suites_unknown(name: str, method: str) -> None:
+def test_unreadable_answers_leave_suites_unknown(name: str, method: Method) -> None:
     # TLS 1.2 alone: reading floods of 256 KiB takes its time.
     result = simulate(Simulated(name), Options(method=method, suites=sample("plain", 40), versions=(0x0303,)))
     unsettled = unknown(result)
@@ -141,7 +142,7 @@ def test_unreadable_answers_are_faults(name: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", DEAD)
-def test_dead_ends_are_told(name: str, method: str) -> None:
+def test_dead_ends_are_told(name: str, method: Method) -> None:
     result = simulate(Simulated(name), Options(method=method))
     assert result.error is not None
     assert DEAD[name] in result.error
@@ -153,7 +154,7 @@ def test_dead_ends_are_told(name: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_tarpit_leaves_the_rest_unknown(method: str) -> None:
+def test_a_tarpit_leaves_the_rest_unknown(method: Method) -> None:
     trap = msgspec.structs.replace(CHARACTERS["tarpit"], quirks=Quirks(connections_served=40))
     result = simulate(Simulated(trap), Options(method=method))
     sane(result, truth("plain"))
@@ -163,7 +164,7 @@ def test_a_tarpit_leaves_the_rest_unknown(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_server_that_needs_a_name_gets_it(method: str) -> None:
+def test_a_server_that_needs_a_name_gets_it(method: Method) -> None:
     # Without SSLv3, whose hellos have no room for a name.
     options = Options(
         versions=VERSIONS_TLS[1:], method=method, suites=sample("needs-name", 9), server_name="lab.example"
@@ -174,14 +175,14 @@ def test_a_server_that_needs_a_name_gets_it(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_server_that_misses_a_name_is_not_called_empty(method: str) -> None:
+def test_a_server_that_misses_a_name_is_not_called_empty(method: Method) -> None:
     result = simulate(Simulated("needs-name"), Options(method=method, suites=sample("needs-name", 9)))
     assert "--server-name" in " ".join([*result.notes, result.error or ""])
     assert not result.complete
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_deadline_ends_the_scan(method: str) -> None:
+def test_the_deadline_ends_the_scan(method: Method) -> None:
     options = Options(method=method, limits=msgspec.structs.replace(Options().limits, deadline=3.0))
     result = simulate(Simulated("rate-limited"), options)
     sane(result, truth("rate-limited"))
@@ -192,7 +193,7 @@ def test_the_deadline_ends_the_scan(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_user_s_rate_is_kept(method: str) -> None:
+def test_the_user_s_rate_is_kept(method: Method) -> None:
     server = Simulated("plain")
     limits = msgspec.structs.replace(Options().limits, max_rate=50.0)
     result = simulate(server, Options(method=method, limits=limits, suites=sample("plain", 20)))
@@ -212,7 +213,7 @@ def test_the_user_s_concurrency_is_kept() -> None:
 
 @pytest.mark.parametrize("name", ["modern", "legacy-mdm", "plain", "museum"])
 @pytest.mark.parametrize("method", METHODS)
-def test_order_and_preference(name: str, method: str) -> None:
+def test_order_and_preference(name: str, method: Method) -> None:
     of = character(name)
     result = simulate(Simulated(name), Options(method=method))
     for version in result.versions:
@@ -253,7 +254,7 @@ def test_each_offers_every_pair_alone() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_suite_is_proven_by_a_hello_that_offers_it_alone(method: str) -> None:
+def test_every_suite_is_proven_by_a_hello_that_offers_it_alone(method: Method) -> None:
     result, seen = sightings("legacy-mdm", Options(method=method, suites=sample("legacy-mdm", 9)))
     sent = {probe.payload.hex() for probe, _ in seen}
     for version in result.versions:
@@ -282,7 +283,7 @@ def test_sslv2_kinds_and_their_names() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_unassigned_codes_are_found_when_asked_for(method: str) -> None:
+def test_unassigned_codes_are_found_when_asked_for(method: Method) -> None:
     strange = (0x0A0B, 0xC02F, 0xEEEE)
     of = msgspec.structs.replace(character("plain"), suites={0x0303: strange})
     options = Options(method=method, suites=(0x0A0B, 0x002F, 0xC02F, 0xEEEE, 0xFEED), versions=(0x0303,))
@@ -407,7 +408,7 @@ def meets_common_hello(of: Character) -> bool:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_any_server_is_learnt_completely(method: str) -> None:
+def test_any_server_is_learnt_completely(method: Method) -> None:
     @settings(max_examples=30, deadline=None, derandomize=True, database=None)
     @given(random_character(honest))
     def check(of: Character) -> None:
@@ -421,7 +422,7 @@ def test_any_server_is_learnt_completely(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_nothing_false_is_said_of_any_server(method: str) -> None:
+def test_nothing_false_is_said_of_any_server(method: Method) -> None:
     # Shrinking would take minutes; the example found is small enough.
     @settings(max_examples=60, phases=[Phase.generate], deadline=None, derandomize=True, database=None)
     @given(random_character(unfriendly))

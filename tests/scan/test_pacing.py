@@ -5,8 +5,9 @@ import itertools
 
 import pytest
 
-from tests.scan.simulation import virtually
 from tlswire.scan.pacing import FIRST_WINDOW, Limits, Pacer
+
+from .simulation import virtually
 
 
 async def load(pacer: Pacer, jobs: int, *, seconds: float = 0.1, answered: bool = True) -> tuple[int, list[float]]:

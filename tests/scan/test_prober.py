@@ -7,14 +7,15 @@ from unittest import mock
 
 import pytest
 
-from tests.scan.simulation import ADDRESS, virtually
 from tlswire.hello.builder import Shape
-from tlswire.probe.exchange import Answer
+from tlswire.probe.exchange import UNASKED, Answer
 from tlswire.scan.offers import Probe, ProbeMaker
 from tlswire.scan.pacing import Limits
-from tlswire.scan.prober import HABIT, PATIENCE, UNASKED, Prober
+from tlswire.scan.prober import HABIT, PATIENCE, Prober
 from tlswire.wire.messages import ServerHello
 from tlswire.wire.records import Alert
+
+from .simulation import ADDRESS, virtually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
