@@ -22,8 +22,9 @@ from .laws import check_node
 from .values import values
 
 if TYPE_CHECKING:
-    from tlswire.wire.cursor import Node
     from collections.abc import Callable, Iterator
+
+    from tlswire.wire.cursor import Node
 
 LAWS = settings(max_examples=30, deadline=None, database=None, derandomize=True)
 

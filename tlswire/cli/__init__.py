@@ -77,9 +77,13 @@ def main() -> None:
         click.echo("tlswire: interrupted", err=True)
         sys.exit(INCOMPLETE)
     except BrokenPipeError:
-        # The reader of our output left (`| head`): nothing more to say, and nothing for the interpreter to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_stdout()
         sys.exit(FINE)
+
+
+def forget_stdout() -> None:
+    """The reader of our output left (``| head``): nothing more to say to it, and nothing to flush at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(text: str) -> None:

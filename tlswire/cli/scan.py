@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fnmatch
+import math
 import os
 import signal
 import sys
@@ -44,6 +45,17 @@ _SHORT_NAMES = {
     "ssl2": "SSLv2",
     "ssl3": "SSLv3",
 }
+
+
+class Seconds(click.FloatRange):
+    """A range of finite numbers: NaN compares as neither below nor above anything."""
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number; a usage error for anything else."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 @click.command()
@@ -86,15 +98,13 @@ _SHORT_NAMES = {
     show_default=True,
     help="Connections in flight per host.",
 )
+@click.option("--max-rate", type=Seconds(0), default=0, metavar="N", help="At most N connections a second per host.")
 @click.option(
-    "--max-rate", type=click.FloatRange(0), default=0, metavar="N", help="At most N connections a second per host."
-)
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="Seconds for one answer."
+    "--timeout", type=Seconds(0, min_open=True), default=5.0, show_default=True, help="Seconds for one answer."
 )
 @click.option(
     "--deadline",
-    type=click.FloatRange(0, min_open=True),
+    type=Seconds(0, min_open=True),
     default=300.0,
     show_default=True,
     help="Seconds for one host.",
@@ -216,12 +226,15 @@ class _Run:
 
     def _tell(self, scan: Scan, *, colour: bool) -> None:
         self.results.append(scan)
-        for file, indent in self.outputs:
-            file.write(to_json(scan, indent=indent) + b"\n")
-            file.flush()
-        if not self.quiet:
-            with self.progress.hidden():
-                click.echo(text_report.render(scan, colour=colour), color=colour)
+        try:
+            for file, indent in self.outputs:
+                file.write(to_json(scan, indent=indent) + b"\n")
+                file.flush()
+            if not self.quiet:
+                with self.progress.hidden():
+                    click.echo(text_report.render(scan, colour=colour), color=colour)
+        except BrokenPipeError:
+            cli.forget_stdout()
 
     async def _resolve(self, targets: list[HostPort], *, all_addresses: bool) -> list[tuple[str, Address]]:
         """(host, address) pairs. Among several targets, a name that does not resolve is a result like others."""

@@ -249,10 +249,13 @@ class Enumeration:
         What was refused is offered again with a suite behind it that the server takes, the one it took last: it must
         take it. Then the siblings of what it takes are offered apart from the rest, which cannot spoil them there.
         """
-        if not tally.accepted or not _refused_otherwise(tally) or self.lists_lie:
+        if not _refused_otherwise(tally) or self.lists_lie:
+            return
+        refused = tuple(tally.rejected)
+        if not tally.accepted:
+            await self._families_apart(tally, refused)
             return
         last = next(reversed(tally.accepted))
-        refused = tuple(tally.rejected)
         kinds = {(SUITES[code].kex, SUITES[code].auth) for code in tally.accepted}
         related = frozenset(row.code for row in SUITES if (row.kex, row.auth) in kinds)
         siblings = tuple(code for code in refused if code in related)
@@ -270,9 +273,26 @@ class Enumeration:
                 self._note(f"refuses a list of {len(offered)} suites though it takes one of them: offered short lists")
                 await self._second_look(tally)
             else:
-                self.lists_lie = True
-                self._note("refuses lists for one suite in them, though it takes others of the list: asked all alone")
+                self._distrust_lists()
             return
+
+    async def _families_apart(self, tally: Tally, refused: tuple[int, ...]) -> None:
+        """Where nothing was taken at all there is no suite to test lists with: offer each key exchange by itself."""
+        families: dict[tuple[str, str], list[int]] = {}
+        for code in refused:
+            families.setdefault((SUITES[code].kex, SUITES[code].auth), []).append(code)
+        if len(families) == 1:
+            return
+        for codes in families.values():
+            for chunk in _strided(tuple(codes), LONG_LIST if self.long_lists else SHORT_LIST):
+                answer = await self._ask(self.maker.probe(tally.version, chunk))
+                if tally.picked(answer, chunk) is not None:
+                    self._distrust_lists()
+                    return
+
+    def _distrust_lists(self) -> None:
+        self.lists_lie = True
+        self._note("refuses lists for one suite in them, though it takes others of the list: asked all alone")
 
     async def _sslv2(self, tally: Tally) -> None:
         probe = self.maker.probe(SSLV2_VERSION, tally.candidates)

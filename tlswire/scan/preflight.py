@@ -14,6 +14,7 @@ from tlswire.hello.builder import SSLV2_VERSION, SSLV3_VERSION, TLS13_VERSION, S
 from tlswire.probe.exchange import CLOSE, FAULT, NOT_TLS, REFUSED, RESET, UNREACHABLE, Answer
 from tlswire.registry import SSLV2_KINDS
 from tlswire.scan.tally import UNRECOGNIZED_NAME
+from tlswire.wire.cursor import escaped
 
 if TYPE_CHECKING:
     from tlswire.scan.offers import Probe, ProbeMaker
@@ -161,6 +162,9 @@ def _verdict(answers: list[Answer]) -> Verdict:
     faults = tuple(("malformed", answer.reason) for answer in answers if answer.kind == FAULT)
     if faults:
         return Verdict(f"answers no hello in a way that can be read: {faults[0][1]}", faults=faults)
+    said = next((answer.received for answer in answers if answer.received), b"")
+    if kinds <= {CLOSE, RESET} and said:
+        return Verdict(f"ends every connection after bytes that are no answer: {escaped(said[:48])}")
     if kinds <= {CLOSE, RESET}:
         return Verdict("ends every connection before it says anything")
     return Verdict(f"accepts connections but says nothing within the timeout{f' ({reason})' if reason else ''}")
