@@ -7,6 +7,8 @@ Must not import ``probe.transport`` or anything of ``scan`` but this.
 from __future__ import annotations
 
 import random
+import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -49,23 +51,25 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 class ProbeMaker:
-    """Makes the probes of one scan: one seed, the same bytes in the same order of calls."""
+    """Makes the probes of one scan: one seed, and the same offer is the same bytes, whatever was asked before it."""
 
     def __init__(self, shape: Shape, seed: int = 0) -> None:
         self.shape = shape
-        self._rng = random.Random(seed)
+        self._seed = seed
 
     def probe(self, versions: int | tuple[int, ...], suites: tuple[int, ...]) -> Probe:
         """A hello for exactly these versions (or SSLv2 alone) and suites."""
         offered = (versions,) if isinstance(versions, int) else versions
+        offer = (*offered, *suites)
+        rng = random.Random(self._seed << 32 | zlib.crc32(struct.pack(f">{len(offer)}I", *offer)))
         if offered == (SSLV2_VERSION,):
-            return Probe(offered, suites, sslv2_client_hello(suites, rng=self._rng), None)
-        hello = client_hello(offered, suites, rng=self._rng, shape=self.shape)
+            return Probe(offered, suites, sslv2_client_hello(suites, rng=rng), None)
+        hello = client_hello(offered, suites, rng=rng, shape=self.shape)
         payload = encode_client_hello(hello)
         if len(payload) > SMALL_HELLO and self.shape.key_shares[1:]:
             # The second share and the rare schemes are comforts; a hello that some servers cannot read is none.
             lean = msgspec.structs.replace(self.shape, key_shares=self.shape.key_shares[:1], schemes=USUAL_SCHEMES)
-            hello = client_hello(offered, suites, rng=self._rng, shape=lean)
+            hello = client_hello(offered, suites, rng=rng, shape=lean)
             payload = encode_client_hello(hello)
         return Probe(offered, suites, payload, hello)
 
