@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tlswire.errors import UsageError
+from tlswire.probe.transport import Address, Outcome, exchange, is_numeric, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Reader:
+    def __init__(self, enough: int = 1) -> None:
+        self.data = b""
+        self.enough = enough
+
+    def feed(self, data: bytes) -> bool:
+        self.data += data
+        return len(self.data) >= self.enough
+
+
+@contextlib.contextmanager
+def serving(handle: Callable[[socket.socket], None]) -> Iterator[Address]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                handle(connection)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield Address("127.0.0.1", listener.getsockname()[1])
+        thread.join(5)
+
+
+def run(address: Address, reader: Reader, payload: bytes = b"hello", timeout: float = 2.0) -> Outcome:
+    return asyncio.run(exchange(address, payload, reader, timeout=timeout, want_local=True))
+
+
+def test_payload_out_answer_in() -> None:
+    reader = Reader(5)
+    with serving(lambda connection: connection.sendall(connection.recv(100)[::-1])) as address:
+        outcome = run(address, reader)
+    assert (outcome.end, reader.data) == ("done", b"olleh")
+    assert outcome.local[0] == "127.0.0.1"
+    assert 0 < outcome.connected <= outcome.elapsed
+
+
+def test_a_large_payload_is_sent_whole() -> None:
+    size = 3_000_000
+
+    def swallow(connection: socket.socket) -> None:
+        left = size
+        while left:
+            left -= len(connection.recv(65536))
+        connection.sendall(b"!")
+
+    with serving(swallow) as address:
+        assert run(address, Reader(), bytes(size), 10).end == "done"
+
+
+def test_close() -> None:
+    with serving(lambda connection: bytearray(connection.recv(100)).clear()) as address:
+        assert run(address, Reader()).end == "close"
+
+
+def test_reset() -> None:
+    def reset(connection: socket.socket) -> None:
+        connection.recv(100)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with serving(reset) as address:
+        assert run(address, Reader()).end == "reset"
+
+
+def test_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    outcome = run(Address("127.0.0.1", port), Reader())
+    assert (outcome.end, outcome.connected) == ("refused", 0)
+    assert "refused" in outcome.error
+
+
+def test_dripping_bytes_gains_no_time() -> None:
+    def drip(connection: socket.socket) -> None:
+        for _ in range(100):
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+    with serving(drip) as address:
+        outcome = run(address, Reader(1000), timeout=0.3)
+    assert outcome.end == "timeout"
+    assert outcome.elapsed < 1
+
+
+def test_cancelling_closes_the_socket() -> None:
+    closed = threading.Event()
+
+    def wait(connection: socket.socket) -> None:
+        connection.recv(100)
+        if not connection.recv(100):
+            closed.set()
+
+    async def cancelled(address: Address) -> None:
+        task = asyncio.create_task(exchange(address, b"x", Reader(), timeout=30))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    with serving(wait) as address:
+        asyncio.run(cancelled(address))
+        assert closed.wait(2)
+
+
+def test_resolving() -> None:
+    assert asyncio.run(resolve("127.0.0.1", 1)) == (Address("127.0.0.1", 1),)
+    assert asyncio.run(resolve("::1", 1)) == (Address("::1", 1, socket.AF_INET6),)
+    assert Address("127.0.0.1", 1) in asyncio.run(resolve("localhost", 1))
+    with pytest.raises(UsageError, match="cannot be resolved"):
+        asyncio.run(resolve("nosuchhost.invalid", 1))
+
+
+def test_numeric_hosts() -> None:
+    assert is_numeric("127.0.0.1")
+    assert is_numeric("::1")
+    assert not is_numeric("localhost")
+    assert not is_numeric("a\0b")
