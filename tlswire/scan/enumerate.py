@@ -304,7 +304,7 @@ class Enumeration:
     # Preference.
 
     async def _order(self, tally: Tally) -> None:
-        accepted = tuple(tally.accepted)
+        accepted = tuple(code for code in tally.candidates if code in tally.accepted)
         if tally.version == SSLV2_VERSION:
             tally.preference = "client"  # the SSLv2 client picks from what the server lists
             return
