@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from tlswire.scan.pacing import FIRST_WINDOW, Limits, Pacer
+from tlswire.scan.pacing import FIRST_WINDOW, GROWTH, Limits, Pacer
 
 from .simulation import virtually
 
@@ -72,7 +72,7 @@ def test_slowing_down_holds_for_those_who_wait() -> None:
     began = virtually(run())
     assert began[0] >= 0.1 - 1e-9
     assert began[-1] == pytest.approx(5.0)
-    assert pacer.window <= FIRST_WINDOW + 50
+    assert pacer.window <= FIRST_WINDOW + 50 * GROWTH
 
 
 def test_the_window_can_be_limited() -> None:

@@ -10,7 +10,7 @@ import pytest
 from tlswire.hello.builder import Shape
 from tlswire.probe.exchange import UNASKED, Answer
 from tlswire.scan.offers import Probe, ProbeMaker
-from tlswire.scan.pacing import Limits
+from tlswire.scan.pacing import FIRST_WINDOW, Limits
 from tlswire.scan.prober import HABIT, PATIENCE, Prober
 from tlswire.wire.messages import ServerHello
 from tlswire.wire.records import Alert
@@ -237,7 +237,7 @@ def test_our_own_shortage_is_not_the_server_s_answer() -> None:
     got, prober, _ = run(script, lambda prober: prober.ask(PROBES[0]))
     assert got.accepts
     assert "ran out of sockets" in prober.notes[0]
-    assert prober.pacer.window < 17
+    assert prober.pacer.window < FIRST_WINDOW
 
 
 def test_two_answers_that_never_agree_stay_unasked() -> None:

@@ -94,7 +94,7 @@ class Seconds(click.FloatRange):
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 1024),
-    default=256,
+    default=320,
     show_default=True,
     help="Connections in flight per host.",
 )

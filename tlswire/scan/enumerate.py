@@ -279,7 +279,7 @@ class Enumeration:
     async def _families_apart(self, tally: Tally, refused: tuple[int, ...]) -> None:
         """Where nothing was taken at all there is no suite to test lists with: offer each key exchange by itself."""
         families: dict[tuple[str, str], list[int]] = {}
-        for code in refused:
+        for code in filter(SUITES.__contains__, refused):
             families.setdefault((SUITES[code].kex, SUITES[code].auth), []).append(code)
         if len(families) == 1:
             return
@@ -310,17 +310,18 @@ class Enumeration:
             return
         telling = self._telling_choice(tally)
         if telling is None:
-            telling = await self._choose(tally, accepted)
-            if telling is None:
-                return
-        offered = tuple(code for code in telling.offered if code in tally.accepted)
-        if telling.picked == offered[0]:
-            again = await self._choose(tally, offered[::-1])
-            if again is None:
-                return
-            if again.picked == offered[-1]:
-                tally.preference = "client"
-                return
+            # Both ways round at once: one more hello at times, one round trip less always.
+            both = [self._choose(tally, accepted), self._choose(tally, accepted[::-1])]
+            choices = await asyncio.gather(*both)
+        else:
+            offered = tuple(code for code in telling.offered if code in tally.accepted)
+            settled = telling.picked != offered[0]
+            choices = [telling if settled else await self._choose(tally, offered[::-1])]
+        if None in choices:
+            return
+        if all(choice is not None and choice.picked == choice.offered[0] for choice in choices):
+            tally.preference = "client"
+            return
         tally.preference = "server"
         tally.order = await self._server_order(tally, accepted)
 

@@ -1,7 +1,7 @@
 """How fast one host is asked: a window of connections in flight that opens slowly, and a rate that only ever backs off.
 
-The window starts small and grows by one with every answer (it doubles each round trip, like TCP's slow start), so a
-fragile server is met gently and a strong one is soon asked at full width. Knows nothing of TLS; must not import
+The window starts small and grows with every answer (threefold each round trip, in the manner of TCP's slow start), so
+a fragile server is met gently and a strong one is soon asked at full width. Knows nothing of TLS; must not import
 anything of tlswire but ``errors``.
 """
 
@@ -12,13 +12,15 @@ from collections import deque
 
 import msgspec
 
-FIRST_WINDOW = 16
+FIRST_WINDOW = 32
+# By how much one answer widens the window: three times as many each round trip.
+GROWTH = 2
 
 
 class Limits(msgspec.Struct, frozen=True):
     """The bounds a user sets for one host: connections in flight, connections a second (0: none), seconds."""
 
-    concurrency: int = 256
+    concurrency: int = 320
     max_rate: float = 0.0
     timeout: float = 5.0
     deadline: float = 300.0
@@ -73,7 +75,7 @@ class Pacer:
         """Give the place back; an answer widens the window."""
         self.in_flight -= 1
         if answered and self.window < self._limit:
-            self.window += 1
+            self.window = min(self.window + GROWTH, self._limit)
         if self._drained is not None and not self.in_flight and not self._drained.done():
             self._drained.set_result(None)
         self._wake()
