@@ -1,6 +1,6 @@
 """Measuring whole processes: wall and CPU of one run, what the server spent on it, and rounds in turns.
 
-Linux only where the server's CPU is concerned (/proc); elsewhere that is unknown, never zero.
+The CPU of others (the server, the relay) is known on Linux only (/proc); elsewhere it is absent, never zero.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 TIME_LIMIT = 300.0
 # Between runs: what a scanner left behind at the server must not be charged to the next one.
 PAUSE = 0.1
+NOBODY: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process from start to end, in seconds; `server` is the CPU the server spent meanwhile."""
+    """One process from start to end, in seconds; `others` is the CPU that others spent meanwhile, by name."""
 
     wall: float
     cpu: float
-    server: float | None
+    others: dict[str, float]
     code: int
     output: str
     errors: str
@@ -60,10 +61,9 @@ class Series:
         return statistics.median(run.cpu for run in self.runs)
 
     @property
-    def server(self) -> float | None:
-        """Median CPU seconds of the server, if known."""
-        spent = [run.server for run in self.runs if run.server is not None]
-        return statistics.median(spent) if spent else None
+    def others(self) -> dict[str, float]:
+        """Median CPU seconds of the server, and of the relay where there is one, as far as known."""
+        return {name: statistics.median(run.others[name] for run in self.runs) for name in self.runs[0].others}
 
     def check(self, tool: Tool, run: Run) -> None:
         """Compare what the run found with the truth."""
@@ -82,10 +82,10 @@ class Bench:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         self.environment: Mapping[str, str] = {**kept, "PYTHONPYCACHEPREFIX": bytecode}
 
-    def run(self, argv: Sequence[str], server: int | None = None) -> Run:
-        """Run to the end; `server` is the process group of the server it talks to."""
+    def run(self, argv: Sequence[str], groups: Mapping[str, int] = NOBODY) -> Run:
+        """Run to the end; `groups` names the process groups whose CPU is wanted, too."""
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-            before = server_cpu(server)
+            before = spent_by(groups)
             start = time.perf_counter()
             process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=self.environment
@@ -97,23 +97,25 @@ class Bench:
             guard.cancel()
             process.returncode = os.waitstatus_to_exitcode(status)
             time.sleep(PAUSE)
-            after = server_cpu(server)
+            after = spent_by(groups)
             output.seek(0)
             errors.seek(0)
             return Run(
                 wall=wall,
                 cpu=usage.ru_utime + usage.ru_stime,
-                server=None if before is None or after is None else after - before,
+                others={name: after[name] - before[name] for name in before},
                 code=process.returncode,
                 output=output.read(),
                 errors=errors.read(),
             )
 
-    def turns(self, tools: Sequence[Tool], series: Mapping[str, Series], port: int, server: int, rounds: int) -> None:
+    def turns(
+        self, tools: Sequence[Tool], series: Mapping[str, Series], port: int, groups: Mapping[str, int], rounds: int
+    ) -> None:
         """Run all tools in turns, every second round backwards, so that none always follows the same neighbour."""
         for index in range(rounds):
             for tool in tools[:: -1 if index % 2 else 1]:
-                run = self.run(tool.argv(port), server)
+                run = self.run(tool.argv(port), groups)
                 series[tool.name].check(tool, run)
                 series[tool.name].runs.append(run)
 
@@ -129,17 +131,18 @@ class Bench:
         return tuple(name for name in names if name.replace(".", "").isidentifier() and not name.endswith("__main__"))
 
 
-def server_cpu(group: int | None) -> float | None:
-    """CPU seconds of all processes of a process group so far."""
-    if group is None or not Path("/proc/self/schedstat").exists():
-        return None
-    spent = 0
+def spent_by(groups: Mapping[str, int]) -> dict[str, float]:
+    """CPU seconds of all processes of each process group so far; nothing where /proc does not tell."""
+    if not groups or not Path("/proc/self/schedstat").exists():
+        return {}
+    names = {group: name for name, group in groups.items()}
+    spent = dict.fromkeys(groups, 0.0)
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             # After the command's name in brackets: state, parent, process group.
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[2]) == group:
-                spent += int((folder / "schedstat").read_text().split()[0])
+            if name := names.get(int(fields[2])):
+                spent[name] += int((folder / "schedstat").read_text().split()[0]) / 1e9
         except OSError:
             continue  # it ended meanwhile
-    return spent / 1e9
+    return spent

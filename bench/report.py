@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from bench.bounds import Results, best_peer, judge, ratio
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from bench.measure import Series
 
 HEADINGS = ("tool", "target", "wall s (min..max)", "CPU s", "connections", "found/truth", "x best peer", "bound")
-# Connections tlswire keeps in flight: a delay cannot be waited for more often side by side.
-CONCURRENCY = 256
 
 
 def table(results: Results) -> Iterator[str]:
@@ -52,7 +49,11 @@ def limits(results: Results, floors: Mapping[str, Series], delays: Mapping[str, 
     start, imports = floors["interpreter"], floors["imports"]
     yield (
         f"floors: interpreter {start.wall:.3f} s, with the imports of a scan {imports.wall:.3f} s "
-        f"({imports.cpu:.3f} s CPU); server: CPU seconds of its one worker during the run, on the other core"
+        f"({imports.cpu:.3f} s CPU)"
+    )
+    yield (
+        "shares, which overlap: interpreter is the CPU tlswire spends, its start included; server and relay are the CPU"
+        " these spend meanwhile, one core each; latency is the rest of a delayed scan, and its depth in delays"
     )
     for series in results.values():
         if not series.tool.startswith("tlswire"):
@@ -60,16 +61,15 @@ def limits(results: Results, floors: Mapping[str, Series], delays: Mapping[str, 
         parts = shares(series, delays)
         named = ", ".join(f"{name} {part:.3f} s ({part / series.wall:.0%})" for name, part in parts.items())
         near = max(parts, key=lambda name: parts[name])
-        yield f"{series.tool}, {series.target}: {near}-bound; of {series.wall:.3f} s: {named}"
+        depth = f", {parts['latency'] / delays[series.target]:.0f} delays deep" if "latency" in parts else ""
+        yield f"{series.tool}, {series.target}: {near}-bound; of {series.wall:.3f} s: {named}{depth}"
 
 
 def shares(series: Series, delays: Mapping[str, float]) -> dict[str, float]:
-    """Seconds that each resource cannot do without in this row; they overlap, so they need not add up."""
-    parts = {"interpreter": series.cpu}
-    if series.server is not None:
-        parts["server"] = series.server
-    if (delay := delays.get(series.target)) and series.connections:
-        parts["latency"] = math.ceil(series.connections / CONCURRENCY) * delay
+    """Seconds of this row that go to each resource; they overlap, so they need not add up."""
+    parts = {"interpreter": series.cpu} | series.others
+    if delays.get(series.target):
+        parts["latency"] = max(0.0, series.wall - series.cpu)
     return parts
 
 
@@ -119,6 +119,6 @@ def _numbers(series: Series) -> dict[str, Any]:
         "wall_s": round(series.wall, 4),
         "walls_s": walls,
         "cpu_s": round(series.cpu, 4),
-        "server_cpu_s": None if series.server is None else round(series.server, 4),
+        "others_cpu_s": {name: round(spent, 4) for name, spent in series.others.items()},
         "exit_codes": sorted({run.code for run in series.runs}),
     }

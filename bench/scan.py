@@ -64,7 +64,10 @@ def measure(bench: Bench, group: Group, missing: Sequence[Tool], rounds: int) ->
                 series[tool.name].check(tool, bench.run(tool.argv(relay.port)))
                 series[tool.name].connections = relay.connections() - before
                 print(f"{group.target}: {tool.name} warm", file=sys.stderr)
-            bench.turns(tools, series, relay.port if group.delay else server.port, server.pid, rounds)
+            port, groups = server.port, {"server": server.pid}
+            if group.delay:
+                port, groups = relay.port, groups | {"relay": relay.pid}
+            bench.turns(tools, series, port, groups, rounds)
     return {(group.target, name): rows for name, rows in series.items()}
 
 

@@ -17,11 +17,20 @@ def _number(text: str) -> int:
     return int(text, 0) if text else 0
 
 
-class CodeRow(msgspec.Struct, frozen=True):
-    """A code point that has only a name and a source."""
+class _Row(msgspec.Struct, frozen=True):
+    """What every row has; a code that the table does not know has nothing else."""
 
     code: int
     name: str
+
+    @classmethod
+    def unknown(cls, code: int, name: str) -> Self:
+        return cls(code, name)
+
+
+class CodeRow(_Row, frozen=True):
+    """A code point that has only a name and a source."""
+
     reference: str = ""
     comment: str = ""
 
@@ -29,16 +38,10 @@ class CodeRow(msgspec.Struct, frozen=True):
     def from_csv(cls, cells: Mapping[str, str]) -> Self:
         return cls(int(cells["code"], 0), cells["name"], cells["reference"], cells["comment"])
 
-    @classmethod
-    def unknown(cls, code: int, name: str) -> Self:
-        return cls(code, name)
 
-
-class VersionRow(msgspec.Struct, frozen=True):
+class VersionRow(_Row, frozen=True):
     """A protocol version; ``transport`` is tcp or udp."""
 
-    code: int
-    name: str
     transport: str = ""
     reference: str = ""
 
@@ -46,20 +49,14 @@ class VersionRow(msgspec.Struct, frozen=True):
     def from_csv(cls, cells: Mapping[str, str]) -> Self:
         return cls(int(cells["code"], 0), cells["name"], cells["transport"], cells["reference"])
 
-    @classmethod
-    def unknown(cls, code: int, name: str) -> Self:
-        return cls(code, name)
 
-
-class SuiteRow(msgspec.Struct, frozen=True):
+class SuiteRow(_Row, frozen=True):
     """A cipher suite (or SSLv2 cipher kind) taken apart.
 
     ``bits`` is the nominal key length; ``pfs`` is true for ephemeral key exchanges, anonymous ones included;
     ``min_version`` and ``max_version`` are version names; ``status`` is iana, legacy, private, ssl2-spec, ...
     """
 
-    code: int
-    name: str
     openssl_name: str = ""
     min_version: str = ""
     max_version: str = ""
@@ -99,21 +96,15 @@ class SuiteRow(msgspec.Struct, frozen=True):
             status=cells["status"],
         )
 
-    @classmethod
-    def unknown(cls, code: int, name: str) -> Self:
-        return cls(code, name)
-
     @property
     def anonymous(self) -> bool:
         """Whether nobody proves who they are."""
         return self.auth == "anon"
 
 
-class GroupRow(msgspec.Struct, frozen=True):
+class GroupRow(_Row, frozen=True):
     """A named group; share lengths are bytes of ``key_exchange`` in a KeyShareEntry, 0 where unknown."""
 
-    code: int
-    name: str
     aliases: tuple[str, ...] = ()
     kind: str = ""
     bits: int = 0
@@ -142,16 +133,10 @@ class GroupRow(msgspec.Struct, frozen=True):
             status=cells["status"],
         )
 
-    @classmethod
-    def unknown(cls, code: int, name: str) -> Self:
-        return cls(code, name)
 
-
-class SchemeRow(msgspec.Struct, frozen=True):
+class SchemeRow(_Row, frozen=True):
     """A signature scheme, or a TLS 1.2 hash and signature pair (status ``tls12-pair``)."""
 
-    code: int
-    name: str
     family: str = ""
     key_type: str = ""
     hash: str = ""
@@ -174,20 +159,14 @@ class SchemeRow(msgspec.Struct, frozen=True):
             status=cells["status"],
         )
 
-    @classmethod
-    def unknown(cls, code: int, name: str) -> Self:
-        return cls(code, name)
-
 
 # The columns of IANA's "TLS 1.3" notation (RFC 9846 section 4.2), in the order a handshake sends them.
 EXTENSION_MESSAGES = ("ch", "sh", "hrr", "ee", "ct", "cr", "nst")
 
 
-class ExtensionRow(msgspec.Struct, frozen=True):
+class ExtensionRow(_Row, frozen=True):
     """An extension; ``messages`` are those TLS 1.3 allows it in (empty: TLS 1.2 and older only)."""
 
-    code: int
-    name: str
     messages: frozenset[str] = frozenset()
     dtls_only: bool = False
     recommended: str = ""
@@ -208,16 +187,10 @@ class ExtensionRow(msgspec.Struct, frozen=True):
             status=cells["status"],
         )
 
-    @classmethod
-    def unknown(cls, code: int, name: str) -> Self:
-        return cls(code, name)
 
-
-class AlertRow(msgspec.Struct, frozen=True):
+class AlertRow(_Row, frozen=True):
     """An alert description; ``level`` is what TLS 1.2 sends it with."""
 
-    code: int
-    name: str
     level: str = ""
     tls13: bool = False
     reference: str = ""
@@ -234,16 +207,10 @@ class AlertRow(msgspec.Struct, frozen=True):
             cells["comment"],
         )
 
-    @classmethod
-    def unknown(cls, code: int, name: str) -> Self:
-        return cls(code, name)
 
-
-class AlpnRow(msgspec.Struct, frozen=True):
+class AlpnRow(_Row, frozen=True):
     """An ALPN protocol; ``name`` is the identifier as text, ``raw`` its bytes, ``code`` its place in the table."""
 
-    code: int
-    name: str
     raw: bytes = b""
     description: str = ""
     reference: str = ""
@@ -252,7 +219,3 @@ class AlpnRow(msgspec.Struct, frozen=True):
     def from_csv(cls, cells: Mapping[str, str]) -> Self:
         raw = bytes.fromhex(cells["hex"])
         return cls(int.from_bytes(raw, "big"), cells["id"], raw, cells["description"], cells["reference"])
-
-    @classmethod
-    def unknown(cls, code: int, name: str) -> Self:
-        return cls(code, name)
