@@ -98,8 +98,10 @@ def test_awkward_ones_over_sockets(name: str, method: Method) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", LEARNABLE)
 def test_everything_is_learnt(name: str, method: Method) -> None:
+    # All of the registry by a hello for every pair is what the tests over sockets do, and the rate limit needs.
+    whole = method == "eliminate" or name in {"museum", "rate-limited"}
     server = Simulated(name)
-    result = simulate(server, Options(method=method))
+    result = simulate(server, Options(method=method, suites=() if whole else sample(name, 9)))
     assert found(result) == truth(name)
     assert result.complete
     assert result.error is None
@@ -112,11 +114,10 @@ def test_everything_is_learnt(name: str, method: Method) -> None:
         assert result.notes == []
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", [name for name in LEARNABLE if name not in {"silent-refusal", "museum"}])
-def test_a_choice_of_suites_is_learnt_as_well(name: str, method: Method) -> None:
+@pytest.mark.parametrize("name", [name for name in LEARNABLE if name != "museum"])
+def test_a_choice_of_suites_is_learnt_from_lists(name: str) -> None:
     # SSLv2 has kinds of its own: a list of suites asks it nothing.
-    result = simulate(Simulated(name), Options(method=method, suites=sample(name)))
+    result = simulate(Simulated(name), Options(method="eliminate", suites=sample(name)))
     assert found(result) == truth(name)
     assert result.complete
 
@@ -215,7 +216,7 @@ def test_the_user_s_concurrency_is_kept() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_order_and_preference(name: str, method: Method) -> None:
     of = character(name)
-    result = simulate(Simulated(name), Options(method=method))
+    result = simulate(Simulated(name), Options(method=method, suites=() if method == "eliminate" else sample(name, 9)))
     for version in result.versions:
         if len(version.suites) < 2:
             assert version.preference == "unknown"
@@ -409,7 +410,7 @@ def meets_common_hello(of: Character) -> bool:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_any_server_is_learnt_completely(method: Method) -> None:
-    @settings(max_examples=30, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=20, deadline=None, derandomize=True, database=None)
     @given(random_character(honest))
     def check(of: Character) -> None:
         assume(of.suites)
@@ -424,7 +425,7 @@ def test_any_server_is_learnt_completely(method: Method) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_false_is_said_of_any_server(method: Method) -> None:
     # Shrinking would take minutes; the example found is small enough.
-    @settings(max_examples=60, phases=[Phase.generate], deadline=None, derandomize=True, database=None)
+    @settings(max_examples=40, phases=[Phase.generate], deadline=None, derandomize=True, database=None)
     @given(random_character(unfriendly))
     def check(of: Character) -> None:
         result = simulate(Simulated(of), Options(method=method, suites=asked_of(of)))

@@ -38,7 +38,8 @@ class Pacer:
         self.in_flight = 0
         self.connections = 0
         self._limit = limits.concurrency
-        self._next = 0.0
+        self._last = float("-inf")
+        self._turn = asyncio.Lock()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._gate_open = True
         self._drained: asyncio.Future[None] | None = None
@@ -64,12 +65,17 @@ class Pacer:
         self.connections += 1
 
     async def pause(self) -> None:
-        """Sleep until the rate allows one more connection."""
-        now = asyncio.get_running_loop().time()
-        at = max(now, self._next)
-        self._next = at + 1 / self.rate
-        if at > now:
-            await asyncio.sleep(max(0.0, min(at, self._deadline) - now))
+        """Sleep until the rate allows one more connection.
+
+        Counted from when the one before really started: a stalled loop must not let two start together, because a
+        limit counts what arrives within its second.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._turn:
+            wait = min(self._last + 1 / self.rate, self._deadline) - loop.time()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self._last = loop.time()
 
     def release(self, *, answered: bool) -> None:
         """Give the place back; an answer widens the window."""
@@ -105,7 +111,7 @@ class Pacer:
         """From now on at most ``rate`` connections a second, from a small window."""
         self.rate = rate
         self.window = min(self.window, FIRST_WINDOW, self._limit)
-        self._next = asyncio.get_running_loop().time() + 1 / rate
+        self._last = asyncio.get_running_loop().time()
 
     def limit_window(self, width: int) -> None:
         """From now on at most ``width`` connections in flight."""
