@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -64,13 +63,14 @@ def test_long_lists_are_closed(nginx: Server, plainly: Scan, method: Method) -> 
 
 
 def test_a_rate_limit_and_few_connections(nginx: Server, plainly: Scan) -> None:
-    began = time.monotonic()
     with rate_limit(nginx.port, 20) as proxy:
         result = scan(proxy.port, Options(method="eliminate"))
     assert found(result) == found(plainly)
     assert result.complete
     assert any("connections a second" in note for note in result.notes)
-    assert time.monotonic() - began < 15
+    # What the limit admits in twelve seconds, and a few refused before it was known; the wall clock is bench's matter.
+    assert result.connections <= 300
+    assert result.elapsed_s < 60
 
 
 @pytest.mark.skipif(os.environ.get("TLSWIRE_SLOW") != "1", reason="takes 95 s: set TLSWIRE_SLOW=1")
@@ -80,7 +80,8 @@ def test_a_rate_limit_and_a_hello_for_every_pair(nginx: Server, plainly: Scan) -
     assert found(result) == found(plainly)
     assert result.complete
     assert any("connections a second" in note for note in result.notes)
-    assert result.elapsed_s < 120
+    assert result.connections < 2200
+    assert result.elapsed_s < 240
 
 
 @pytest.mark.parametrize("method", METHODS)
