@@ -93,7 +93,7 @@ def main() -> None:
     missing = [tool for tool in PEERS if tool.missing()]
     if reason := available(BY_NAME["nginx-a"]):
         sys.exit(reason)
-    load = os.getloadavg()
+    load = os.getloadavg()[0]
     results: dict[tuple[str, str], Series] = {}
     with tempfile.TemporaryDirectory() as bytecode:
         bench = Bench(bytecode)
@@ -108,14 +108,16 @@ def main() -> None:
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "load_average": [round(number, 2) for number in load],
+        "load": [round(load, 2), round(os.getloadavg()[0], 2)],
         "rounds": options.rounds,
         "tools": {tool.name.split()[0]: tool.release() for tool in (*PEERS, EACH) if tool not in missing},
     }
     delays = {group.target: group.delay for group in GROUPS}
     print(", ".join(f"{name} {version}" for name, version in machine["tools"].items()), end="; ")
     print(
-        "Python {python} on {system}, {cores} cores, load {load_average[0]} before; {rounds} rounds".format_map(machine)
+        "Python {python} on {system}, {cores} cores, load {load[0]} before, {load[1]} after; rounds: {rounds}".format_map(
+            machine
+        )
     )
     print("connections: counted by a relay in the untimed warm-up; x best peer: median of the rounds' ratios")
     print(*(tool.missing() for tool in missing), *table(results), "", *limits(results, floors, delays), sep="\n")

@@ -67,15 +67,16 @@ class Pacer:
     async def pause(self) -> None:
         """Sleep until the rate allows one more connection.
 
-        Counted from when the one before really started: a stalled loop must not let two start together, because a
-        limit counts what arrives within its second.
+        A late start is made up for by half an interval at most: a stalled loop must not let several start together,
+        because a limit counts what arrives within its second.
         """
         loop = asyncio.get_running_loop()
         async with self._turn:
-            wait = min(self._last + 1 / self.rate, self._deadline) - loop.time()
+            due = self._last + 1 / self.rate
+            wait = min(due, self._deadline) - loop.time()
             if wait > 0:
                 await asyncio.sleep(wait)
-            self._last = loop.time()
+            self._last = max(due, loop.time() - 0.5 / self.rate)
 
     def release(self, *, answered: bool) -> None:
         """Give the place back; an answer widens the window."""
