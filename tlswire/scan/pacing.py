@@ -67,8 +67,8 @@ class Pacer:
     async def pause(self) -> None:
         """Sleep until the rate allows one more connection.
 
-        A late start is made up for by half an interval at most: a stalled loop must not let several start together,
-        because a limit counts what arrives within its second.
+        A start that is late by less than half an interval is made up for, more is not: a stalled loop must not let
+        several start together, because a limit counts what arrives within its second.
         """
         loop = asyncio.get_running_loop()
         async with self._turn:
@@ -76,7 +76,8 @@ class Pacer:
             wait = min(due, self._deadline) - loop.time()
             if wait > 0:
                 await asyncio.sleep(wait)
-            self._last = max(due, loop.time() - 0.5 / self.rate)
+            started = loop.time()
+            self._last = due if started - due < 0.5 / self.rate else started
 
     def release(self, *, answered: bool) -> None:
         """Give the place back; an answer widens the window."""
