@@ -9,7 +9,21 @@ PACKAGE = Path(__file__).parent.parent / "tlswire"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Data flows one way: a room imports only from rooms above its own.
-ROOMS = ("errors", "registry", "wire", "hello", "results", "probe", "scan", "report", "lab", "cli")
+ROOMS = (
+    "errors",
+    "registry",
+    "wire",
+    "crypto",
+    "hello",
+    "certificates",
+    "results",
+    "probe",
+    "capture",
+    "scan",
+    "report",
+    "lab",
+    "cli",
+)
 # The lab answers hellos and knows nothing of those who send them; writers know results only.
 ALLOWED = {
     "lab": {"errors", "registry", "wire", "hello", "lab"},

@@ -1,7 +1,7 @@
 """``tlswire registry``: look-ups in the tables of code points, as text or JSON.
 
 One row of TABLES a table (its option, its heading), one row of FACTS a column; both outputs come from the same rows.
-Must not import anything of tlswire but ``errors``, ``registry`` and ``scan.ratings``.
+Must not import anything of tlswire but ``errors``, ``registry``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import click
 
 from tlswire import registry
 from tlswire.errors import LookupFailedError
+from tlswire.registry import ratings
 from tlswire.registry.rows import (
     EXTENSION_MESSAGES,
     AlertRow,
@@ -27,7 +28,6 @@ from tlswire.registry.rows import (
     VersionRow,
 )
 from tlswire.registry.table import parse_code
-from tlswire.scan import ratings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

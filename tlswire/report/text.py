@@ -13,7 +13,7 @@ from tlswire.report.escape import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tlswire.results import Finding, Scan, Suite, Version
+    from tlswire.results.scan import Finding, Scan, Suite, Version
 
 _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
 _COLOURS = {

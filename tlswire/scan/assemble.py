@@ -9,14 +9,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tlswire.registry import GROUPS, SSLV2_KINDS, SUITES, VERSIONS, hex_code
-from tlswire.results import Fault, Finding, Proof, Refusals, Suite, Version
-from tlswire.scan.ratings import OLD_VERSIONS, REASONS, grade, reasons_against, suite_row
+from tlswire.registry.ratings import OLD_VERSIONS, REASONS, grade, reasons_against, suite_row
+from tlswire.results.scan import Fault, Finding, Proof, Refusals, Suite, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tlswire.registry import SuiteRow
-    from tlswire.results import Verdict
+    from tlswire.results.scan import Verdict
     from tlswire.scan.tally import Accepted, Tally
 
 # Enough of an answer to prove a suite: the ServerHello stands at its beginning.

@@ -16,7 +16,7 @@ from tlswire import __version__
 from tlswire.hello.builder import SSLV2_VERSION, TLS13_VERSION, Shape
 from tlswire.probe import transport
 from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
-from tlswire.results import Finding, Scan, Target, Tool
+from tlswire.results.scan import Finding, Scan, Target, Tool
 from tlswire.scan.assemble import faults_result, findings_of, version_result
 from tlswire.scan.enumerate import Enumeration
 from tlswire.scan.offers import ProbeMaker

@@ -1,19 +1,19 @@
-"""The contract of every output: frozen result models, and the JSON Schema published from them.
+"""``tlswire.scan/1``: everything one scan learnt of one address of one target.
 
-Codes are strings (``0xC02F``) beside their names, times are seconds or RFC 3339 UTC. Keys may be added before 1.0,
-never renamed. Must not import anything of tlswire but ``errors`` and ``registry``; holds no logic but derivation.
+Must not import anything of tlswire but ``registry``; holds no logic.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
+
+from tlswire.registry.ratings import Grade  # noqa: TC001 - msgspec reads the annotations
 
 SCAN_SCHEMA: Literal["tlswire.scan/1"] = "tlswire.scan/1"
 
 Verdict = Literal["accepted", "rejected", "unknown"]
-Grade = Literal["strong", "legacy", "weak", "unrated"]
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -122,18 +122,3 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     error: str | None
     tool: Tool
-
-
-SCHEMAS: dict[str, type[msgspec.Struct]] = {SCAN_SCHEMA: Scan}
-
-
-def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of an output format, such as ``tlswire.scan/1``."""
-    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name}
-    return schema | msgspec.json.schema(SCHEMAS[name])
-
-
-def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
-    """A result as UTF-8 JSON; ASCII control characters are escaped by JSON itself."""
-    data = msgspec.json.encode(result)
-    return msgspec.json.format(data, indent=indent) if indent else data

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
-from tlswire.scan.ratings import OLD_VERSIONS, REASONS, grade, reasons_against, suite_row
+from tlswire.registry.ratings import OLD_VERSIONS, REASONS, grade, reasons_against, suite_row
 
 GRADES = [
     ("TLS_AES_128_GCM_SHA256", "strong", ()),

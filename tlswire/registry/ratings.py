@@ -1,11 +1,11 @@
 """How suites and versions are rated, and why: one table of reasons, each with its source.
 
-Pure look-ups over the registry. Must not import anything of tlswire but ``registry`` and ``results``.
+Pure look-ups over the registry. Must not import anything of tlswire but ``registry``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -14,7 +14,7 @@ from tlswire.registry import SSLV2_KINDS, SUITES, SuiteRow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tlswire.results import Grade
+Grade = Literal["strong", "legacy", "weak", "unrated"]
 
 
 class Reason(msgspec.Struct, frozen=True):

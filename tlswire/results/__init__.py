@@ -1,0 +1,31 @@
+"""The contract of every output: frozen result models, and the JSON Schema published from them.
+
+Codes are strings (``0xC02F``) beside their names, times are seconds or RFC 3339 UTC. Keys may be added before 1.0,
+never renamed. Must not import anything of tlswire but ``errors`` and ``registry``; holds no logic but derivation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tlswire.results.scan import SCAN_SCHEMA, Scan
+from tlswire.results.session import SESSION_SCHEMA, Session
+
+SCHEMAS: dict[str, type[msgspec.Struct]] = {SCAN_SCHEMA: Scan, SESSION_SCHEMA: Session}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of an output format, such as ``tlswire.scan/1``."""
+    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name}
+    return schema | msgspec.json.schema(SCHEMAS[name])
+
+
+def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
+    """A result as UTF-8 JSON; ASCII control characters are escaped by JSON itself."""
+    data = msgspec.json.encode(result)
+    return msgspec.json.format(data, indent=indent) if indent else data
+
+
+__all__ = ["SCAN_SCHEMA", "SCHEMAS", "SESSION_SCHEMA", "Scan", "Session", "json_schema", "to_json"]
