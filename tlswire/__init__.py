@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tlswire.capture.reader import sessions
     from tlswire.errors import LookupFailedError, TlswireError, UsageError, WireError
     from tlswire.hello.builder import Shape, client_hello, encode_client_hello, sslv2_client_hello
     from tlswire.probe.client import exchange, exchange_async
     from tlswire.probe.exchange import Answer
-    from tlswire.results import Scan
+    from tlswire.results import Scan, Session
     from tlswire.scan.pacing import Limits
     from tlswire.scan.scanner import Options, scan_address, scan_host, scan_host_async
     from tlswire.wire.handshake import parse_client_hello, parse_server_hello
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from tlswire.wire.records import Deframer
 
 _HOMES = {
+    "tlswire.capture.reader": ("sessions",),
     "tlswire.errors": ("LookupFailedError", "TlswireError", "UsageError", "WireError"),
     "tlswire.hello.builder": ("Shape", "client_hello", "encode_client_hello", "sslv2_client_hello"),
     "tlswire.probe.client": ("exchange", "exchange_async"),
     "tlswire.probe.exchange": ("Answer",),
-    "tlswire.results": ("Scan",),
+    "tlswire.results": ("Scan", "Session"),
     "tlswire.scan.pacing": ("Limits",),
     "tlswire.scan.scanner": ("Options", "scan_address", "scan_host", "scan_host_async"),
     "tlswire.wire.handshake": ("parse_client_hello", "parse_server_hello"),
@@ -44,6 +46,7 @@ __all__ = [
     "Options",
     "Scan",
     "ServerHello",
+    "Session",
     "Shape",
     "TlswireError",
     "UsageError",
@@ -58,6 +61,7 @@ __all__ = [
     "scan_address",
     "scan_host",
     "scan_host_async",
+    "sessions",
     "sslv2_client_hello",
 ]
 

@@ -90,7 +90,7 @@ class Deframer:
         self._protected = False
         self.records = 0
         self._max_message = max_message
-        self._buffer = bytearray()
+        self._buffer = b""
         self._consumed = 0
         self._partial = bytearray()
         self._partial_kind: tuple[int, int] = (0, 0)
@@ -102,46 +102,59 @@ class Deframer:
         """Bytes held back because their record or message is not complete."""
         return len(self._buffer) + len(self._partial)
 
+    def unfinished(self) -> tuple[int, int, int, bytes] | None:
+        """The handshake message whose end has not come: (record version, type, length, body so far)."""
+        version = self._partial_kind[1]
+        data = bytes(self._partial) if self._partial_kind[0] == HANDSHAKE else b""
+        if len(self._buffer) > 5 and self._buffer[0] == HANDSHAKE and not (self._protected and not data):
+            version = version if data else int.from_bytes(self._buffer[1:3], "big")
+            data += self._buffer[5:]
+        if len(data) < 4:
+            return None
+        return version, data[0], int.from_bytes(data[1:4], "big"), data[4:]
+
     def feed(self, data: bytes) -> list[Message]:
         """Messages completed by ``data``."""
         if self.error is not None:
             return []
-        self._buffer += data
+        if self._buffer:
+            data = self._buffer + data
         found: list[Message] = []
         try:
-            for content, version, fragment, offset in self._records():
-                self.records += 1
-                found.extend(self._messages(content, version, fragment, offset))
+            self._buffer = self._walk(data, found)
         except WireError as error:
             self.error = error
-            self._buffer.clear()
+            self._buffer = b""
             self._partial.clear()
         return found
 
-    def _records(self) -> Iterator[tuple[int, int, bytes, int]]:
-        buffer = self._buffer
-        while len(buffer) >= 2:
-            if buffer[0] & 0x80:
-                size, length = 2, ((buffer[0] & 0x7F) << 8) | buffer[1]
+    def _walk(self, data: bytes, found: list[Message]) -> bytes:
+        """Take every complete record of ``data``; what is left of it."""
+        at, end = 0, len(data)
+        while end - at >= 2:
+            content = data[at]
+            if content & 0x80:
+                size, length = 2, ((content & 0x7F) << 8) | data[at + 1]
                 content, version = SSLV2, 0x0002
             else:
-                if buffer[0] not in _CONTENT_TYPES:
-                    raise WireError(f"0x{buffer[0]:02x} begins no TLS or SSLv2 record", "record.type", self._consumed)
-                if len(buffer) < 5:
-                    return
-                content, version, length = _HEADER.unpack_from(buffer)
+                if content not in _CONTENT_TYPES:
+                    raise WireError(f"0x{content:02x} begins no TLS or SSLv2 record", "record.type", self._consumed)
+                if end - at < 5:
+                    break
+                content, version, length = _HEADER.unpack_from(data, at)
                 size = 5
                 if length > MAX_CIPHERTEXT:
-                    raise WireError(
-                        f"length {length} is over 2^14+2048 (RFC 5246 6.2.3)", "record.length", self._consumed + 3
-                    )
-            if len(buffer) < size + length:
-                return
-            fragment = bytes(buffer[size : size + length])
+                    reason = f"length {length} is over 2^14+2048 (RFC 5246 6.2.3)"
+                    raise WireError(reason, "record.length", self._consumed + 3)
+            stop = at + size + length
+            if stop > end:
+                break
             offset = self._consumed + size
-            del buffer[: size + length]
             self._consumed += size + length
-            yield content, version, fragment, offset
+            self.records += 1
+            found.extend(self._messages(content, version, data[at + size : stop], offset))
+            at = stop
+        return data[at:]
 
     def _messages(self, content: int, version: int, fragment: bytes, offset: int) -> Iterator[Message]:
         if not fragment:
@@ -173,6 +186,11 @@ class Deframer:
 
     def _assemble(self, content: int, version: int, fragment: bytes, offset: int) -> Iterator[Message]:
         partial = self._partial
+        if not partial and content == HANDSHAKE and len(fragment) >= 4:
+            length = int.from_bytes(fragment[1:4], "big")
+            if length + 4 == len(fragment) and length <= self._max_message:  # one message in one record: nearly always
+                yield Message(content, version, fragment[0], fragment[4:], offset)
+                return
         if partial and self._partial_kind[0] != content:
             self._finish_partial(content, version, offset)
         held = len(partial)

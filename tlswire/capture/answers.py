@@ -1,0 +1,114 @@
+"""What a server says in clear besides its hello, as results: certificates, key exchange, requests, SSLv2 answers.
+
+Must not import anything of tlswire but ``registry``, ``wire``, ``certificates`` and ``results``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from tlswire.certificates.facts import certificate_facts
+from tlswire.registry import GROUPS, SCHEMES, SSLV2_KINDS, VERSIONS
+from tlswire.results.session import Certificate, CertificateRequest, KeyExchange, Peer, ServerHello
+from tlswire.wire.handshake import body_grammar, server_key_exchange
+from tlswire.wire.messages import DheParams, EcdheParams
+from tlswire.wire.primitives import parse
+from tlswire.wire.sslv2 import parse_sslv2_server_hello
+
+if TYPE_CHECKING:
+    from tlswire.certificates.facts import CertificateFacts
+
+_CERTIFICATE = 11
+_CACHED_CHAIN = 1 << 15
+
+
+def chain(body: bytes) -> tuple[CertificateFacts, ...]:
+    """The certificates of a Certificate message of TLS 1.2 or older, leaf first. Raises WireError."""
+    return _remembered(body) if len(body) <= _CACHED_CHAIN else _read_chain(body)
+
+
+def _read_chain(body: bytes) -> tuple[CertificateFacts, ...]:
+    return tuple(map(certificate_facts, parse(body_grammar(_CERTIFICATE), body, "certificate").chain))
+
+
+_remembered = lru_cache(maxsize=256)(_read_chain)
+
+
+def certificate(frame: int, sender: Peer, facts: CertificateFacts) -> Certificate:
+    """One certificate as a result."""
+    return Certificate(
+        frame,
+        sender,
+        facts.sha256,
+        facts.subject,
+        facts.issuer,
+        facts.serial,
+        facts.not_before,
+        facts.not_after,
+        facts.key,
+        facts.bits,
+        facts.signature_algorithm,
+        facts.names,
+        facts.spki_sha256,
+        facts.self_signed,
+        facts.authority,
+        facts.length,
+        facts.error,
+    )
+
+
+def key_exchange(frame: int, suite: int, version: int, body: bytes) -> KeyExchange:
+    """A ServerKeyExchange: its group or prime, and the scheme of its signature (RFC 5246 7.4.3). Raises WireError."""
+    value = parse(server_key_exchange(suite, version), body, "server_key_exchange")
+    params: Any = value.params
+    group: int | None = None
+    bits: int | None = None
+    if isinstance(params, EcdheParams) and isinstance(params.parameters.curve, int):
+        group = params.parameters.curve
+    elif isinstance(params, DheParams):
+        bits = int.from_bytes(params.prime, "big").bit_length()
+    scheme: int | None = getattr(value.signature, "scheme", None)
+    return KeyExchange(
+        frame,
+        None if group is None else GROUPS.hex(group),
+        None if group is None else GROUPS[group].name,
+        bits,
+        None if scheme is None else SCHEMES.hex(scheme),
+        None if scheme is None else SCHEMES[scheme].name,
+    )
+
+
+def certificate_request(frame: int, version: int, body: bytes) -> CertificateRequest:
+    """A CertificateRequest of TLS 1.2 or older. Raises WireError."""
+    value = parse(body_grammar(13, version or 0x0303), body, "certificate_request")
+    schemes = getattr(value, "schemes", ())
+    return CertificateRequest(frame, list(value.types), list(map(SCHEMES.hex, schemes)), len(value.authorities))
+
+
+def sslv2_server(frame: int, body: bytes) -> tuple[ServerHello | None, list[Certificate]]:
+    """An SSLv2 ServerHello; it lists kinds rather than choosing one, unless only one is left. Raises WireError."""
+    value = parse_sslv2_server_hello(body)
+    certificates = [certificate(frame, "server", certificate_facts(value.certificate))] if value.certificate else []
+    kinds = value.kinds
+    if not kinds:
+        return None, certificates
+    hello = ServerHello(
+        frame=frame,
+        kind="hello",
+        record_version="0x0002",
+        legacy_version=VERSIONS.hex(value.version),
+        version=VERSIONS.hex(value.version),
+        version_name=VERSIONS[value.version].name,
+        suite=SSLV2_KINDS.hex(kinds[0]),
+        suite_name=SSLV2_KINDS[kinds[0]].name,
+        extensions=[],
+        group=None,
+        group_name=None,
+        alpn=None,
+        ja3s=None,
+        ja3s_text=None,
+        extended_master_secret=False,
+        psk=False,
+    )
+    return hello, certificates

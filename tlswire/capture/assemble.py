@@ -1,0 +1,211 @@
+"""From what a builder collected to the published Session: who is who, what was chosen, how it ended, what is weak.
+
+Must not import anything of tlswire but ``registry``, ``wire``, ``results`` and types of ``capture``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tlswire.registry import GROUPS, SUITES, VERSIONS
+from tlswire.registry.ratings import OLD_VERSIONS, reasons_against, suite_row
+from tlswire.results.session import Alert, Endpoint, Outcome, Process, Session
+
+if TYPE_CHECKING:
+    from tlswire.capture.sessions import SessionBuilder
+    from tlswire.capture.tcp import Flow
+    from tlswire.capture.udp import UdpFlow
+    from tlswire.results.session import Certificate
+
+# NIST SP 800-131A revision 2: keys below these sizes are disallowed.
+_SHORTEST = {"RSA": 2048, "DSA": 2048, "DH": 2048, "EC": 224}
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A session with what its result has no place for.
+
+    ``hellos`` are the ClientHello messages with their header (empty where only a part was captured), parallel to
+    ``session.hellos``; ``order`` sorts the sessions of one capture.
+    """
+
+    session: Session
+    hellos: tuple[bytes, ...]
+    order: tuple[int, int]
+
+
+def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: str | None, frame: int) -> Found | None:
+    """The session of a flow that ended ``how`` at ``frame``; None where no message was read."""
+    if not builder.messages:
+        return None
+    keys = flow.keys if hasattr(flow, "keys") else (flow.halves[0].key, flow.halves[1].key)
+    opener = getattr(flow, "opener", None)
+    client = builder.client
+    if client is None:
+        client = opener if opener is not None else _likely_client(keys[0])
+    first_frame, high, low, interface = flow.first
+    hello = builder.hellos[0] if builder.hellos else None
+    answer = next((item for item in reversed(builder.server_hellos) if item.kind == "hello"), None)
+    group = answer.group if answer is not None and answer.group else (
+        builder.key_exchange.group if builder.key_exchange is not None else None
+    )
+    notes = builder.notes + ([_ENDED[how]] if how in _ENDED else [])
+    start = interface.time(high, low)
+    origin = flow.origin
+    session = Session(
+        capture=capture,
+        transport=builder.transport,
+        client=_endpoint(keys[client], source=True),
+        server=_endpoint(keys[client], source=False),
+        first_frame=first_frame,
+        start=start,
+        protocol=builder.protocol,
+        tunnel=None if origin is None else origin.tunnel,
+        quic_version=None if builder.quic_version is None else f"0x{builder.quic_version:08X}",
+        server_name=hello.server_name if hello is not None else None,
+        version=None if answer is None else answer.version,
+        version_name=None if answer is None else answer.version_name,
+        suite=None if answer is None else answer.suite,
+        suite_name=None if answer is None else answer.suite_name,
+        group=group,
+        group_name=None if group is None else GROUPS[int(group, 16)].name,
+        alpn=None if answer is None else answer.alpn,
+        hellos=builder.hellos,
+        server_hellos=builder.server_hellos,
+        key_exchange=builder.key_exchange,
+        certificate_request=builder.certificate_request,
+        certificates=builder.certificates,
+        alerts=builder.alert_results(client),
+        resumed=_resumed(builder),
+        early_data=None if hello is None else hello.early_data,
+        retry=_retry(builder),
+        process=None if origin is None or origin.pid is None else Process(origin.pid, origin.process or ""),
+        outcome=_outcome(builder, how),
+        weak=_weak(builder, start),
+        notes=notes,
+    )
+    return Found(session, tuple(builder.raw_hellos), (frame, first_frame))
+
+
+_ENDED = {
+    "evicted": "the flow table was full: nothing was read after this",
+    "replaced": "the same ports began a new connection",
+}
+
+
+def _likely_client(key: bytes) -> int:
+    """Without a hello and without a SYN: the side with the higher port."""
+    return 0 if key[-4:-2] >= key[-2:] else 1
+
+
+@lru_cache(maxsize=4096)
+def _address(raw: bytes) -> str:
+    return str(ipaddress.ip_address(raw))
+
+
+def _endpoint(key: bytes, *, source: bool) -> Endpoint:
+    size = (len(key) - 4) // 2
+    if source:
+        return Endpoint(_address(key[:size]), int.from_bytes(key[-4:-2], "big"))
+    return Endpoint(_address(key[size : 2 * size]), int.from_bytes(key[-2:], "big"))
+
+
+def _outcome(builder: SessionBuilder, how: str | None) -> Outcome:
+    if builder.encrypted[0] and builder.encrypted[1] and not builder.fatal:
+        return "established"
+    if builder.fatal:
+        return "alert"
+    if builder.transport == "quic" and builder.version and builder.server_hellos:
+        return "established"
+    if how is not None and how.startswith("reset"):
+        return "reset"
+    if how == "closed":
+        return "closed"
+    if builder.hellos and not builder.server_hellos and not builder.alerts:
+        return "unanswered"
+    return "incomplete"
+
+
+def _resumed(builder: SessionBuilder) -> bool | None:
+    """Whether an earlier session was taken up (RFC 5246 section 7.3, RFC 5077, RFC 9846 section 2.2)."""
+    answer = builder.server_hellos[-1] if builder.server_hellos else None
+    if answer is None or answer.kind == "retry" or builder.version == 2:
+        return None
+    if builder.version >= 0x0304:
+        return answer.psk
+    if any(item.sender == "server" for item in builder.certificates) or builder.key_exchange is not None:
+        return False
+    if builder.client is not None and builder.ccs[1 - builder.client]:
+        return SUITES[int(answer.suite, 16)].auth not in {"PSK", "NULL", ""} and not SUITES[int(answer.suite, 16)].anonymous
+    return None
+
+
+def _retry(builder: SessionBuilder) -> str | None:
+    """Why the server asked for a second hello (RFC 9846 section 4.1.4)."""
+    retry = next((item for item in builder.server_hellos if item.kind == "retry"), None)
+    if retry is None:
+        return None
+    reasons = []
+    if retry.group is not None:
+        offered = builder.hellos[0].key_shares if builder.hellos else []
+        shares = ", ".join(GROUPS[int(code, 16)].name for code in offered) or "none"
+        reasons.append(f"a key share of {retry.group_name} (sent: {shares})")
+    if 44 in retry.extensions:
+        reasons.append("a cookie")
+    return " and ".join(reasons) or "nothing new"
+
+
+def _weak(builder: SessionBuilder, start: float) -> list[str]:
+    """Reasons with their sources; only of what was chosen, or of what was presented."""
+    found: list[str] = []
+    answer = next((item for item in reversed(builder.server_hellos) if item.kind == "hello"), None)
+    if answer is not None:
+        found += _chosen(builder.version, int(answer.suite, 16))
+    exchange = builder.key_exchange
+    if exchange is not None and exchange.bits is not None and exchange.bits < _SHORTEST["DH"]:
+        found.append(f"Diffie-Hellman group of {exchange.bits} bits (RFC 9325 4.1)")
+    for certificate in builder.certificates:
+        if certificate.sender == "server":
+            found += (text for text in _certificate(certificate, start) if text not in found)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _chosen(version: int, suite: int) -> tuple[str, ...]:
+    found = []
+    if version in OLD_VERSIONS:
+        found.append(f"{VERSIONS[version].name} ({OLD_VERSIONS[version][1]})")
+    found += [
+        f"{reason.text} ({reason.source})"
+        for reason in reasons_against(suite_row(version, suite))
+        if reason.category != "legacy"
+    ]
+    return tuple(found)
+
+
+def _certificate(certificate: Certificate, start: float) -> list[str]:
+    found = []
+    key = (certificate.key or "").split(" ")[0]
+    if certificate.bits is not None and certificate.bits < _SHORTEST.get(key, 0):
+        found.append(f"certificate key {key} of {certificate.bits} bits (NIST SP 800-131A)")
+    algorithm = (certificate.signature_algorithm or "").lower()
+    if not certificate.self_signed and ("sha1" in algorithm or "md5" in algorithm or "md2" in algorithm):
+        found.append(f"certificate signed with {certificate.signature_algorithm} (RFC 9155)")
+    return found + _dates(certificate, start)
+
+
+def _dates(certificate: Certificate, start: float) -> list[str]:
+    """Expired or not yet valid when the session took place, for the leaf."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - only captures with certificates need it
+
+    moment = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if start else ""
+    if not moment:
+        return []
+    if certificate.not_after is not None and certificate.not_after < moment:
+        return [f"certificate expired on {certificate.not_after[:10]}"]
+    if certificate.not_before is not None and certificate.not_before > moment:
+        return [f"certificate not valid before {certificate.not_before[:10]}"]
+    return []

@@ -1,0 +1,265 @@
+"""Messages of both sides in, one session out: what was offered, what was chosen, how it ended.
+
+One builder serves TLS over TCP, DTLS and QUIC: it is told messages, not packets. Must not import anything of tlswire
+but ``registry``, ``wire``, ``hello``, ``certificates``, ``results`` and ``capture.describe``; no I/O.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tlswire.capture import answers, describe
+from tlswire.errors import WireError
+from tlswire.registry import ALERTS, SSLV2_KINDS
+from tlswire.results.session import Alert
+from tlswire.wire.dtls import parse_dtls_client_hello, tls_equivalent
+from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, SSLV2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tlswire.results.session import Certificate, CertificateRequest, Hello, KeyExchange, ServerHello, Transport
+    from tlswire.wire.records import Message
+
+# Bounds of one session; what is beyond them is counted in a note.
+MAX_HELLOS = 1024
+MAX_CERTIFICATES = 64
+MAX_ALERTS = 16
+MAX_NOTES = 16
+# Records after one side went over to encryption, with nothing seen of the other: the capture has one direction only.
+ONE_SIDED = 64
+
+_LEVELS = {1: "warning", 2: "fatal"}
+_NAMES = ("client", "server")
+
+
+class SessionBuilder:
+    """Collects what one flow says. Sides are 0 and 1 as the flow numbers them; ``client`` is known with a hello."""
+
+    __slots__ = (
+        "alerts",
+        "certificate_request",
+        "certificates",
+        "ccs",
+        "client",
+        "done",
+        "encrypted",
+        "fatal",
+        "hellos",
+        "key_exchange",
+        "messages",
+        "notes",
+        "protocol",
+        "quic_version",
+        "raw_hellos",
+        "records_after",
+        "selected",
+        "server_hellos",
+        "sslv2_server",
+        "transport",
+        "version",
+    )
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.client: int | None = None
+        self.done = False
+        self.messages = 0  # handshake messages and alerts read in clear
+        self.encrypted = [False, False]
+        self.ccs = [False, False]
+        self.records_after = 0
+        self.fatal = False
+        self.version = 0  # selected, as TLS counts (a DTLS 1.2 session has 0x0303)
+        self.selected: Any = None  # the last ServerHello
+        self.protocol: str | None = None
+        self.quic_version: int | None = None
+        self.hellos: list[Hello] = []
+        self.raw_hellos: list[bytes] = []
+        self.server_hellos: list[ServerHello] = []
+        self.certificates: list[Certificate] = []
+        self.key_exchange: KeyExchange | None = None
+        self.certificate_request: CertificateRequest | None = None
+        self.alerts: list[tuple[int, Any]] = []
+        self.notes: list[str] = []
+        self.sslv2_server = False
+
+    def message(self, side: int, message: Message, frame: int) -> None:
+        """One message of ``side``, completed by ``frame``."""
+        content = message.content
+        if content == HANDSHAKE:
+            # A message of type 0 is an encrypted record after ChangeCipherSpec; a HelloRequest has no body.
+            if message.type or not message.body:
+                self._handshake(side, message, frame)
+            else:
+                self._encrypted(side)
+        elif content == APPLICATION_DATA:
+            self._encrypted(side)
+        elif content == CHANGE_CIPHER_SPEC:
+            self.ccs[side] = True
+        elif content == ALERT:
+            self._alert(side, message.body, frame)
+        elif content == SSLV2:
+            self._sslv2(side, message, frame)
+
+    def fault(self, side: int, reason: str, frame: int) -> None:
+        """Bytes of ``side`` that no parser takes."""
+        if not self.encrypted[side]:
+            self.note(f"frame {frame}, {self._name(side)}: {reason}")
+
+    def missing(self, side: int, count: int, frame: int) -> None:
+        """A hole in the stream of ``side``, found at ``frame``."""
+        self.note(f"frame {frame}, {self._name(side)}: {count} bytes before were not captured")
+
+    def note(self, text: str) -> None:
+        """One line for the reader; the same line once."""
+        if text not in self.notes:
+            if len(self.notes) < MAX_NOTES:
+                self.notes.append(text)
+            elif len(self.notes) == MAX_NOTES:
+                self.notes.append("more happened")
+
+    def partial(self, side: int, version: int, kind: int, length: int, body: bytes, frame: int) -> None:
+        """A handshake message of which only the beginning came."""
+        if kind == 1 and len(self.hellos) < MAX_HELLOS:
+            hello = describe.describe_partial_hello(frame, version, body, length, self._letter())
+            if hello is None:
+                return
+            self.messages += 1
+            self.client = side if self.client is None else self.client
+            self.hellos.append(hello)
+            self.raw_hellos.append(b"")
+            self.note(f"frame {frame}, client: {len(body)} of {length} bytes of the ClientHello were captured")
+        elif kind == 2 and not self.server_hellos:
+            self.note(f"frame {frame}, server: {len(body)} of {length} bytes of the ServerHello were captured")
+        elif kind == 11 and not self.certificates:
+            self.note(f"frame {frame}, {self._name(side)}: {len(body)} of {length} bytes of the Certificate were captured")
+
+    def _letter(self) -> str:
+        return self.transport[0]
+
+    def _name(self, side: int) -> str:
+        if self.client is None:
+            return "one side"
+        return "client" if side == self.client else "server"
+
+    def _encrypted(self, side: int) -> None:
+        encrypted = self.encrypted
+        if not encrypted[side]:
+            encrypted[side] = True
+            self.done = encrypted[0] and encrypted[1]
+        else:
+            self.records_after += 1
+            if self.records_after > ONE_SIDED:
+                self.done = True
+
+    def _handshake(self, side: int, message: Message, frame: int) -> None:
+        handler = _HANDLERS.get(message.type)
+        self.messages += 1
+        if handler is None:
+            return
+        try:
+            handler(self, side, message, frame)
+        except WireError as error:
+            self.note(f"frame {frame}, {self._name(side)}: {error}")
+
+    def _client_hello(self, side: int, message: Message, frame: int) -> None:
+        if self.client is None:
+            self.client = side
+        if len(self.hellos) >= MAX_HELLOS:
+            self.note(f"more than {MAX_HELLOS} hellos")
+            return
+        body = message.body
+        if self.transport == "dtls":
+            value, _ = parse_dtls_client_hello(body)
+            hello = describe.describe_client_hello(frame, message.version, value, body, "d")
+            error = None
+        else:
+            hello, error = describe.describe_hello(frame, message.version, body, self._letter())
+        if error is not None:
+            self.note(f"frame {frame}, client: {error}")
+        if hello is not None:
+            self.hellos.append(hello)
+            self.raw_hellos.append(b"\x01" + len(body).to_bytes(3, "big") + body)
+
+    def _server_hello(self, side: int, message: Message, frame: int) -> None:
+        if self.client is None:
+            self.client = 1 - side
+        if len(self.server_hellos) >= MAX_HELLOS:
+            return
+        described, value = describe.describe_server_hello(frame, message.version, message.body)
+        self.server_hellos.append(described)
+        self.selected = value
+        if not value.is_retry:
+            self.version = tls_equivalent(value.version)
+
+    def _certificate(self, side: int, message: Message, frame: int) -> None:
+        sender = self._name(side)
+        for facts in answers.chain(message.body):
+            if len(self.certificates) >= MAX_CERTIFICATES:
+                self.note(f"more than {MAX_CERTIFICATES} certificates")
+                break
+            self.certificates.append(answers.certificate(frame, "client" if sender == "client" else "server", facts))
+
+    def _server_key_exchange(self, side: int, message: Message, frame: int) -> None:
+        if self.selected is None:
+            return
+        self.key_exchange = answers.key_exchange(frame, self.selected.suite, self.version, message.body)
+
+    def _certificate_request(self, side: int, message: Message, frame: int) -> None:
+        self.certificate_request = answers.certificate_request(frame, self.version, message.body)
+
+    def _alert(self, side: int, body: bytes, frame: int) -> None:
+        if len(body) != 2 or self.ccs[side] or body[0] not in _LEVELS:
+            self._encrypted(side)
+            return
+        self.messages += 1
+        if len(self.alerts) < MAX_ALERTS:
+            self.alerts.append((side, (frame, body[0], body[1])))
+        if body[0] == 2:
+            self.fatal = True
+
+    def _sslv2(self, side: int, message: Message, frame: int) -> None:
+        if message.type == 1 and not self.hellos:
+            self.messages += 1
+            self.client = side
+            try:
+                self.hellos.append(describe.describe_sslv2_hello(frame, message.body))
+            except WireError as error:
+                self.note(f"frame {frame}, client: {error}")
+                return
+            self.raw_hellos.append(b"\x01" + message.body)
+        elif message.type == 4 and not self.sslv2_server:
+            self.messages += 1
+            self.client = 1 - side
+            self.sslv2_server = True
+            self.version = 0x0002
+            hello, certificates = answers.sslv2_server(frame, message.body)
+            self.certificates += certificates
+            if hello is not None:
+                self.server_hellos.append(hello)
+        elif message.type == 2 and side == self.client and self.server_hellos and len(message.body) >= 3:
+            # CLIENT-MASTER-KEY: the client, not the server, chooses the kind (SSL 0.2 draft section 1.3).
+            kind = int.from_bytes(message.body[:3], "big")
+            chosen = {"suite": SSLV2_KINDS.hex(kind), "suite_name": SSLV2_KINDS[kind].name}
+            self.server_hellos[-1] = msgspec.structs.replace(self.server_hellos[-1], **chosen)
+            self._encrypted(side)
+        else:
+            self._encrypted(side)
+
+    def alert_results(self, client: int) -> list[Alert]:
+        """The alerts with the names of their senders, which may be known only at the end."""
+        return [
+            Alert(frame, "client" if side == client else "server", _LEVELS[level], ALERTS[code].name, code)
+            for side, (frame, level, code) in self.alerts
+        ]
+
+
+_HANDLERS: dict[int, Callable[[SessionBuilder, int, Message, int], None]] = {
+    1: SessionBuilder._client_hello,
+    2: SessionBuilder._server_hello,
+    11: SessionBuilder._certificate,
+    12: SessionBuilder._server_key_exchange,
+    13: SessionBuilder._certificate_request,
+}

@@ -1,0 +1,372 @@
+"""Packets in, sessions out: the walk over a capture, the flow tables and their bounds.
+
+The loop of ``Streams.read`` is the hot path of the project: plain Ethernet, IPv4 and IPv6 are taken apart in place by
+one ``struct`` call, a flow whose handshake is over costs a look-up and a skip, everything else is peeled by
+``capture.links``. Must not import anything of tlswire but ``wire``, ``registry``, ``results`` and ``capture``.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tlswire.capture import tcp as reassembly
+from tlswire.capture.assemble import Found, assemble
+from tlswire.capture.links import Peeler
+from tlswire.capture.tcp import ACK, FIN, NOBODY, RST, SYN, Flow, Half
+from tlswire.capture.tls import TlsStream
+from tlswire.capture.udp import UdpFlow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tlswire.capture.files import Interface
+    from tlswire.capture.links import Origin
+
+    Packet = tuple[int, int, int, bytes, int, int, Interface]
+
+# The flow table is divided so that several processes that share a capture keep and evict the same flows as one.
+BUCKETS = 16
+MAX_FLOWS = 2048  # a bucket
+MAX_SKIPPED = 16384  # a bucket: keys of flows that need no more looking at
+
+# From the Ethernet type to the TCP flags, with the IPv4 addresses and ports as one key: type, version and length of
+# the header, total length, fragment, protocol, key, sequence, acknowledgement, data offset, flags.
+_IPV4 = struct.Struct(">HBxHxxHxBxx12sIIBB")
+# The same for IPv6: type, first word, payload length, next header, key, sequence, acknowledgement, offset, flags.
+_IPV6 = struct.Struct(">HIHBx36sIIBB")
+_TCP = struct.Struct(">IIBB")
+
+
+class _Skip:
+    """Stands in the flow table for what needs no more looking at."""
+
+    consumer = NOBODY
+
+
+SKIP: Any = _Skip()
+
+
+class Counts(msgspec.Struct):
+    """What was met on the way."""
+
+    frames: int = 0
+    flows: int = 0
+    evicted: int = 0
+    encrypted_only: int = 0
+    ignored: Counter[str] = msgspec.field(default_factory=Counter)
+
+
+class Streams:
+    """The flows of one capture. ``mine`` are the buckets this process looks after, None for all."""
+
+    def __init__(self, capture: str, mine: frozenset[int] | None = None) -> None:
+        self.capture = capture
+        self.counts = Counts()
+        self._mine = mine
+        self._peeler = Peeler()
+        self._tcp: dict[bytes, Half] = {}
+        self._udp: dict[bytes, UdpFlow] = {}
+        self._live: tuple[dict[Flow | UdpFlow, None], ...] = tuple({} for _ in range(BUCKETS))
+        self._skipped: tuple[deque[bytes], ...] = tuple(deque() for _ in range(BUCKETS))
+        self._ready: list[Found] = []
+        self._frame = 0
+
+    def read(self, packets: Iterable[Packet]) -> Iterator[Found]:
+        """Sessions as they are complete; those still open at the end come last, in the order they began."""
+        tcp, udp, ready, mine = self._tcp, self._udp, self._ready, self._mine
+        unpack4, unpack6, peel = _IPV4.unpack_from, _IPV6.unpack_from, self._peeler.peel
+        frame = 0
+        for frame, high, low, buffer, start, end, interface in packets:
+            if interface.linktype == 1 and end - start >= 54:
+                kind, head, total, fragment, protocol, key, seq, ack, offset, flags = unpack4(buffer, start + 12)
+                if kind == 0x0800 and head == 0x45 and not fragment & 0x3FFF:
+                    at = start + 34
+                    stop = start + 14 + total if total else end
+                elif kind == 0x86DD and end - start >= 74:
+                    kind, head, total, protocol, key, seq, ack, offset, flags = unpack6(buffer, start + 12)
+                    at = start + 54
+                    stop = at + total if total else end
+                    if head >> 28 != 6:
+                        protocol = 0
+                else:
+                    protocol = 0
+            else:
+                protocol = 0
+            if protocol == 6:
+                half = tcp.get(key)
+                if half is SKIP and not flags & 7:
+                    continue
+                if half is None and mine is not None and _bucket(key) not in mine:
+                    continue
+                at += (offset >> 4) << 2
+                missing = 0
+                if stop > end:
+                    missing = stop - end
+                    stop = end
+                if at >= stop and not missing and not flags & 7:
+                    if half is not None and half.flow.halves[1 - half.index].waiting:
+                        self._acknowledged(half, ack, frame)
+                    elif not ready:
+                        continue
+                else:
+                    first = (frame, high, low, interface)
+                    self._segment(half, key, seq, ack, flags, buffer[at:stop], missing, first, None)
+            elif protocol == 17:
+                flow = udp.get(key)
+                if flow is SKIP:
+                    continue
+                if flow is None and mine is not None and _bucket(key) not in mine:
+                    continue
+                at += 8
+                if at < (stop := min(stop, end)):
+                    if flow is not None and flow.told and buffer[at] < 0xC0 and buffer[at] != 22:
+                        continue
+                    self._datagram(flow, key, buffer, at, stop, (frame, high, low, interface), None)
+            else:
+                segment = peel(interface.linktype, buffer, start, end)
+                if segment is None:
+                    continue
+                self._peeled(segment, (frame, high, low, interface))
+            if ready:
+                ready.sort(key=_order)
+                yield from ready
+                ready.clear()
+        self.counts.frames = frame
+        self.counts.ignored += self._peeler.ignored
+        yield from self._finish_all(frame + 1)
+
+    def _peeled(self, segment: Any, first: tuple[int, int, int, Interface]) -> None:
+        """A segment that was not plain Ethernet, from ``capture.links``."""
+        protocol, key, buffer, at, stop, missing, origin = segment
+        if self._mine is not None and _bucket(key) not in self._mine:
+            return
+        if protocol == 6:
+            half = self._tcp.get(key)
+            seq, ack, offset, flags = _TCP.unpack_from(buffer, at + 4)
+            if half is SKIP and not flags & 7:
+                return
+            at += (offset >> 4) << 2
+            if at >= stop and not missing and not flags & 7:
+                if half is not None and half.flow.halves[1 - half.index].waiting:
+                    self._acknowledged(half, ack, first[0])
+                return
+            self._segment(half, key, seq, ack, flags, buffer[at:stop], missing, first, origin)
+        elif at + 8 < stop:
+            flow = self._udp.get(key)
+            if flow is not SKIP:
+                self._datagram(flow, key, buffer, at + 8, stop, first, origin)
+
+    # TCP
+
+    def _segment(
+        self,
+        half: Half | None,
+        key: bytes,
+        seq: int,
+        ack: int,
+        flags: int,
+        data: bytes,
+        missing: int,
+        first: tuple[int, int, int, Interface],
+        origin: Origin | None,
+    ) -> None:
+        frame = first[0]
+        if flags & SYN:
+            half = self._opened(half, key, seq, flags, first, origin)
+            seq += 1
+        elif half is SKIP:
+            self._closing(key, flags)
+            return
+        elif half is None:
+            if not data:
+                return
+            half = self._open(key, first, origin)
+        flow = half.flow
+        if flow.origin is None:
+            flow.origin = origin
+        if flags & ACK and flow.halves[1 - half.index].waiting:
+            self._acknowledged(half, ack, frame)
+        if data or missing:
+            if flow.consumer is NOBODY:
+                flow.consumer = TlsStream(midstream=flow.opener is None)
+            reassembly.segment(half, seq, data, missing, frame)
+            if flow.consumer.done:
+                self._end_tcp(flow, None, frame, skip=True)
+                return
+        if flags & RST:
+            self._end_tcp(flow, ("reset by 0", "reset by 1")[half.index], frame)
+        elif flags & FIN:
+            half.closed = True
+            if flow.halves[0].closed and flow.halves[1].closed:
+                self._end_tcp(flow, "closed", frame)
+
+    def _open(self, key: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> Half:
+        reverse = _reverse(key)
+        flow = Flow(key, reverse, first, origin)
+        self._tcp[key], self._tcp[reverse] = flow.halves
+        self._admit(flow, key, first[0])
+        return flow.halves[0]
+
+    def _opened(
+        self,
+        half: Half | None,
+        key: bytes,
+        seq: int,
+        flags: int,
+        first: tuple[int, int, int, Interface],
+        origin: Origin | None,
+    ) -> Half:
+        """A SYN: of a new connection, of one that takes the ports of an old one, or again."""
+        if half is SKIP:
+            self._forget(key)
+            half = None
+        elif half is not None and half.recent and not flags & ACK and (seq + 1) & 0xFFFFFFFF != half.recent[0][0]:
+            self._end_tcp(half.flow, "replaced", first[0])
+            half = None
+        if half is None:
+            half = self._open(key, first, origin)
+        if half.flow.opener is None:
+            half.flow.opener = 1 - half.index if flags & ACK else half.index
+        reassembly.synchronise(half, seq)
+        return half
+
+    def _closing(self, key: bytes, flags: int) -> None:
+        """A FIN or RST of a flow that is skipped: a reset frees its place, a FIN leaves it for what is still under way."""
+        if flags & RST:
+            self._forget(key)
+
+    def _forget(self, key: bytes) -> None:
+        self._tcp.pop(key, None)
+        self._tcp.pop(_reverse(key), None)
+
+    def _acknowledged(self, half: Half, ack: int, frame: int) -> None:
+        flow = half.flow
+        reassembly.acknowledged(flow.halves[1 - half.index], ack, frame)
+        if flow.consumer.done:
+            self._end_tcp(flow, None, frame, skip=True)
+
+    def _end_tcp(self, flow: Flow, how: str | None, frame: int, *, skip: bool = False) -> None:
+        """A flow is over, or needs no more looking at (``skip``): its session is told."""
+        self._live[flow.bucket].pop(flow, None)
+        first, second = flow.halves
+        if skip:
+            self._tcp[first.key] = self._tcp[second.key] = SKIP
+            skipped = self._skipped[flow.bucket]
+            skipped.append(first.key)
+            if len(skipped) > MAX_SKIPPED and self._tcp.get(old := skipped.popleft()) is SKIP:
+                self._forget(old)
+        else:
+            reassembly.flush(flow, frame)
+            self._tcp.pop(first.key, None)
+            self._tcp.pop(second.key, None)
+        stream = flow.consumer
+        if isinstance(stream, TlsStream):
+            self.counts.encrypted_only += stream.encrypted_only
+            builder = stream.finish(frame)
+            if builder is not None and (found := assemble(self.capture, builder, flow, how, frame)) is not None:
+                self._ready.append(found)
+
+    # UDP
+
+    def _datagram(
+        self,
+        flow: UdpFlow | None,
+        key: bytes,
+        buffer: bytes,
+        at: int,
+        stop: int,
+        first: tuple[int, int, int, Interface],
+        origin: Origin | None,
+    ) -> None:
+        frame = first[0]
+        if flow is None:
+            flow = self._open_udp(key, first, origin)
+        if not flow.datagram(0 if flow.keys[0] == key else 1, buffer, at, stop, frame):
+            self._end_udp(flow, frame)
+            flow = self._open_udp(key, first, origin)
+            flow.datagram(0, buffer, at, stop, frame)
+        if flow.done and not flow.told:
+            self._tell_udp(flow, frame)
+
+    def _open_udp(self, key: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> UdpFlow:
+        reverse = _reverse(key)
+        flow = UdpFlow(key, reverse, first, origin)
+        self._udp[key] = self._udp[reverse] = flow
+        self._admit(flow, key, first[0])
+        return flow
+
+    def _tell_udp(self, flow: UdpFlow, frame: int) -> None:
+        """Nothing more can be learnt: tell the session, and keep of the flow what recognises the next one."""
+        builder = flow.finish(frame)
+        if builder is not None and (found := assemble(self.capture, builder, flow, None, frame)) is not None:
+            self._ready.append(found)
+        if flow.kind:
+            flow.release()
+        else:
+            self._live[flow.bucket].pop(flow, None)
+            self._udp[flow.keys[0]] = self._udp[flow.keys[1]] = SKIP
+            skipped = self._skipped[flow.bucket]
+            skipped.append(flow.keys[0])
+            if len(skipped) > MAX_SKIPPED:
+                self._drop(skipped.popleft())
+
+    def _drop(self, key: bytes) -> None:
+        for table in (self._tcp, self._udp):
+            if table.get(key) is SKIP:  # type: ignore[attr-defined]
+                del table[key]  # type: ignore[attr-defined]
+                table.pop(_reverse(key), None)  # type: ignore[attr-defined]
+
+    def _end_udp(self, flow: UdpFlow, frame: int) -> None:
+        self._live[flow.bucket].pop(flow, None)
+        for key in flow.keys:
+            self._udp.pop(key, None)
+        if not flow.told:
+            builder = flow.finish(frame)
+            if builder is not None and (found := assemble(self.capture, builder, flow, None, frame)) is not None:
+                self._ready.append(found)
+
+    # The table
+
+    def _admit(self, flow: Flow | UdpFlow, key: bytes, frame: int) -> None:
+        """A new flow; the oldest of its bucket gives way when the bucket is full."""
+        self.counts.flows += 1
+        flow.bucket = bucket = _bucket(key)
+        live = self._live[bucket]
+        live[flow] = None
+        if len(live) > MAX_FLOWS:
+            oldest = next(iter(live))
+            self.counts.evicted += 1
+            self._end(oldest, "evicted", frame)
+
+    def _end(self, flow: Flow | UdpFlow, how: str, frame: int) -> None:
+        if isinstance(flow, Flow):
+            self._end_tcp(flow, how, frame)
+        else:
+            self._end_udp(flow, frame)
+
+    def _finish_all(self, frame: int) -> Iterator[Found]:
+        left = [flow for live in self._live for flow in live]
+        for flow in sorted(left, key=lambda flow: flow.first[0]):
+            self._end(flow, "end of capture", frame)
+            yield from self._ready
+            self._ready.clear()
+
+
+def _order(found: Found) -> tuple[int, int]:
+    return found.order
+
+
+def _reverse(key: bytes) -> bytes:
+    """The key of the other direction."""
+    size = (len(key) - 4) // 2
+    return key[size : 2 * size] + key[:size] + key[-2:] + key[-4:-2]
+
+
+def _bucket(key: bytes) -> int:
+    """The same for both directions: the last bytes of addresses and ports folded together."""
+    size = (len(key) - 4) // 2
+    return (key[size - 1] ^ key[2 * size - 1] ^ key[-1] ^ key[-3]) % BUCKETS

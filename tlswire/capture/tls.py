@@ -1,0 +1,207 @@
+"""One TCP connection read for TLS: where TLS begins, behind whatever dialogue and on any port, and where it goes on.
+
+TLS is told by the bytes of a hello: at the beginning of a stream, or behind a preamble (STARTTLS, CONNECT, SOCKS).
+After missing bytes a side goes on at the next segment that begins with records. Must not import anything of tlswire
+but ``wire``, ``registry`` and the rest of ``capture``.
+"""
+
+from __future__ import annotations
+
+import re
+from tlswire.capture.preambles import name_of
+from tlswire.capture.sessions import SessionBuilder
+from tlswire.wire.records import APPLICATION_DATA, HANDSHAKE, MAX_CIPHERTEXT, Deframer
+
+# What may come before TLS on one side; dialogues are shorter, bulk data is not followed.
+MAX_PREAMBLE = 1 << 15
+_MARK = 1 << 10  # so much of each side's beginning names the dialogue
+
+# A hello in other bytes: record header, ClientHello or ServerHello of less than 128 KiB, its version (drafts of TLS 1.3
+# put 0x7fxx there in ServerHello).
+_HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x48].(?:\x01[\x00\x01]..\x03[\x00-\x04]|\x02\x00..(?:\x03[\x00-\x04]|\x7f))", re.DOTALL)
+_ALERT = re.compile(rb"\x15\x03[\x00-\x04]\x00\x02[\x01\x02]")
+_HELLO_HEAD = 11
+
+WAITING, READING, LOST = range(3)
+
+_HANDSHAKE_TYPES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22})
+
+
+class Side:
+    """One direction: what state its reader is in, what came before TLS, and the deframer once TLS began."""
+
+    __slots__ = ("before", "deframer", "seen", "state")
+
+    def __init__(self) -> None:
+        self.state = WAITING
+        self.seen = 0  # bytes before TLS, those dropped from ``before`` included
+        self.before = b""
+        self.deframer: Deframer | None = None
+
+
+class TlsStream:
+    """The consumer of a TCP flow's bytes (``capture.tcp.Consumer``)."""
+
+    __slots__ = ("builder", "done", "encrypted_only", "found", "midstream", "sides")
+
+    def __init__(self, *, midstream: bool) -> None:
+        self.builder: SessionBuilder | None = None  # made when TLS is found: most flows of a capture have none
+        self.midstream = midstream
+        self.done = False
+        self.found = False
+        self.encrypted_only = False  # records, but the handshake came before the capture
+        self.sides = (Side(), Side())
+
+    def data(self, side: int, data: bytes, frame: int) -> None:
+        """The next bytes of one side."""
+        half = self.sides[side]
+        if half.state != READING:
+            data = self._begin(half, data) if half.state == WAITING else self._resume(side, half, data)
+            if not data:
+                return
+        deframer, builder = half.deframer, self.builder
+        if deframer is None or builder is None:
+            return
+        for message in deframer.feed(data):
+            builder.message(side, message, frame)
+        if deframer.error is not None:
+            builder.fault(side, str(deframer.error), frame)
+            half.state = LOST
+        self.done = builder.done
+
+    def gap(self, side: int, missing: int, frame: int) -> None:
+        """So many bytes of one side were not captured."""
+        half = self.sides[side]
+        builder = self.builder
+        if half.state == WAITING or builder is None:
+            half.before = b""
+            half.seen += missing
+            self.midstream = True
+        elif not builder.encrypted[side]:
+            builder.missing(side, missing, frame)
+            _keep_partial(builder, side, half, frame)
+            half.state = LOST
+
+    def note(self, text: str) -> None:
+        """Something to tell of the connection."""
+        if self.builder is not None:
+            self.builder.note(text)
+
+    def finish(self, frame: int) -> SessionBuilder | None:
+        """The flow ended: the builder with what was incomplete and what was spoken before TLS; None without TLS."""
+        builder = self.builder
+        if builder is None:
+            return None
+        for side, half in enumerate(self.sides):
+            if half.state == READING and not builder.encrypted[side]:
+                _keep_partial(builder, side, half, frame)
+        client = builder.client or 0
+        asked, answered = self.sides[client], self.sides[1 - client]
+        if (asked.state != WAITING and asked.before) or (answered.state != WAITING and answered.before):
+            builder.protocol = name_of(asked.before[:_MARK], answered.before[:_MARK])
+        elif answered.state == WAITING and answered.seen:
+            builder.note(f"the server answered with {answered.seen} bytes that are not TLS")
+        return builder
+
+    def _begin(self, half: Side, data: bytes) -> bytes:
+        """Bytes of a side that speaks no TLS yet: the part from where TLS begins, empty where it does not."""
+        before = half.before
+        whole = before + data if before else data
+        if (at := _begins_at(whole, len(before), fresh=half.seen == len(before))) is not None:
+            pass
+        elif self.found and _ALERT.match(data):
+            at = len(before)
+        elif self.midstream and plausible_records(data):
+            if data[0] == APPLICATION_DATA and not self.found:
+                self.encrypted_only = self.done = True
+                return b""
+            at = len(before)
+        else:
+            half.seen += len(data)
+            half.before = whole
+            if half.seen > MAX_PREAMBLE:
+                half.before = whole[:_MARK]
+                self.done = not self.found
+            return b""
+        half.before = whole[: min(at, _MARK)]
+        half.state = READING
+        half.deframer = Deframer()
+        if self.builder is None:
+            self.found = True
+            self.builder = SessionBuilder("tcp")
+        return whole[at:]
+
+    def _resume(self, side: int, half: Side, data: bytes) -> bytes:
+        """Bytes behind a hole: all of them when they begin with a record, none otherwise."""
+        if self.builder is None or self.builder.encrypted[side] or not plausible_records(data):
+            return b""
+        half.state = READING
+        half.deframer = Deframer()
+        return data
+
+
+def _keep_partial(builder: SessionBuilder, side: int, half: Side, frame: int) -> None:
+    if half.deframer is not None and (unfinished := half.deframer.unfinished()) is not None:
+        builder.partial(side, *unfinished, frame)
+    half.deframer = None
+
+
+def _begins_at(data: bytes, new: int, *, fresh: bool) -> int | None:
+    """Where a hello begins in ``data``, of which ``new`` bytes were looked at before.
+
+    ``fresh``: nothing came before ``data``, so an SSLv2 hello or one in tiny records may begin there.
+    """
+    found = _HELLO.search(data, max(new - _HELLO_HEAD, 0))
+    if found is not None:
+        return found.start()
+    if fresh and (_tiny_records(data) or is_sslv2_hello(data)):
+        return 0
+    return None
+
+
+def _tiny_records(data: bytes) -> bool:
+    """Whether handshake records of less than six bytes each begin a hello."""
+    at, head = 0, b""
+    while at + 5 <= len(data) and len(head) < 6:
+        length = int.from_bytes(data[at + 3 : at + 5], "big")
+        if data[at : at + 2] != b"\x16\x03" or data[at + 2] > 4 or not 0 < length < 6:
+            break
+        head += data[at + 5 : at + 5 + length]
+        at += 5 + length
+    return len(head) >= 6 and head[0] in {1, 2} and head[1] <= 1 and head[4] == 3 and head[5] <= 4
+
+
+def is_sslv2_hello(data: bytes) -> bool:
+    """Whether an SSLv2 record with a ClientHello (SSL 0.2 draft, RFC 5246 E.2) or ServerHello fills these bytes."""
+    if len(data) < 11 or not data[0] & 0x80:
+        return False
+    length = int.from_bytes(data[:2], "big") & 0x7FFF
+    if data[2] == 1:
+        version, suites, session, challenge = (int.from_bytes(data[i : i + 2], "big") for i in (3, 5, 7, 9))
+        known = version == 2 or 0x0300 <= version <= 0x0304
+        return known and suites % 3 == 0 and suites > 0 and 9 + suites + session + challenge == length
+    if data[2] == 4 and len(data) >= 13:
+        certificate, suites, connection = (int.from_bytes(data[i : i + 2], "big") for i in (7, 9, 11))
+        version = int.from_bytes(data[5:7], "big")
+        return version == 2 and suites % 3 == 0 and 11 + certificate + suites + connection == length
+    return False
+
+
+def plausible_records(data: bytes) -> bool:
+    """Whether a segment begins with a record: every header in it must be sound (RFC 9846 section 5.1)."""
+    at, end = 0, len(data)
+    while at + 5 <= end:
+        length = int.from_bytes(data[at + 3 : at + 5], "big")
+        if not 20 <= data[at] <= 23 or data[at + 1] != 3 or data[at + 2] > 4 or not 0 < length <= MAX_CIPHERTEXT:
+            return False
+        if at == 0 and data[0] == HANDSHAKE and not _plausible_handshake(data[5:9], length):
+            return False
+        at += 5 + length
+    return at > 0
+
+
+def _plausible_handshake(header: bytes, length: int) -> bool:
+    if len(header) < 4:
+        return True
+    size = int.from_bytes(header[1:4], "big")
+    return header[0] in _HANDSHAKE_TYPES and (size + 4 <= length or (header[0] == 11 and size < 1 << 17))

@@ -1,0 +1,135 @@
+"""One UDP flow read for DTLS or QUIC: told by content, on any port, also behind STUN and in TURN channels.
+
+Must not import anything of tlswire but ``wire``, ``registry`` and the rest of ``capture``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tlswire.capture.quic import QuicFlow, looks_like_quic
+from tlswire.capture.sessions import SessionBuilder
+from tlswire.registry import ALERTS
+from tlswire.wire.dtls import DtlsDeframer, looks_like_dtls
+
+if TYPE_CHECKING:
+    from tlswire.capture.files import Interface
+    from tlswire.capture.links import Origin
+
+# So many datagrams that are none of ours (STUN not counted), and the flow is somebody else's.
+PATIENCE = 4
+_STUN_COOKIE = b"\x21\x12\xa4\x42"  # RFC 8489 section 5
+
+
+class UdpFlow:
+    """One pair of addresses and ports; ``keys`` are the two directions' keys, the first packet's first."""
+
+    __slots__ = ("bucket", "builder", "deframers", "done", "first", "keys", "kind", "origin", "others", "quic", "told")
+
+    def __init__(self, key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> None:
+        self.keys = (key, reverse)
+        self.first = first
+        self.origin = origin
+        self.bucket = 0
+        self.kind = ""
+        self.others = 0
+        self.done = False  # nothing more can be learnt of the session
+        self.told = False  # the session was handed out
+        self.builder: SessionBuilder | None = None
+        self.quic: QuicFlow | None = None
+        self.deframers: tuple[DtlsDeframer, DtlsDeframer] | None = None
+
+    def datagram(self, side: int, buffer: bytes, start: int, end: int, frame: int) -> bool:
+        """One datagram's payload. False: it begins another session, for which the caller makes another flow."""
+        if 0x40 <= buffer[start] <= 0x4F and self.kind != "quic":
+            start, end = _channel_data(buffer, start, end)
+        if not self.kind and not self._recognise(buffer, start, end):
+            return True
+        if self.kind == "quic":
+            return self._quic(side, buffer, start, end, frame)
+        return self._dtls(side, buffer, start, end, frame)
+
+    def finish(self, frame: int) -> SessionBuilder | None:
+        """The flow ended: the builder with what was incomplete; None where nothing was found or it was told."""
+        builder = self.builder
+        if builder is None:
+            return None
+        if self.quic is not None:
+            self._finish_quic(builder, self.quic, frame)
+        elif self.deframers is not None:
+            for side, deframer in enumerate(self.deframers):
+                if not builder.encrypted[side]:
+                    for kind, length, body in deframer.pending():
+                        builder.partial(side, deframer.version, kind, length, body, frame)
+        return builder if builder.messages or builder.notes else None
+
+    def release(self) -> None:
+        """Told: only what recognises another session on the same ports stays."""
+        self.told = self.done = True
+        self.builder = None
+        self.deframers = None
+
+    def _recognise(self, buffer: bytes, start: int, end: int) -> bool:
+        if looks_like_dtls(buffer, start, end):
+            self.kind = "dtls"
+            self.deframers = (DtlsDeframer(), DtlsDeframer())
+        elif looks_like_quic(buffer, start, end):
+            self.kind = "quic"
+            self.quic = QuicFlow()
+        else:
+            if buffer[start + 4 : start + 8] != _STUN_COOKIE:
+                self.others += 1
+                self.done = self.others >= PATIENCE
+            return False
+        self.builder = SessionBuilder("dtls" if self.kind == "dtls" else "quic")
+        return True
+
+    def _dtls(self, side: int, buffer: bytes, start: int, end: int, frame: int) -> bool:
+        if self.told or self.builder is None or self.deframers is None:
+            return not _begins_dtls(buffer, start, end)
+        deframer, builder = self.deframers[side], self.builder
+        for message in deframer.feed(buffer[start:end]):
+            if message.type == 1 and message.content == 22 and builder.encrypted[side] and builder.encrypted[1 - side]:
+                return False
+            builder.message(side, message, frame)
+        self.done = builder.done
+        return True
+
+    def _quic(self, side: int, buffer: bytes, start: int, end: int, frame: int) -> bool:
+        quic, builder = self.quic, self.builder
+        if quic is None:
+            return True
+        found = quic.datagram(side, buffer, start, end)
+        if quic.restart:
+            return False
+        if builder is None:
+            return True
+        for sender, message in found:
+            builder.message(sender, message, frame)
+        self.done = quic.done
+        return True
+
+    def _finish_quic(self, builder: SessionBuilder, quic: QuicFlow, frame: int) -> None:
+        if builder.client is None:
+            builder.client = quic.client
+        builder.quic_version = quic.version
+        for side, kind, length, body in quic.partial():
+            builder.partial(side, 0, kind, length, body, frame)
+        for note in quic.notes:
+            builder.note(note)
+        if quic.closed is not None:
+            code, reason = quic.closed
+            # RFC 9001 section 4.8: a TLS alert closes the connection with 0x0100 plus its description.
+            name = ALERTS[code - 0x100].name if 0x100 <= code <= 0x1FF else f"0x{code:x}"
+            builder.note(f"connection closed in an Initial: {name}{': ' + reason if reason else ''}")
+
+
+def _channel_data(buffer: bytes, start: int, end: int) -> tuple[int, int]:
+    """What a TURN ChannelData message carries (RFC 8656 section 12.4)."""
+    length = int.from_bytes(buffer[start + 2 : start + 4], "big")
+    return (start + 4, start + 4 + length) if 0 <= end - start - 4 - length < 4 else (start, end)
+
+
+def _begins_dtls(buffer: bytes, start: int, end: int) -> bool:
+    """Whether a datagram behind a finished session begins another one: an unencrypted ClientHello."""
+    return looks_like_dtls(buffer, start, end) and buffer[start + 3 : start + 5] == b"\0\0" and buffer[start + 13] == 1

@@ -1,0 +1,1 @@
+"""CERTIFICATES: what they say, read from DER. Must not import anything of tlswire but ``errors`` and ``wire.cursor``."""

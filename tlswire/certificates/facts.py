@@ -1,0 +1,149 @@
+"""The facts of one certificate, remembered by its bytes (RFC 5280).
+
+``cryptography`` reads it and is loaded with the first certificate. It is strict: a certificate that it refuses keeps
+its hash and length, says why, and has no other facts. Must not import anything of tlswire.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from cryptography.x509 import Certificate
+
+MAX_NAMES = 512
+MAX_TEXT = 1024
+
+
+class CertificateFacts(msgspec.Struct, frozen=True):
+    """What a certificate says. Times are RFC 3339 UTC, ``bits`` the size of the key; None: could not be read."""
+
+    sha256: str
+    length: int
+    subject: str | None = None
+    issuer: str | None = None
+    serial: str | None = None
+    not_before: str | None = None
+    not_after: str | None = None
+    key: str | None = None
+    bits: int | None = None
+    signature_algorithm: str | None = None
+    names: list[str] = []
+    spki_sha256: str | None = None
+    self_signed: bool | None = None
+    authority: bool | None = None
+    error: str | None = None
+
+
+@lru_cache(maxsize=1024)
+def certificate_facts(der: bytes) -> CertificateFacts:
+    """The facts of a DER certificate; never raises for bad bytes."""
+    from cryptography import x509  # noqa: PLC0415 - costs 70 ms, and most captures of TLS 1.3 show no certificate
+
+    digest = hashlib.sha256(der).hexdigest()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what cryptography merely deprecates is ours to report
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+        except Exception as error:  # noqa: BLE001 - any fault of a hostile certificate is a fact about it
+            return CertificateFacts(digest, len(der), error=_reason(error))
+        faults: list[str] = []
+
+        def read(what: str, get: Callable[[], Any]) -> Any:
+            try:
+                return get()
+            except Exception as error:  # noqa: BLE001 - as above: the other fields still count
+                faults.append(f"{what}: {_reason(error)}")
+                return None
+
+        key, bits = read("key", lambda: _key(certificate)) or (None, None)
+        return CertificateFacts(
+            sha256=digest,
+            length=len(der),
+            subject=read("subject", lambda: _text(certificate.subject.rfc4514_string())),
+            issuer=read("issuer", lambda: _text(certificate.issuer.rfc4514_string())),
+            serial=read("serial", lambda: f"{certificate.serial_number:X}"),
+            not_before=read("not_before", lambda: _time(certificate.not_valid_before_utc)),
+            not_after=read("not_after", lambda: _time(certificate.not_valid_after_utc)),
+            key=key,
+            bits=bits,
+            signature_algorithm=read("signature", lambda: _algorithm(certificate)),
+            names=read("names", lambda: _names(certificate)) or [],
+            spki_sha256=read("key", lambda: hashlib.sha256(_spki(certificate)).hexdigest()),
+            self_signed=read("issuer", lambda: certificate.subject.public_bytes() == certificate.issuer.public_bytes()),
+            authority=read("basicConstraints", lambda: _authority(certificate)),
+            error="; ".join(dict.fromkeys(faults)) or None,
+        )
+
+
+def _reason(error: Exception) -> str:
+    return _text(" ".join(str(error).split()) or type(error).__name__)[:200]
+
+
+def _text(text: str) -> str:
+    """At most ``MAX_TEXT`` printable characters; the rest of the wire's characters as escapes."""
+    text = text[:MAX_TEXT]
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _algorithm(certificate: Certificate) -> str:
+    oid = certificate.signature_algorithm_oid
+    name = getattr(oid, "_name", "")
+    return name if name and name != "Unknown OID" else oid.dotted_string
+
+
+def _key(certificate: Certificate) -> tuple[str, int | None]:
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa  # noqa: PLC0415 - loaded with x509
+
+    try:
+        key = certificate.public_key()
+    except Exception:  # noqa: BLE001 - an algorithm or curve that cryptography does not know
+        return certificate.public_key_algorithm_oid.dotted_string, None
+    if isinstance(key, rsa.RSAPublicKey):
+        return "RSA", key.key_size
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}", key.curve.key_size
+    if isinstance(key, dsa.DSAPublicKey):
+        return "DSA", key.key_size
+    name = type(key).__name__.removesuffix("PublicKey")
+    return name, {"Ed25519": 256, "Ed448": 456}.get(name)
+
+
+def _spki(certificate: Certificate) -> bytes:
+    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415 - loaded with x509
+
+    return certificate.public_key().public_bytes(form.Encoding.DER, form.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _names(certificate: Certificate) -> list[str]:
+    from cryptography import x509  # noqa: PLC0415 - loaded already
+
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    kept = (name for name in names if isinstance(name, x509.DNSName | x509.IPAddress))
+    return [_text(str(name.value)) for name, _ in zip(kept, range(MAX_NAMES), strict=False)]
+
+
+def _authority(certificate: Certificate) -> bool:
+    from cryptography import x509  # noqa: PLC0415 - loaded already
+
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False

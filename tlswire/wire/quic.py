@@ -1,0 +1,182 @@
+"""QUIC packets as far as they stand in clear, and the frames of an Initial once its protection is taken off.
+
+Sources: RFC 9000 sections 16, 17.2 and 19, RFC 9369 section 3.2 (version 2), RFC 8999 (what all versions share).
+Keys and decryption stand in ``crypto.quic``. Must not import anything of tlswire but ``errors`` and the rest of
+``wire``; no I/O.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Literal
+
+import msgspec
+
+from tlswire.errors import WireError
+
+V1, V2, NEGOTIATION = 0x00000001, 0x6B3343CF, 0
+
+PacketKind = Literal["initial", "0-rtt", "handshake", "retry", "negotiation"]
+_KINDS: tuple[PacketKind, ...] = ("initial", "0-rtt", "handshake", "retry")
+# RFC 9369 section 3.2: version 2 turns the types by one.
+_KINDS2: tuple[PacketKind, ...] = ("retry", "initial", "0-rtt", "handshake")
+
+_PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO, _CLOSE = 0, 1, 2, 3, 6, 0x1C
+_RETRY_TAG = 16
+# mvfst numbers its versions 0xfaceb0xx; 0x?a?a?a?a force negotiation (RFC 9000 section 15).
+_GOOGLE = (b"Q0", b"T0")
+
+
+class LongPacket(msgspec.Struct, frozen=True):
+    """A packet with a long header: ``start``, ``number`` (offset of the packet number) and ``end`` in its datagram.
+
+    ``token`` is that of an Initial or of a Retry; ``versions`` are those of a Version Negotiation packet.
+    """
+
+    kind: PacketKind
+    version: int
+    dcid: bytes
+    scid: bytes
+    token: bytes
+    start: int
+    number: int
+    end: int
+    versions: tuple[int, ...] = ()
+
+
+class CryptoFrame(msgspec.Struct, frozen=True):
+    """CRYPTO (RFC 9000 section 19.6): ``data`` stands at ``offset`` of the handshake stream."""
+
+    offset: int
+    data: bytes
+
+
+class CloseFrame(msgspec.Struct, frozen=True):
+    """CONNECTION_CLOSE of the transport (RFC 9000 section 19.19)."""
+
+    error: int
+    frame_type: int
+    reason: bytes
+
+
+def draft_of(version: int) -> int | None:
+    """The draft of draft-ietf-quic-tls whose rules a version follows, 34 for version 1; None where it is unknown."""
+    if version in {V1, V2}:
+        return 34
+    if version >> 8 == 0xFF0000 and 22 <= version & 0xFF <= 34:
+        return version & 0xFF
+    if version >> 8 == 0xFACEB0:
+        return 22 if version & 0xFF == 1 else 27 if version & 0xFF in {2, 0x0E} else 34
+    if version & 0x0F0F0F0F == 0x0A0A0A0A:
+        return 34
+    return None
+
+
+def is_google(version: int) -> bool:
+    """Whether a version is one of Google's before the IETF's (Q0xx, T0xx), which protect otherwise."""
+    return version.to_bytes(4, "big")[:2] in _GOOGLE
+
+
+def varint(value: int) -> bytes:
+    """A variable-length integer in its shortest form (RFC 9000 section 16). Raises WireError over 62 bits."""
+    for size, limit in ((1, 6), (2, 14), (4, 30), (8, 62)):
+        if value < 1 << limit:
+            return (value | (size.bit_length() - 1) << (8 * size - 2)).to_bytes(size, "big")
+    raise WireError(f"{value} does not fit in 62 bits")
+
+
+def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """A variable-length integer at ``at`` and where it ends. Raises WireError."""
+    if at >= end or at + (size := 1 << (data[at] >> 6)) > end:
+        raise WireError("a variable-length integer is cut short", "varint", at)
+    return int.from_bytes(data[at : at + size], "big") & (1 << (8 * size - 2)) - 1, at + size
+
+
+def read_long_packet(data: bytes, at: int, end: int) -> LongPacket:
+    """The packet with a long header at ``at`` of a datagram that ends at ``end`` (RFC 9000 section 17.2).
+
+    Raises WireError for anything else.
+    """
+    start = at
+    if end - at < 7 or not data[at] & 0x80:
+        raise WireError("no long header", "packet", at)
+    first = data[at]
+    (version,) = struct.unpack_from(">I", data, at + 1)
+    dcid, at = _connection_id(data, at + 5, end, version)
+    scid, at = _connection_id(data, at, end, version)
+    if version == NEGOTIATION:
+        versions = struct.unpack(f">{(end - at) // 4}I", data[at : at + (end - at) // 4 * 4])
+        return LongPacket("negotiation", 0, dcid, scid, b"", start, at, end, versions)
+    kind = (_KINDS2 if version == V2 else _KINDS)[first >> 4 & 3]
+    token = b""
+    if kind == "retry":
+        if end - at < _RETRY_TAG:
+            raise WireError("no room for the integrity tag", "retry", at)
+        return LongPacket(kind, version, dcid, scid, data[at : end - _RETRY_TAG], start, at, end)
+    if kind == "initial":
+        length, at = read_varint(data, at, end)
+        if length > end - at:
+            raise WireError(f"length says {length} bytes, {end - at} left", "initial.token", at)
+        token, at = data[at : at + length], at + length
+    length, at = read_varint(data, at, end)
+    if length > end - at:
+        raise WireError(f"length says {length} bytes, {end - at} left", f"{kind}.length", at)
+    return LongPacket(kind, version, dcid, scid, token, start, at, at + length)
+
+
+def _connection_id(data: bytes, at: int, end: int, version: int) -> tuple[bytes, int]:
+    length = data[at] if at < end else 255
+    # RFC 8999 section 5.1 allows 255 bytes, RFC 9000 section 17.2 the versions known here 20.
+    if length > (255 if version == NEGOTIATION else 20) or at + 1 + length > end:
+        raise WireError(f"a connection id of {length} bytes", "packet.connection_id", at)
+    return data[at + 1 : at + 1 + length], at + 1 + length
+
+
+def read_frames(payload: bytes) -> list[CryptoFrame | CloseFrame]:
+    """The frames of an Initial or Handshake payload that matter here (RFC 9000 section 12.4). Raises WireError."""
+    found: list[CryptoFrame | CloseFrame] = []
+    at, end = 0, len(payload)
+    while at < end:
+        kind = payload[at]
+        at += 1
+        if kind in {_PADDING, _PING}:
+            continue
+        if kind in {_ACK, _ACK_ECN}:
+            at = _skip_ack(payload, at, end, ecn=kind == _ACK_ECN)
+        elif kind == _CRYPTO:
+            offset, at = read_varint(payload, at, end)
+            length, at = read_varint(payload, at, end)
+            if length > end - at:
+                raise WireError(f"length says {length} bytes, {end - at} left", "crypto.length", at)
+            found.append(CryptoFrame(offset, payload[at : at + length]))
+            at += length
+        elif kind == _CLOSE:
+            error, at = read_varint(payload, at, end)
+            frame_type, at = read_varint(payload, at, end)
+            length, at = read_varint(payload, at, end)
+            found.append(CloseFrame(error, frame_type, payload[at : min(at + length, end)]))
+            at += length
+        else:
+            raise WireError(f"frame type 0x{kind:02x} does not belong into an Initial (RFC 9000 12.4)", "frame", at - 1)
+    return found
+
+
+def _skip_ack(payload: bytes, at: int, end: int, *, ecn: bool) -> int:
+    for _ in range(2):  # largest acknowledged, delay
+        _, at = read_varint(payload, at, end)
+    count, at = read_varint(payload, at, end)
+    for _ in range(1 + 2 * min(count, end) + 3 * ecn):
+        _, at = read_varint(payload, at, end)
+    return at
+
+
+def crypto_frame(frame: CryptoFrame) -> bytes:
+    """The bytes of a CRYPTO frame."""
+    return bytes((_CRYPTO,)) + varint(frame.offset) + varint(len(frame.data)) + frame.data
+
+
+def initial_header(version: int, dcid: bytes, scid: bytes, token: bytes, number: int, length: int) -> bytes:
+    """The header of an Initial in clear: a packet number of four bytes, ``length`` bytes of protected payload."""
+    first = 0xC3 | (_KINDS2 if version == V2 else _KINDS).index("initial") << 4
+    head = struct.pack(">BI", first, version) + bytes((len(dcid),)) + dcid + bytes((len(scid),)) + scid
+    return head + varint(len(token)) + token + varint(length + 4) + number.to_bytes(4, "big")
