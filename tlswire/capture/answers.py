@@ -60,6 +60,11 @@ def certificate(frame: int, sender: Peer, facts: CertificateFacts) -> Certificat
 
 def key_exchange(frame: int, suite: int, version: int, body: bytes) -> KeyExchange:
     """A ServerKeyExchange: its group or prime, and the scheme of its signature (RFC 5246 7.4.3). Raises WireError."""
+    return KeyExchange(frame, *_key_exchange(suite, version, body))
+
+
+@lru_cache(maxsize=512)
+def _key_exchange(suite: int, version: int, body: bytes) -> tuple[Any, ...]:
     value = parse(server_key_exchange(suite, version), body, "server_key_exchange")
     params: Any = value.params
     group: int | None = None
@@ -69,8 +74,7 @@ def key_exchange(frame: int, suite: int, version: int, body: bytes) -> KeyExchan
     elif isinstance(params, DheParams):
         bits = int.from_bytes(params.prime, "big").bit_length()
     scheme: int | None = getattr(value.signature, "scheme", None)
-    return KeyExchange(
-        frame,
+    return (
         None if group is None else GROUPS.hex(group),
         None if group is None else GROUPS[group].name,
         bits,

@@ -198,10 +198,8 @@ def _certificate(certificate: Certificate, start: float) -> list[str]:
 
 
 def _dates(certificate: Certificate, start: float) -> list[str]:
-    """Expired or not yet valid when the session took place, for the leaf."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - only captures with certificates need it
-
-    moment = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if start else ""
+    """Expired or not yet valid when the session took place."""
+    moment = _day_and_time(int(start)) if start else ""
     if not moment:
         return []
     if certificate.not_after is not None and certificate.not_after < moment:
@@ -209,3 +207,13 @@ def _dates(certificate: Certificate, start: float) -> list[str]:
     if certificate.not_before is not None and certificate.not_before > moment:
         return [f"certificate not valid before {certificate.not_before[:10]}"]
     return []
+
+
+@lru_cache(maxsize=256)
+def _day_and_time(second: int) -> str:
+    from datetime import UTC, datetime  # noqa: PLC0415 - only captures with certificates need it
+
+    try:
+        return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return ""  # a capture's clock may say anything

@@ -7,51 +7,65 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from struct import unpack_from
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from tlswire.errors import WireError
-from tlswire.hello.ech import encrypted_client_hello
-from tlswire.hello.fingerprints import ja3, ja3_text, ja3s, ja3s_text, ja4
+from tlswire.hello.ech import ECH, ESNI, encrypted_client_hello
+from tlswire.hello.fingerprints import ja3_text_of, ja3s, ja3s_text, ja4_of, md5, remembered
 from tlswire.registry import GROUPS, SSLV2_KINDS, SUITES, VERSIONS, hex_code
 from tlswire.results.session import Ech, Hello, ServerHello
 from tlswire.wire.cursor import escaped
+from tlswire.wire.extensions import decode_extension
 from tlswire.wire.handshake import parse_client_hello, parse_server_hello
-from tlswire.wire.partial import parse_partial_client_hello
+from tlswire.wire.partial import has_whole_suites, parse_partial_client_hello, parse_partial_server_hello
 from tlswire.wire.sslv2 import parse_sslv2_client_hello
 
 if TYPE_CHECKING:
     from tlswire.wire.messages import ClientHello
     from tlswire.wire.messages import ServerHello as WireServerHello
 
-_SESSION_TICKET, _PRE_SHARED_KEY, _EARLY_DATA, _MASTER_SECRET = 35, 41, 42, 23
+_SERVER_NAME, _GROUPS, _POINT_FORMATS, _SCHEMES, _ALPN, _MASTER_SECRET = 0, 10, 11, 13, 16, 23
+_SESSION_TICKET, _DRAFT_KEY_SHARE, _PRE_SHARED_KEY, _EARLY_DATA, _SUPPORTED_VERSIONS, _KEY_SHARE = (
+    35,
+    40,
+    41,
+    42,
+    43,
+    51,
+)
 
 # Bodies that come again and again (a replayed hello, a scanner) are described once; unlike ones do not fill the memory.
 _REMEMBERED = 512
 _LONGEST = 4096
-_hellos: dict[tuple[str, bytes], tuple[Any, ...]] = {}
+_hellos: dict[tuple[str, bytes], tuple[tuple[Any, ...], WireError | None]] = {}
 
 
-def describe_hello(frame: int, record_version: int, body: bytes, transport: str) -> tuple[Hello | None, WireError | None]:
-    """A ClientHello body (without header) and what was wrong with it; ``transport`` as in ``ja4``."""
+def describe_hello(
+    frame: int, record_version: int, body: bytes, transport: str
+) -> tuple[Hello | None, WireError | None]:
+    """A ClientHello body (without header) and what was wrong with it; ``transport`` as in ``ja4``.
+
+    A body that breaks the grammar is described as far as it can be read; None when it cannot at all.
+    """
     key = (transport, body)
-    fields = _hellos.get(key)
-    error: WireError | None = None
-    if fields is None:
+    known = _hellos.get(key)
+    if known is None:
         try:
-            fields = _fields(parse_client_hello(body), body, len(body), transport)
+            known = _fields(parse_client_hello(body), body, len(body), transport), None
         except WireError as fault:
-            error = fault
             value = parse_partial_client_hello(body)
             if value is None:
-                return None, error
-            return Hello(frame, _version(record_version), *_fields(value, body, len(body), transport, partial=True)), error
+                return None, fault
+            fields = _fields(value, body, len(body), transport, partial=True, prints=has_whole_suites(body))
+            known = fields, fault.with_traceback(None)  # its frames would keep everything they saw
         if len(body) <= _LONGEST:
             if len(_hellos) >= _REMEMBERED:
                 del _hellos[next(iter(_hellos))]
-            _hellos[key] = fields
-    return Hello(frame, _version(record_version), *fields), error
+            _hellos[key] = known
+    return Hello(frame, _version(record_version), *known[0]), known[1]
 
 
 def describe_client_hello(frame: int, record_version: int, value: ClientHello, body: bytes, transport: str) -> Hello:
@@ -59,14 +73,13 @@ def describe_client_hello(frame: int, record_version: int, value: ClientHello, b
     return Hello(frame, _version(record_version), *_fields(value, body, len(body), transport))
 
 
-def describe_partial_hello(
-    frame: int, record_version: int, body: bytes, length: int, transport: str
-) -> Hello | None:
+def describe_partial_hello(frame: int, record_version: int, body: bytes, length: int, transport: str) -> Hello | None:
     """The beginning of a ClientHello of ``length`` bytes; None when it is too short to say anything."""
     value = parse_partial_client_hello(body)
     if value is None:
         return None
-    return Hello(frame, _version(record_version), *_fields(value, body, length, transport, partial=True))
+    fields = _fields(value, body, length, transport, partial=True, prints=False)
+    return Hello(frame, _version(record_version), *fields)
 
 
 def describe_sslv2_hello(frame: int, body: bytes) -> Hello:
@@ -104,80 +117,138 @@ def describe_sslv2_hello(frame: int, body: bytes) -> Hello:
 
 def describe_server_hello(frame: int, record_version: int, body: bytes) -> tuple[ServerHello, WireServerHello]:
     """A ServerHello or HelloRetryRequest, as a result and as read. Raises WireError."""
+    read = _read_server_hello if len(body) <= _LONGEST else _read_server_hello.__wrapped__
+    kind, fields, value = read(body)
+    return ServerHello(frame, kind, _version(record_version), *fields), value
+
+
+def describe_partial_server_hello(
+    frame: int, record_version: int, body: bytes
+) -> tuple[ServerHello, WireServerHello] | None:
+    """The beginning of a ServerHello; None when it ends before its extensions."""
+    value = parse_partial_server_hello(body)
+    if value is None:
+        return None
+    kind, fields = _server_fields(value, partial=True)
+    return ServerHello(frame, kind, _version(record_version), *fields), value
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read_server_hello(body: bytes) -> tuple[Literal["hello", "retry"], tuple[Any, ...], WireServerHello]:
     value = parse_server_hello(body)
+    return *_server_fields(value), value
+
+
+def _server_fields(
+    value: WireServerHello, *, partial: bool = False
+) -> tuple[Literal["hello", "retry"], tuple[Any, ...]]:
+    """The kind of a ServerHello, and the fields of its result behind ``record_version`` in their order."""
     types = value.extension_types
     group, version, name = value.group, value.version, value.alpn
-    result = ServerHello(
-        frame=frame,
-        kind="retry" if value.is_retry else "hello",
-        record_version=_version(record_version),
-        legacy_version=_version(value.legacy_version),
-        version=_version(version),
-        version_name=VERSIONS[version].name,
-        suite=SUITES.hex(value.suite),
-        suite_name=SUITES[value.suite].name,
-        extensions=_list(types),
-        group=None if group is None else _hex(group),
-        group_name=None if group is None else GROUPS[group].name,
-        alpn=None if name is None else escaped(name),
-        ja3s=ja3s(value),
-        ja3s_text=ja3s_text(value),
-        extended_master_secret=_MASTER_SECRET in types,
-        psk=_PRE_SHARED_KEY in types,
-    )
-    return result, value
-
-
-def _fields(value: ClientHello, body: bytes, length: int, transport: str, *, partial: bool = False) -> tuple[Any, ...]:
-    """The fields of a Hello behind ``record_version``, in their order."""
-    types = value.extension_types
-    name = value.server_name
-    prints = None if partial else ja4(value, transport)
-    ech = encrypted_client_hello(value)
-    return (
+    fields = (
         _version(value.legacy_version),
-        _codes(value.suites),
+        _version(version),
+        VERSIONS[version].name,
+        _hex(value.suite),
+        SUITES[value.suite].name,
         _list(types),
-        _codes(value.groups),
-        _codes(value.key_shares),
-        _codes(value.signature_schemes),
-        _codes(value.readable(43) or ()),
-        _list(value.point_formats),
-        None if name is None else escaped(name),
-        _names(value.alpn),
-        None if prints is None else ja3(value),
-        None if prints is None else ja3_text(value),
-        None if prints is None else prints.ja4,
-        None if prints is None else prints.r,
-        None if prints is None else prints.o,
-        None if prints is None else prints.ro,
+        None if group is None else _hex(group),
+        None if group is None else GROUPS[group].name,
+        None if name is None else _text(name),
+        None if partial else ja3s(value),
+        None if partial else ja3s_text(value),
+        _MASTER_SECRET in types,
+        _PRE_SHARED_KEY in types,
+        partial,
+    )
+    return "retry" if value.is_retry else "hello", fields
+
+
+def _fields(
+    value: ClientHello, body: bytes, length: int, transport: str, *, partial: bool = False, prints: bool = True
+) -> tuple[Any, ...]:
+    """The fields of a Hello behind ``record_version``, in their order; without fingerprints unless ``prints``."""
+    legacy, suites, types = value.legacy_version, value.suites, value.extension_types
+    # The named views of a ClientHello walk its extensions one by one; here all of them are wanted. The first counts.
+    bodies = {item.type: item.data for item in reversed(value.extensions or ())}
+    groups, formats, schemes = _view(bodies, _GROUPS), _view(bodies, _POINT_FORMATS), _view(bodies, _SCHEMES)
+    versions, names = _view(bodies, _SUPPORTED_VERSIONS), _view(bodies, _ALPN)
+    shares = _share_groups(bodies.get(_KEY_SHARE, b"")) or _share_groups(bodies.get(_DRAFT_KEY_SHARE, b""))
+    name = next((item.name for item in _view(bodies, _SERVER_NAME) if item.type == 0), None)
+    text = ja3_text_of(legacy, suites, types, groups, formats) if prints else None
+    marks = ja4_of(transport, legacy, versions, suites, types, schemes, names) if prints else None
+    ech = encrypted_client_hello(value, whole=not partial) if ECH in bodies or ESNI in bodies else None
+    return (
+        _version(legacy),
+        _codes(suites),
+        _list(types),
+        _codes(groups),
+        _codes(shares),
+        _codes(schemes),
+        _codes(versions),
+        _list(formats),
+        None if name is None else _text(name),
+        [_text(item) for item in names],
+        None if text is None else md5(text),
+        text,
+        None if marks is None else marks.ja4,
+        None if marks is None else marks.r,
+        None if marks is None else marks.o,
+        None if marks is None else marks.ro,
         partial,
         bool(value.session_id),
-        bool(value.raw_extension(_SESSION_TICKET)),
-        _PRE_SHARED_KEY in types,
-        _EARLY_DATA in types,
+        bool(bodies.get(_SESSION_TICKET)),
+        _PRE_SHARED_KEY in bodies,
+        _EARLY_DATA in bodies,
         None if ech is None else Ech(*msgspec.structs.astuple(ech)),
         length,
         hashlib.sha256(body).hexdigest(),
     )
 
 
+def _view(bodies: dict[int, bytes], code: int) -> Any:
+    """The decoded extension ``code``; nothing where it is absent or does not parse, as in ``ClientHello.readable``."""
+    data = bodies.get(code)
+    if data is None:
+        return ()
+    try:
+        return decode_extension(code, data, "ch")
+    except WireError:
+        return ()
+
+
+def _share_groups(data: bytes) -> tuple[int, ...]:
+    """``ClientHello.key_shares`` without the keys, which are long and new in every hello (RFC 9846 section 4.2.8)."""
+    found = []
+    at = 2
+    while at + 4 < len(data):
+        group, length = unpack_from(">HH", data, at)
+        if not length:
+            return ()
+        found.append(group)
+        at += 4 + length
+    return tuple(found) if at == len(data) == 2 + int.from_bytes(data[:2], "big") else ()
+
+
 # The lists below are shared between results, which nobody changes.
 
 
-@lru_cache(maxsize=2048)
+@remembered
 def _codes(codes: tuple[int, ...]) -> list[str]:
     return [_hex(code) for code in codes]
 
 
-@lru_cache(maxsize=2048)
+@remembered
 def _list(codes: tuple[int, ...]) -> list[int]:
     return list(codes)
 
 
-@lru_cache(maxsize=512)
-def _names(names: tuple[bytes, ...]) -> list[str]:
-    return [escaped(name) for name in names]
+_LONGEST_NAME = 255  # of a host name or of a protocol (RFC 1035 section 2.3.4, RFC 7301 section 3.1)
+_escaped = lru_cache(maxsize=2048)(escaped)
+
+
+def _text(name: bytes) -> str:
+    return _escaped(name) if len(name) <= _LONGEST_NAME else escaped(name)
 
 
 @lru_cache(maxsize=4096)

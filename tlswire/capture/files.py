@@ -1,34 +1,40 @@
-"""Containers of packets: pcap and pcapng of any byte order and resolution, told by content.
+"""Captures as packets: what is read, told by content, and pcap itself (draft-ietf-opsawg-pcap).
 
 Packets come out as plain tuples over large pieces of the file, walked with ``struct``: it is the hot path of the room.
 Damage ends or interrupts the walk, is kept as one line each with frame and byte offset, and never raises.
-Sources: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng. Must not import anything of tlswire but ``errors`` and
-``capture.sources``.
+Must not import anything of tlswire but ``errors``, ``capture.compressed`` and ``capture.pcapng``.
 """
 
 from __future__ import annotations
 
+import re
 import struct
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-import msgspec
-
-from tlswire.capture.sources import GZIP, ZSTD, open_source
+from tlswire.capture.compressed import GZIP, ZSTD, open_source
+from tlswire.capture.pcapng import MAGIC, MAX_PACKET, ORDERS, WINDOW, Blocks, Interface, Window
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from tlswire.capture.sources import Source
+    from tlswire.capture.compressed import Source
 
-    Packet = tuple[int, int, int, bytes, int, int, "Interface"]
+    Packet = tuple[int, int, int, bytes, int, int, Interface]
 
-# libpcap writes no packet over 256 KiB; some tools do. Beyond this a length is damage.
-MAX_PACKET = 1 << 24
-MAX_SECRETS = 1 << 24
-MAX_INTERFACES = 1 << 12
+__all__ = ["MAX_DAMAGE", "MAX_SECRETS", "Capture", "Interface", "find_captures", "is_capture", "open_capture"]
+
 MAX_DAMAGE = 16
+MAX_SECRETS = 1 << 24
+MAX_SNAPLEN = 1 << 18  # libpcap's MAXIMUM_SNAPLEN: longer packets need a second look
+
+# After so many broken places, or so many looked at in vain, the rest is not worth the time.
+_MAX_RESUMES = 256
+_MAX_TRIES = 1 << 20
+_IN_A_ROW = 4
+_NEAR = 86400  # seconds between packets that still belong together
 
 # First four bytes -> byte order, fractions a second, bytes of a record header (a1b2cd34: Kuznetzov's Linux patch).
 _PCAP = {
@@ -36,31 +42,10 @@ _PCAP = {
     for order in ("big", "little")
     for magic, unit, size in ((0xA1B2C3D4, 10**6, 16), (0xA1B23C4D, 10**9, 16), (0xA1B2CD34, 10**6, 24))
 }
-_PCAPNG = b"\x0a\x0d\x0d\x0a"
-_SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET, _SECRETS = 0x0A0D0D0A, 1, 2, 3, 6, 10
-_PEN_LINKTYPE = 0xFFFF
-
-
-class Interface(msgspec.Struct):
-    """What packets were captured on: ``unit`` is ticks a second, ``offset`` seconds to add."""
-
-    linktype: int
-    name: str = ""
-    snaplen: int = 0
-    unit: int = 10**6
-    offset: int = 0
-    halves: bool = False  # a time is the two halves of one number (pcapng), not seconds and fraction (pcap)
-
-    def time(self, high: int, low: int) -> float:
-        """Seconds since 1970 of a packet's two raw numbers; 0 where the packet has no time."""
-        if self.halves:
-            ticks = high << 32 | low
-            return ticks / self.unit + self.offset if ticks else 0.0
-        return high + low / self.unit
 
 
 class Capture:
-    """One capture; iterate ``packets`` once. ``damage`` and ``secrets`` grow while it is read."""
+    """One capture; iterate ``packets`` once. ``frames``, ``damage`` and ``secrets`` grow while it is read."""
 
     def __init__(self, name: str, size: int, source: Source) -> None:
         self.name = name
@@ -71,22 +56,34 @@ class Capture:
         self._source = source
         self._untold = 0
         self._secret_bytes = 0
+        self._resumes = _MAX_RESUMES
+        self._tries = _MAX_TRIES
+        self._walk: Iterator[Packet] | None = None
         self._head = source.read()
         while 0 < len(self._head) < 24 and (more := source.read()):
             self._head += more
-        if not self._head:
-            raise UsageError(name, source.damage or "is empty")
-        if self._head[:4] not in _PCAP and self._head[:4] != _PCAPNG:
-            raise UsageError(name, f"is no capture: begins with {self._head[:8].hex(' ')}, not as pcap or pcapng do")
+        self._check(self._head)
+
+    def _check(self, head: bytes) -> None:
+        if not head:
+            raise UsageError(self.name, self._source.damage or "holds nothing")
+        if head[:4] not in _PCAP and head[:4] != MAGIC:
+            raise UsageError(self.name, f"is no capture: begins with {head[:8].hex(' ')}, not as pcap or pcapng do")
+        if head[:4] == MAGIC and len(head) >= 12 and head[8:12] not in ORDERS:
+            raise UsageError(self.name, f"is no capture: {head[8:12].hex(' ')} is no byte order mark of pcapng")
 
     @property
     def position(self) -> int:
-        """Bytes of the file read so far."""
+        """Bytes of the file read so far, compressed ones where it is compressed."""
         return self._source.position
 
     def packets(self) -> Iterator[Packet]:
         """(frame, time high, time low, buffer, start, end, interface) of every packet, frames counted from 1."""
-        return self._pcapng() if self._head[:4] == _PCAPNG else self._pcap()
+        if self._walk is None:
+            window = Window(self._source, self._head)
+            self._walk = Blocks(self, window).walk() if self._head[:4] == MAGIC else self._pcap(window)
+            self._head = b""
+        return self._walk
 
     def __enter__(self) -> Self:
         return self
@@ -94,220 +91,222 @@ class Capture:
     def __exit__(self, *_: object) -> None:
         self._source.close()
 
-    def _broken(self, what: str, offset: int) -> None:
+    def broken(self, line: str) -> None:
+        """Keep a line of damage, or count it where there are many."""
         if len(self.damage) < MAX_DAMAGE:
-            self.damage.append(f"{self.name}: {what} at byte {offset}, after frame {self.frames}")
-        else:
-            self._untold += 1
-            del self.damage[MAX_DAMAGE:]
-            self.damage.append(f"{self.name}: damaged in {self._untold} more places")
-
-    def _ended(self, offset: int, left: int, needed: str) -> None:
-        """The end of the bytes; damage when something was left over, or when the source broke."""
-        if self._source.damage:
-            self._broken(self._source.damage, offset)
-        elif left:
-            self._broken(f"cut short: {left} bytes left of {needed}", offset)
-
-    def _pcap(self) -> Iterator[Packet]:
-        order, unit, header = _PCAP[self._head[:4]]
-        if len(self._head) < 24:
-            self._broken(f"cut short: a file header of 24 bytes, {len(self._head)} left", 0)
+            self.damage.append(f"{self.name}: {line}")
             return
-        snaplen, linktype = struct.unpack_from(f"{order}II", self._head, 16)
-        # The upper bits hold the length of a frame check sequence (draft-ietf-opsawg-pcap section 4).
+        self._untold += 1
+        self.damage[MAX_DAMAGE:] = [f"{self.name}: and {self._untold} more"]
+
+    def ended(self, offset: int, left: int, need: int, what: str = "") -> None:
+        """The bytes are over: damage when some were left of ``what`` (a packet if empty), or when the source broke."""
+        frame = self.frames + 1
+        missing = f"{what or f'frame {frame}'} needs {need} bytes, {left} left"
+        if self._source.damage:
+            more = f" ({missing})" if left else ""
+            self.broken(f"{self._source.damage} at byte {offset + left}, after frame {self.frames}{more}")
+        elif left:
+            after = f" after frame {self.frames}" if what else ""
+            self.broken(f"cut short: ends at byte {offset + left}{after}, {missing}")
+
+    def keep_secrets(self, kind: int, data: bytes) -> bool:
+        """Keep the data of a decryption secrets block; False when there are too many."""
+        if self._secret_bytes + len(data) > MAX_SECRETS or len(self.secrets) >= MAX_SECRETS >> 8:
+            return False
+        self._secret_bytes += len(data)
+        self.secrets.append((kind, data))
+        return True
+
+    def resume(
+        self,
+        window: Window,
+        at: int,
+        what: str,
+        candidates: Callable[[bytes, int], Iterable[int]],
+        sound: Callable[[int], bool],
+    ) -> int:
+        """Report ``what`` is broken at ``at`` and search where packets go on; -1 where they do not."""
+        place = f"{what} at byte {window.base + at}, after frame {self.frames}"
+        at = window.ensure(at, 2 * WINDOW)
+        self._resumes -= 1
+        if self._resumes >= 0:
+            for found in candidates(window.buffer, at):
+                self._tries -= 1
+                if self._tries < 0:
+                    break
+                if sound(found):
+                    self.broken(f"{place}; {found - at} bytes skipped")
+                    return found
+        self.broken(f"{place}; nothing to go on with behind it")
+        return -1
+
+    def _pcap(self, window: Window) -> Iterator[Packet]:
+        order, unit, header = _PCAP[window.buffer[:4]]
+        if len(window.buffer) < 24:
+            self.ended(0, len(window.buffer), 24, "file header")
+            return
+        snaplen, linktype = struct.unpack_from(f"{order}II", window.buffer, 16)
+        # The upper half holds the length of a frame check sequence and reserved bits (section 4).
         interface = Interface(linktype & 0xFFFF, "", snaplen, unit)
+        records = _Records(self, window, order, header, unit)
         unpack = struct.Struct(f"{order}III").unpack_from
-        read = self._source.read
-        buffer, at, base = self._head, 24, 0
-        end = len(buffer)
-        frame = 0
+        buffer, at, end, frame, last = window.buffer, 24, len(window.buffer), 0, -1
         while True:
+            # Records without fault are taken here, everything else is looked at by records.next.
             while at + header <= end:
                 high, low, length = unpack(buffer, at)
-                stop = at + header + length
-                if stop > end:
+                start = at + header
+                stop = start + length
+                if stop > end or length > MAX_SNAPLEN:
                     break
                 frame += 1
                 self.frames = frame
-                yield frame, high, low, buffer, at + header, stop, interface
+                yield frame, high, low, buffer, start, stop, interface
+                at, last = stop, high
+            at, stop = records.next(at, last)
+            if at < 0:
+                return
+            buffer, end = window.buffer, len(window.buffer)
+            if stop:
+                last, low, _ = unpack(buffer, at)
+                frame += 1
+                self.frames = frame
+                yield frame, last, low, buffer, at + header, stop, interface
                 at = stop
-            else:
-                length = 0
-            if length > MAX_PACKET:
-                self._broken(f"a packet of {length} bytes", base + at + 8)
-                found = _resynchronise(buffer, at + 1, order, header)
-                if found is None:
-                    return
-                at = found
-                continue
-            more = read()
-            while more and len(more) + end - at < header + length:
-                more += read() or b""
-                if self._source.damage:
-                    break
-            if not more:
-                needed = f"a packet of {length} bytes and its header" if end - at >= header else "a packet header"
-                self._ended(base + at, end - at, needed)
-                return
-            base += at
-            buffer = buffer[at:] + more
-            at, end = 0, len(buffer)
-
-    def _pcapng(self) -> Iterator[Packet]:
-        read = self._source.read
-        buffer, at, base = self._head, 0, 0
-        end = len(buffer)
-        order = ""
-        interfaces: list[Interface] = []
-        unpack_block = struct.Struct("<II").unpack_from
-        unpack_packet = struct.Struct("<IIII").unpack_from
-        while True:
-            if end - at >= 12:
-                kind, length = unpack_block(buffer, at)
-                if kind == _SECTION:
-                    magic = buffer[at + 8 : at + 12]
-                    order = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}.get(magic, "")
-                    if not order:
-                        self._broken(f"a section whose byte order {magic.hex()} is none", base + at)
-                        return
-                    unpack_block = struct.Struct(f"{order}II").unpack_from
-                    unpack_packet = struct.Struct(f"{order}IIII").unpack_from
-                    interfaces = []
-                    kind, length = unpack_block(buffer, at)
-                if length < 12 or length % 4 or length > MAX_PACKET + 1024:
-                    self._broken(f"a block of length {length}", base + at + 4)
-                    return
-                stop = at + length
-                if stop <= end:
-                    if kind == _ENHANCED_PACKET and length >= 32:
-                        number, high, low, captured = unpack_packet(buffer, at + 8)
-                        self.frames += 1
-                        if number >= len(interfaces):
-                            self._broken(f"a packet of interface {number}, which is not described", base + at + 8)
-                        elif captured > length - 32:
-                            self._broken(f"a packet of {captured} bytes in a block of {length}", base + at + 20)
-                        else:
-                            start = at + 28
-                            yield self.frames, high, low, buffer, start, start + captured, interfaces[number]
-                    else:
-                        yield from self._other(kind, buffer, at, stop, base, order, interfaces)
-                    if buffer[stop - 4 : stop] != buffer[at + 4 : at + 8]:
-                        self._broken("a block whose two lengths differ", base + stop - 4)
-                        return
-                    at = stop
-                    continue
-            else:
-                length = 12
-            more = read()
-            while more and len(more) + end - at < length:
-                following = read()
-                if not following:
-                    break
-                more += following
-            if not more:
-                self._ended(base + at, end - at, f"a block of {length} bytes")
-                return
-            base += at
-            buffer = buffer[at:] + more
-            at, end = 0, len(buffer)
-
-    def _other(
-        self, kind: int, buffer: bytes, at: int, stop: int, base: int, order: str, interfaces: list[Interface]
-    ) -> Iterator[Packet]:
-        """Every block but the enhanced packet block; unknown ones are skipped (pcapng section 4.1)."""
-        body = stop - at - 12
-        if kind == _INTERFACE and body >= 8:
-            linktype, _, snaplen = struct.unpack_from(f"{order}HHI", buffer, at + 8)
-            if len(interfaces) < MAX_INTERFACES:
-                interfaces.append(_interface(linktype, snaplen, _options(buffer, at + 16, stop - 4, order), order))
-        elif kind == _SIMPLE_PACKET and body >= 4:
-            self.frames += 1
-            (original,) = struct.unpack_from(f"{order}I", buffer, at + 8)
-            if not interfaces:
-                self._broken("a packet before its interface is described", base + at)
-                return
-            captured = min(original, body - 4, interfaces[0].snaplen or original)
-            yield self.frames, 0, 0, buffer, at + 12, at + 12 + captured, interfaces[0]
-        elif kind == _OLD_PACKET and body >= 20:
-            self.frames += 1
-            number, _, high, low, captured = struct.unpack_from(f"{order}HHIII", buffer, at + 8)
-            if number >= len(interfaces) or captured > body - 20:
-                self._broken("a packet block that contradicts itself", base + at + 8)
-                return
-            yield self.frames, high, low, buffer, at + 28, at + 28 + captured, interfaces[number]
-        elif kind == _SECRETS and body >= 8:
-            secret, length = struct.unpack_from(f"{order}II", buffer, at + 8)
-            self._secret_bytes += length
-            if length <= body - 8 and self._secret_bytes <= MAX_SECRETS:
-                self.secrets.append((secret, buffer[at + 16 : at + 16 + length]))
 
 
-def _options(buffer: bytes, at: int, end: int, order: str) -> dict[int, bytes]:
-    """The options of a block, the last of each code (pcapng section 3.5)."""
-    found = {}
-    while at + 4 <= end:
-        code, length = struct.unpack_from(f"{order}HH", buffer, at)
-        if code == 0 or at + 4 + length > end:
-            break
-        found[code] = buffer[at + 4 : at + 4 + length]
-        at += 4 + (length + 3 & ~3)
-    return found
+class _Records:
+    """The records of a pcap file that need a second look: at the end of a piece, too long, or broken."""
 
+    def __init__(self, capture: Capture, window: Window, order: str, header: int, unit: int) -> None:
+        self._capture = capture
+        self._window = window
+        self._header = header
+        self._unit = unit
+        self._unpack = struct.Struct(f"{order}IIII").unpack_from
+        self._little = order == "<"
+        self._first = -1
 
-def _interface(linktype: int, snaplen: int, options: dict[int, bytes], order: str) -> Interface:
-    resolution = options.get(9, b"\x06")[:1] or b"\x06"
-    power = resolution[0] & 0x7F
-    # if_tsresol: the first bit tells powers of 2 from powers of 10 (pcapng section 4.2).
-    unit = 2**power if resolution[0] & 0x80 else 10**power
-    offset = options.get(14, b"")
-    seconds = int.from_bytes(offset, "big" if order == ">" else "little", signed=True) if len(offset) == 8 else 0
-    name = options.get(2, b"").decode("utf-8", "replace")
-    return Interface(linktype, name, snaplen, unit, seconds, halves=True)
+    def next(self, at: int, last: int) -> tuple[int, int]:
+        """Where to walk on, -1 for nowhere, and the end of the record there if it is one the walk would not take.
 
+        ``last`` is the time of the packet before, negative where there is none.
+        """
+        window, header = self._window, self._header
+        if self._first < 0:
+            self._first = last
+        at = window.ensure(at, header)
+        if (left := len(window.buffer) - at) < header:
+            frame = self._capture.frames + 1
+            self._capture.ended(window.base + at, left, header, f"header of frame {frame}")
+            return -1, 0
+        length = self._unpack(window.buffer, at)[2]
+        if length > MAX_PACKET:
+            return self._resume(at, length, last), 0
+        large = length > MAX_SNAPLEN
+        need = header + length
+        at = window.ensure(at, need + header if large else need)
+        if (left := len(window.buffer) - at) < need:
+            self._capture.ended(window.base + at, left, need)
+            return -1, 0
+        if not large:
+            return at, 0
+        # Longer than libpcap allows: believed where it leads to another record or to the end.
+        if left >= need + header:
+            _, low, captured, _ = self._unpack(window.buffer, at + need)
+            if low >= self._unit or captured > MAX_PACKET:
+                return self._resume(at, length, last), 0
+        return at, at + need
 
-def _resynchronise(buffer: bytes, at: int, order: str, header: int) -> int | None:
-    """Where records go on behind a broken one: three headers in a row, with times within a day of each other."""
-    unpack = struct.Struct(f"{order}IIII").unpack_from
-    last = min(len(buffer) - header, at + (1 << 18))
-    for start in range(at, last):
-        position, first, count = start, None, 0
-        while position + header <= len(buffer) and count < 3:
-            seconds, fraction, captured, original = unpack(buffer, position)
-            first = seconds if first is None else first
-            if fraction >= 10**9 or not 14 <= captured <= original <= 1 << 18 or abs(seconds - first) > 86400:
-                break
-            position += header + captured
-            count += 1
-        if count == 3:
-            return start
-    return None
+    def _resume(self, at: int, length: int, last: int) -> int:
+        return self._capture.resume(
+            self._window, at, f"packet of {length} bytes", partial(self._candidates, last), self._chain
+        )
+
+    def _candidates(self, last: int, buffer: bytes, at: int) -> Iterable[int]:
+        """Where a record with a time near to others may begin; anywhere if no time is known yet."""
+        self._near = sorted({moment for moment in (self._first, last) if moment >= 0})
+        if not self._near:
+            return range(at + 1, min(len(buffer), at + WINDOW))
+        reach = range(-(_NEAR >> 16) - 1, (_NEAR >> 16) + 2)
+        halves = {(moment >> 16) + step for moment in self._near for step in reach}
+        marks = [half.to_bytes(2, "little" if self._little else "big") for half in halves if 0 <= half < 1 << 16]
+        # Looking for the upper half of the seconds is a search in C; it stands behind the lower one in little endian.
+        behind = 2 if self._little else 0
+        # Lookahead, because places that overlap are all wanted.
+        pattern = re.compile(b"(?=" + b"|".join(map(re.escape, marks)) + b")")
+        return (match.start() - behind for match in pattern.finditer(buffer, at + 1 + behind, at + WINDOW))
+
+    def _chain(self, at: int) -> bool:
+        """Whether records stand in a row here, or fewer that end with the stream."""
+        buffer, header, near = self._window.buffer, self._header, self._near
+        size = len(buffer)
+        for done in range(_IN_A_ROW):
+            if at == size:
+                return done > 1
+            if at + header > size:
+                return False
+            high, low, captured, original = self._unpack(buffer, at)
+            if low >= self._unit or not 0 < captured <= original <= MAX_PACKET or captured > MAX_SNAPLEN:
+                return False
+            near = near or [high]
+            if all(abs(high - moment) > _NEAR for moment in near):
+                return False
+            at += header + captured
+        return True
 
 
 def open_capture(path: str | Path | BinaryIO) -> Capture:
     """Begin to read a capture; ``-`` is stdin. Raises UsageError for what is none."""
-    return Capture(*open_source(path))
+    name, size, source = open_source(path)
+    try:
+        return Capture(name, size, source)
+    except UsageError:
+        source.close()
+        raise
 
 
-def is_capture(path: Path) -> bool:
+def is_capture(path: str | Path) -> bool:
     """Whether a file begins as a capture, or as something compressed that may hold one."""
-    with path.open("rb") as file:
-        head = file.read(4)
-    return head in _PCAP or head == _PCAPNG or head[:2] == GZIP or head == ZSTD
+    with Path(path).open("rb") as file:
+        head = file.read(12)
+    return head[:4] in _PCAP or (head[:4] == MAGIC and head[8:] in ORDERS) or head.startswith((GZIP, ZSTD))
 
 
 def find_captures(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, UsageError | None]]:
     """Files as given and the captures in folders, in sorted order; what cannot be read comes with its error."""
     for path in paths:
-        if str(path) == "-" or not Path(path).is_dir():
-            missing = str(path) != "-" and not Path(path).exists()
-            yield path, UsageError(str(path), "does not exist") if missing else None
-            continue
-        for file in sorted(Path(path).rglob("*")):
-            if any(part.startswith(".") for part in file.relative_to(path).parts) or not file.is_file():
-                continue
-            try:
-                if is_capture(file):
-                    yield file, None
-            except OSError as error:
-                yield file, UsageError(str(file), f"cannot be read: {error.strerror or error}")
+        try:
+            if str(path) == "-":
+                yield path, None
+            elif Path(path).is_dir():
+                yield from _in_folder(Path(path))
+            else:
+                # Only regular files are tried: what is taken from a pipe is gone.
+                if Path(path).stat() and Path(path).is_file():
+                    Path(path).open("rb").close()
+                yield path, None
+        except (OSError, ValueError) as error:
+            yield path, _unreadable(path, error)
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[Path, UsageError | None]]:
+    """The captures of a folder and its folders. Links to folders are not followed: they may lead round in a circle."""
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        try:
+            if path.is_dir():
+                inside = sorted((item for item in path.iterdir() if not item.name.startswith(".")), reverse=True)
+                waiting += [item for item in inside if not (item.is_symlink() and item.is_dir())]
+            elif path.is_file() and is_capture(path):
+                yield path, None
+        except OSError as error:
+            yield path, _unreadable(path, error)
+
+
+def _unreadable(path: str | Path, error: OSError | ValueError) -> UsageError:
+    missing = isinstance(error, FileNotFoundError)
+    reason = "does not exist" if missing else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return UsageError(str(path), reason)

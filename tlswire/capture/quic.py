@@ -7,7 +7,7 @@ import anything of tlswire but ``errors``, ``wire`` and ``crypto``; no I/O.
 
 from __future__ import annotations
 
-from tlswire.crypto.quic import Keys, initial_keys, open_initial
+from tlswire.crypto.quic import Keys, initial_keys, open_cut_initial, open_initial
 from tlswire.errors import WireError
 from tlswire.wire.cursor import escaped
 from tlswire.wire.messages import HRR_RANDOM
@@ -22,7 +22,7 @@ PATIENCE = 64  # datagrams that bring nothing new
 CLIENT_HELLO, SERVER_HELLO = 1, 2
 
 
-def looks_like_quic(buffer: bytes, start: int, end: int) -> bool:
+def looks_like_quic(buffer: bytes, start: int, end: int, missing: int = 0) -> bool:
     """Whether a datagram begins with a long header of a known version, with lengths that fit."""
     if end - start < 21 or not buffer[start] & 0x80:
         return False
@@ -32,7 +32,7 @@ def looks_like_quic(buffer: bytes, start: int, end: int) -> bool:
     if is_google(version):
         return buffer[start] & 0x40 != 0
     try:
-        packet = read_long_packet(buffer, start, end)
+        packet = read_long_packet(buffer, start, end, missing)
     except WireError:
         return False
     if packet.kind == "negotiation":
@@ -112,8 +112,13 @@ class QuicFlow:
         self._idle = 0
         self._hello = False
 
-    def datagram(self, side: int, buffer: bytes, start: int, end: int) -> list[tuple[int, Message]]:
-        """(side that sent it, message) of every message completed by a datagram."""
+    def datagram(
+        self, side: int, buffer: bytes, start: int, end: int, missing: int = 0
+    ) -> list[tuple[int, Message]]:
+        """(side that sent it, message) of every message completed by a datagram.
+
+        ``missing`` bytes of its end were not captured.
+        """
         if not buffer[start] & 0x80:
             self._wait()
             return []
@@ -122,7 +127,10 @@ class QuicFlow:
         known = self._pair is not None
         try:
             while at < end and buffer[at] & 0x80:
-                packet = read_long_packet(buffer, at, end)
+                packet = read_long_packet(buffer, at, end, missing)
+                if packet.end > end:
+                    self._cut(side, buffer, end, packet)
+                    break
                 self._packet(side, buffer, packet, found)
                 if self.restart:
                     return []
@@ -179,6 +187,28 @@ class QuicFlow:
         elif packet.kind == "initial" and (payload := self._open(side, buffer, packet)) is not None:
             self.version = packet.version
             self._frames(side, payload, found)
+
+    def _cut(self, side: int, buffer: bytes, end: int, packet: LongPacket) -> None:
+        """An Initial without its end: its connection id still gives the keys, its beginning may be a hello's."""
+        if packet.kind != "initial":
+            return
+        dcid = packet.dcid if self._dcid is None else self._dcid
+        pair = initial_keys(packet.version, dcid)
+        if pair is None:
+            return
+        payload = open_cut_initial(pair[self.client is not None and side != self.client], buffer, end, packet)
+        try:
+            frames = read_frames(payload, cut=True)
+        except WireError:
+            return
+        if self._pair is None:
+            if not any(not isinstance(item, CloseFrame) for item in frames):
+                return  # other keys give bytes that hardly ever read as frames
+            self._pair, self._dcid, self.client = pair, dcid, side
+            self.version = packet.version
+        for item in frames:
+            if not isinstance(item, CloseFrame):
+                self._streams[side].add(item.offset, item.data)
 
     def _open(self, side: int, buffer: bytes, packet: LongPacket) -> bytes | None:
         """The payload of an Initial, with the keys we have or those of its own connection id."""

@@ -122,10 +122,11 @@ class Streams:
                 if flow is None and mine is not None and _bucket(key) not in mine:
                     continue
                 at += 8
+                missing = max(stop - end, 0)
                 if at < (stop := min(stop, end)):
                     if flow is not None and flow.told and buffer[at] < 0xC0 and buffer[at] != 22:
                         continue
-                    self._datagram(flow, key, buffer, at, stop, (frame, high, low, interface), None)
+                    self._datagram(flow, key, buffer, at, stop, missing, (frame, high, low, interface), None)
             else:
                 segment = peel(interface.linktype, buffer, start, end)
                 if segment is None:
@@ -158,7 +159,7 @@ class Streams:
         elif at + 8 < stop:
             flow = self._udp.get(key)
             if flow is not SKIP:
-                self._datagram(flow, key, buffer, at + 8, stop, first, origin)
+                self._datagram(flow, key, buffer, at + 8, stop, missing, first, origin)
 
     # TCP
 
@@ -266,7 +267,7 @@ class Streams:
         stream = flow.consumer
         if isinstance(stream, TlsStream):
             self.counts.encrypted_only += stream.encrypted_only
-            builder = stream.finish(frame)
+            builder = stream.finish()
             if builder is not None and (found := assemble(self.capture, builder, flow, how, frame)) is not None:
                 self._ready.append(found)
 
@@ -279,16 +280,17 @@ class Streams:
         buffer: bytes,
         at: int,
         stop: int,
+        missing: int,
         first: tuple[int, int, int, Interface],
         origin: Origin | None,
     ) -> None:
         frame = first[0]
         if flow is None:
             flow = self._open_udp(key, first, origin)
-        if not flow.datagram(0 if flow.keys[0] == key else 1, buffer, at, stop, frame):
+        if not flow.datagram(0 if flow.keys[0] == key else 1, buffer, at, stop, missing, frame):
             self._end_udp(flow, frame)
             flow = self._open_udp(key, first, origin)
-            flow.datagram(0, buffer, at, stop, frame)
+            flow.datagram(0, buffer, at, stop, missing, frame)
         if flow.done and not flow.told:
             self._tell_udp(flow, frame)
 
@@ -301,7 +303,7 @@ class Streams:
 
     def _tell_udp(self, flow: UdpFlow, frame: int) -> None:
         """Nothing more can be learnt: tell the session, and keep of the flow what recognises the next one."""
-        builder = flow.finish(frame)
+        builder = flow.finish()
         if builder is not None and (found := assemble(self.capture, builder, flow, None, frame)) is not None:
             self._ready.append(found)
         if flow.kind:
@@ -325,7 +327,7 @@ class Streams:
         for key in flow.keys:
             self._udp.pop(key, None)
         if not flow.told:
-            builder = flow.finish(frame)
+            builder = flow.finish()
             if builder is not None and (found := assemble(self.capture, builder, flow, None, frame)) is not None:
                 self._ready.append(found)
 

@@ -30,12 +30,13 @@ _HANDSHAKE_TYPES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22})
 class Side:
     """One direction: what state its reader is in, what came before TLS, and the deframer once TLS began."""
 
-    __slots__ = ("before", "deframer", "seen", "state")
+    __slots__ = ("before", "deframer", "frame", "seen", "state")
 
     def __init__(self) -> None:
         self.state = WAITING
         self.seen = 0  # bytes before TLS, those dropped from ``before`` included
         self.before = b""
+        self.frame = 0  # the last frame that brought bytes of TLS
         self.deframer: Deframer | None = None
 
 
@@ -62,6 +63,7 @@ class TlsStream:
         deframer, builder = half.deframer, self.builder
         if deframer is None or builder is None:
             return
+        half.frame = frame
         for message in deframer.feed(data):
             builder.message(side, message, frame)
         if deframer.error is not None:
@@ -79,7 +81,7 @@ class TlsStream:
             self.midstream = True
         elif not builder.encrypted[side]:
             builder.missing(side, missing, frame)
-            _keep_partial(builder, side, half, frame)
+            _keep_partial(builder, side, half)
             half.state = LOST
 
     def note(self, text: str) -> None:
@@ -87,14 +89,14 @@ class TlsStream:
         if self.builder is not None:
             self.builder.note(text)
 
-    def finish(self, frame: int) -> SessionBuilder | None:
+    def finish(self) -> SessionBuilder | None:
         """The flow ended: the builder with what was incomplete and what was spoken before TLS; None without TLS."""
         builder = self.builder
         if builder is None:
             return None
         for side, half in enumerate(self.sides):
             if half.state == READING and not builder.encrypted[side]:
-                _keep_partial(builder, side, half, frame)
+                _keep_partial(builder, side, half)
         client = builder.client or 0
         asked, answered = self.sides[client], self.sides[1 - client]
         if (asked.state != WAITING and asked.before) or (answered.state != WAITING and answered.before):
@@ -140,9 +142,9 @@ class TlsStream:
         return data
 
 
-def _keep_partial(builder: SessionBuilder, side: int, half: Side, frame: int) -> None:
+def _keep_partial(builder: SessionBuilder, side: int, half: Side) -> None:
     if half.deframer is not None and (unfinished := half.deframer.unfinished()) is not None:
-        builder.partial(side, *unfinished, frame)
+        builder.partial(side, *unfinished, half.frame)
     half.deframer = None
 
 

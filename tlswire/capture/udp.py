@@ -24,7 +24,7 @@ _STUN_COOKIE = b"\x21\x12\xa4\x42"  # RFC 8489 section 5
 class UdpFlow:
     """One pair of addresses and ports; ``keys`` are the two directions' keys, the first packet's first."""
 
-    __slots__ = ("bucket", "builder", "deframers", "done", "first", "keys", "kind", "origin", "others", "quic", "told")
+    __slots__ = ("bucket", "builder", "deframers", "done", "first", "keys", "kind", "last", "origin", "others", "quic", "told")
 
     def __init__(self, key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> None:
         self.keys = (key, reverse)
@@ -37,30 +37,32 @@ class UdpFlow:
         self.told = False  # the session was handed out
         self.builder: SessionBuilder | None = None
         self.quic: QuicFlow | None = None
+        self.last = [0, 0]  # the last frame of each side
         self.deframers: tuple[DtlsDeframer, DtlsDeframer] | None = None
 
-    def datagram(self, side: int, buffer: bytes, start: int, end: int, frame: int) -> bool:
-        """One datagram's payload. False: it begins another session, for which the caller makes another flow."""
+    def datagram(self, side: int, buffer: bytes, start: int, end: int, missing: int, frame: int) -> bool:
+        """One datagram's payload, of which ``missing`` bytes were not captured. False: it begins another session, for which the caller makes another flow."""
+        self.last[side] = frame
         if 0x40 <= buffer[start] <= 0x4F and self.kind != "quic":
             start, end = _channel_data(buffer, start, end)
-        if not self.kind and not self._recognise(buffer, start, end):
+        if not self.kind and not self._recognise(buffer, start, end, missing):
             return True
         if self.kind == "quic":
-            return self._quic(side, buffer, start, end, frame)
+            return self._quic(side, buffer, start, end, missing, frame)
         return self._dtls(side, buffer, start, end, frame)
 
-    def finish(self, frame: int) -> SessionBuilder | None:
+    def finish(self) -> SessionBuilder | None:
         """The flow ended: the builder with what was incomplete; None where nothing was found or it was told."""
         builder = self.builder
         if builder is None:
             return None
         if self.quic is not None:
-            self._finish_quic(builder, self.quic, frame)
+            self._finish_quic(builder, self.quic)
         elif self.deframers is not None:
             for side, deframer in enumerate(self.deframers):
                 if not builder.encrypted[side]:
                     for kind, length, body in deframer.pending():
-                        builder.partial(side, deframer.version, kind, length, body, frame)
+                        builder.partial(side, deframer.version, kind, length, body, self.last[side])
         return builder if builder.messages or builder.notes else None
 
     def release(self) -> None:
@@ -69,11 +71,11 @@ class UdpFlow:
         self.builder = None
         self.deframers = None
 
-    def _recognise(self, buffer: bytes, start: int, end: int) -> bool:
+    def _recognise(self, buffer: bytes, start: int, end: int, missing: int) -> bool:
         if looks_like_dtls(buffer, start, end):
             self.kind = "dtls"
             self.deframers = (DtlsDeframer(), DtlsDeframer())
-        elif looks_like_quic(buffer, start, end):
+        elif looks_like_quic(buffer, start, end, missing):
             self.kind = "quic"
             self.quic = QuicFlow()
         else:
@@ -95,11 +97,11 @@ class UdpFlow:
         self.done = builder.done
         return True
 
-    def _quic(self, side: int, buffer: bytes, start: int, end: int, frame: int) -> bool:
+    def _quic(self, side: int, buffer: bytes, start: int, end: int, missing: int, frame: int) -> bool:
         quic, builder = self.quic, self.builder
         if quic is None:
             return True
-        found = quic.datagram(side, buffer, start, end)
+        found = quic.datagram(side, buffer, start, end, missing)
         if quic.restart:
             return False
         if builder is None:
@@ -109,12 +111,12 @@ class UdpFlow:
         self.done = quic.done
         return True
 
-    def _finish_quic(self, builder: SessionBuilder, quic: QuicFlow, frame: int) -> None:
+    def _finish_quic(self, builder: SessionBuilder, quic: QuicFlow) -> None:
         if builder.client is None:
             builder.client = quic.client
         builder.quic_version = quic.version
         for side, kind, length, body in quic.partial():
-            builder.partial(side, 0, kind, length, body, frame)
+            builder.partial(side, 0, kind, length, body, self.last[side])
         for note in quic.notes:
             builder.note(note)
         if quic.closed is not None:

@@ -21,6 +21,8 @@ FINE, FINDINGS, USAGE, INCOMPLETE, UNREACHABLE = 0, 1, 2, 3, 4
 # One row a command: its module below this package, and the line that --help shows.
 COMMANDS: dict[str, tuple[str, str]] = {
     "scan": ("scan", "What a server accepts, one version and one suite at a time."),
+    "pcap": ("pcap", "The TLS, DTLS and QUIC sessions of captures."),
+    "live": ("live", "The same from a network interface, as it happens."),
     "decode": ("decode", "Explain a record, message or hello from hex, a file or stdin."),
     "hello": ("hello", "Build a ClientHello and print or write its bytes."),
     "registry": ("registry", "Look up suites, groups, extensions, alerts and more."),

@@ -75,17 +75,37 @@ def open_initial(keys: Keys, data: bytes, packet: LongPacket) -> tuple[int, byte
     at, end = packet.number, packet.end
     if end - at < 4 + _TAG:
         return None
+    header, value, nonce = _unmask(keys, data, packet)
+    try:
+        return value, keys.aead.decrypt(nonce, data[packet.start + len(header) : end], header)
+    except InvalidTag:
+        return None
+
+
+def open_cut_initial(keys: Keys, data: bytes, end: int, packet: LongPacket) -> bytes:
+    """What was captured, up to ``end``, of the payload of a cut Initial: without its tag, nothing proves it right.
+
+    AES-GCM is counter mode beginning with block 2 (NIST SP 800-38D section 7.2).
+    """
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - heavy
+
+    if end - packet.number < 4 + _TAG:
+        return b""
+    header, _, nonce = _unmask(keys, data, packet)
+    counter = modes.CTR(nonce + b"\0\0\0\2")
+    return Cipher(algorithms.AES(keys.key), counter).decryptor().update(data[packet.start + len(header) : end])
+
+
+def _unmask(keys: Keys, data: bytes, packet: LongPacket) -> tuple[bytes, int, bytes]:
+    """The header in clear, the truncated packet number and the nonce (RFC 9001 section 5.4.1)."""
+    at = packet.number
     mask = keys.mask.update(data[at + 4 : at + 20])
     first = data[packet.start] ^ mask[0] & 0x0F
     size = (first & 3) + 1
     number = bytes(a ^ b for a, b in zip(data[at : at + size], mask[1:], strict=False))
-    header = bytes((first,)) + data[packet.start + 1 : at] + number
     value = int.from_bytes(number, "big")
     nonce = (int.from_bytes(keys.iv, "big") ^ value).to_bytes(12, "big")
-    try:
-        return value, keys.aead.decrypt(nonce, data[at + size : end], header)
-    except InvalidTag:
-        return None
+    return bytes((first,)) + data[packet.start + 1 : at] + number, value, nonce
 
 
 def seal_initial(keys: Keys, header: bytes, number: int, payload: bytes) -> bytes:

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 ECH, ESNI = 0xFE0D, 0xFFCE
 
 _AEADS = {1: "AES-128-GCM", 2: "AES-256-GCM", 3: "ChaCha20Poly1305"}  # RFC 9180 section 7.3
-# Outer names under which ECH is deployed: the public_name of published configurations.
-_PUBLIC_NAMES = ("cloudflare-ech.com", "cloudflare-esni.com", "defo.ie", "tls-ech.dev", "ech.co")
+# The public_name of published configurations. Whole names: a visit to https://defo.ie itself carries GREASE.
+_PUBLIC_NAMES = frozenset({"cloudflare-ech.com", "cloudflare-esni.com", "cover.defo.ie", "public.tls-ech.dev"})
+_TAG = 16  # bytes each of the three AEADs adds (RFC 9180 section 7.3)
+# An inner hello without session id, with one suite and one compression method, even before its extensions
+# (RFC 9849 section 5.1): version, random, session id, suites, compression, length of the extensions.
+_SMALLEST = 2 + 32 + 1 + 4 + 2 + 2
 
 
 class Encrypted(msgspec.Struct, frozen=True):
@@ -37,39 +41,59 @@ class Encrypted(msgspec.Struct, frozen=True):
     payload: int | None = None
 
 
-def encrypted_client_hello(hello: ClientHello) -> Encrypted | None:
-    """What a hello tells of ECH (RFC 9849) or ESNI (draft-ietf-tls-esni-02); None where it offers neither."""
-    name = None if hello.server_name is None else escaped(hello.server_name)
-    if hello.raw_extension(ESNI) is not None:
-        return _esni(hello, name)
-    data = hello.raw_extension(ECH)
-    if data is None:
+def encrypted_client_hello(
+    hello: ClientHello, *, first: ClientHello | None = None, whole: bool = True
+) -> Encrypted | None:
+    """What a hello tells of ECH (RFC 9849) or ESNI (draft-ietf-tls-esni-02); None where it offers neither.
+
+    ``first`` is the hello before a HelloRetryRequest that ``hello`` answers. ``whole`` False says that extensions of
+    ``hello`` may be missing: then nothing is concluded from those that are.
+    """
+    types = hello.extension_types
+    if ECH not in types and ESNI not in types:
         return None
+    host = hello.server_name
+    name = None if host is None else escaped(host)
+    if ESNI in types:
+        return _esni(hello, name, whole=whole)
     value = hello.readable(ECH)
     if not isinstance(value, EchClientHello) or not isinstance(value.body, EchOuter):
         inner = isinstance(value, EchClientHello) and value.type == 1
         reason = "an inner hello in clear" if inner else "the extension cannot be read"
         return Encrypted("ech", "unknown", reason, name)
     outer = value.body
-    kind, reason = _judge(outer, name)
+    repeated = first is not None and hello.raw_extension(ECH) == first.raw_extension(ECH)
+    kind, reason = _judge(outer, name, repeated=repeated)
     aead = _AEADS.get(outer.suite.aead, f"0x{outer.suite.aead:04X}")
     return Encrypted(
         "ech", kind, reason, name, outer.config_id, KDF_IDS[outer.suite.kdf].name, aead, len(outer.payload)
     )
 
 
-def _judge(outer: EchOuter, name: str | None) -> tuple[Literal["grease", "real", "unknown"], str]:
-    if name is not None and name.lower().endswith(_PUBLIC_NAMES):
-        return "real", "the outer name is a public name of ECH deployments"
+def _judge(outer: EchOuter, name: str | None, *, repeated: bool) -> tuple[Literal["grease", "real", "unknown"], str]:
     if not outer.enc:
-        return "real", "no key: the second hello after a retry (RFC 9849 6.1.5)"
-    # A padded EncodedClientHelloInner is a multiple of 32 plus the tag of 16 (RFC 9849 section 6.1.3); so is GREASE.
-    if (len(outer.payload) - 16) % 32:
+        return (
+            "real",
+            "no key: only the second hello after a retry has none, and GREASE repeats its key (RFC 9849 6.1.5)",
+        )
+    if repeated:
+        return "grease", "the hello after the retry repeats it unchanged (RFC 9849 6.2.1)"
+    if len(outer.payload) < _SMALLEST + _TAG:
+        return "grease", "the payload is too short to hold a hello"
+    if name is not None and name.lower() in _PUBLIC_NAMES:
+        return "real", "the outer name is a public name of ECH deployments"
+    if (len(outer.payload) - _TAG) % 32:
         return "unknown", "the payload is not padded as RFC 9849 6.1.3 recommends"
     return "unknown", "GREASE and real look the same; the outer name is no known public name"
 
 
-def _esni(hello: ClientHello, name: str | None) -> Encrypted:
+def _esni(hello: ClientHello, name: str | None, *, whole: bool) -> Encrypted:
+    payload = len(hello.raw_extension(ESNI) or b"")
+    if not whole:
+        return Encrypted(
+            "esni", "unknown", "the hello is cut: whether server_name stood beside it is open", name, payload=payload
+        )
+    # A client that only greases has no other place for the name of its server.
     kind: Literal["real", "unknown"] = "real" if name is None else "unknown"
     reason = "no server_name beside it" if name is None else "server_name stands beside it"
-    return Encrypted("esni", kind, reason, name, payload=len(hello.raw_extension(ESNI) or b""))
+    return Encrypted("esni", kind, reason, name, payload=payload)

@@ -123,6 +123,8 @@ ROWS: dict[int, dict[str, Grammar]] = {
     0x0023: {"ch": _OPAQUE, "sh": _EMPTY},
     # supported_ekt_ciphers: RFC 8870 section 5.2.1.
     0x0027: {"ch": Codes(1, 1, 1)} | _each("sh ee", UInt(1)),
+    # key_share before its code was moved: draft-ietf-tls-tls13-22 section 4.2.8.
+    0x0028: {"ch": Vector(2, bodies.KEY_SHARE), "sh": bodies.KEY_SHARE, "hrr": UInt(2, GROUPS)},
     # pre_shared_key: RFC 9846 section 4.2.11.
     0x0029: {"ch": bodies.OFFERED_PSKS, "sh": UInt(2)},
     # early_data: RFC 9846 section 4.2.10.

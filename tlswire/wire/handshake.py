@@ -143,17 +143,34 @@ def _hello_fields(message: str) -> dict[str, Grammar]:
 
 
 class _ServerHelloGrammar(Record):
-    """A ServerHello whose extensions are those of a HelloRetryRequest when its random says so."""
+    """A ServerHello whose extensions are those of a HelloRetryRequest when its random says so.
+
+    Drafts 0 to 21 of TLS 1.3 (version 0x7f00 to 0x7f15) had neither session id nor compression method
+    (draft-ietf-tls-tls13-21 section 4.1.3).
+    """
 
     def __init__(self) -> None:
         super().__init__(ServerHello, **_hello_fields("sh"), extensions=Maybe(Extensions("sh")))
-        self._retry = Maybe(Extensions("hrr"))
+        self._retry = Record(ServerHello, **dict(self.fields) | {"extensions": Maybe(Extensions("hrr"))})
+        fields = {name: grammar for name, grammar in self.fields if name not in {"session_id", "compression"}}
+        self._draft = Record(_draft_server_hello, **fields)
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        at = stream.tell()
-        if stream.getvalue()[at + 2 : at + 34] != HRR_RANDOM:
-            return super()._parse(stream, context, path)
-        return Record(ServerHello, **dict(self.fields) | {"extensions": self._retry})._parse(stream, context, path)
+        head = stream.getvalue()[stream.tell() : stream.tell() + 34]
+        if head[2:] == HRR_RANDOM:
+            return self._retry._parse(stream, context, path)
+        if head[:1] == b"\x7f" and head[1] <= 21:
+            return self._draft._parse(stream, context, path)
+        return super()._parse(stream, context, path)
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        if 0x7F00 <= obj.legacy_version <= 0x7F15:
+            return self._draft._build(obj, stream, context, path)
+        return super()._build(obj, stream, context, path)
+
+
+def _draft_server_hello(legacy_version: int, random: bytes, suite: int, extensions: Any) -> ServerHello:
+    return ServerHello(legacy_version, random, b"", suite, 0, extensions)
 
 
 _NAMES = Vector(2, Opaque(2, 1))

@@ -114,8 +114,8 @@ class ClientHello(msgspec.Struct, _Extended, frozen=True):
 
     @property
     def key_shares(self) -> tuple[int, ...]:
-        """Groups of the key shares in the order offered."""
-        return tuple(share.group for share in self.readable(51) or ())
+        """Groups of the key shares in the order offered; drafts of TLS 1.3 up to 22 sent them as extension 40."""
+        return tuple(share.group for share in self.readable(51) or self.readable(40) or ())
 
 
 class ServerHello(msgspec.Struct, _Extended, frozen=True):
@@ -147,7 +147,7 @@ class ServerHello(msgspec.Struct, _Extended, frozen=True):
     @property
     def group(self) -> int | None:
         """The group of the key share, or the one a HelloRetryRequest asks for."""
-        share = self.readable(51)
+        share = self.readable(51) or self.readable(40)
         return share if share is None or isinstance(share, int) else share.group
 
     @property

@@ -1,34 +1,66 @@
-"""Hellos cut short: what can be read of a ClientHello whose end was not captured, and nothing invented.
+"""Hellos cut short (snaplen, lost bytes): what can be read of their beginning, and nothing invented.
 
-Must not import anything of tlswire but ``errors`` and the rest of ``wire``.
+Whole fields, whole items of lists and whole extensions only (RFC 9846 sections 4.1.2 and 4.1.3); the grammars in
+``wire.handshake`` are strict and stop at the first fault. Never raises. Must not import anything of tlswire but
+``errors`` and the rest of ``wire``.
 """
 
 from __future__ import annotations
 
 import struct
 
-from tlswire.wire.messages import ClientHello, Extension
+from tlswire.wire.messages import ClientHello, Extension, ServerHello
+
+_RANDOM_END = 34
 
 
 def parse_partial_client_hello(body: bytes) -> ClientHello | None:
-    """The whole fields, list items and extensions at the beginning of a ClientHello body (RFC 9846 section 4.1.2).
-
-    None when not even version and random are there.
-    """
-    if len(body) < 34:
+    """The readable beginning of a ClientHello body; None when not even version and random are there."""
+    if len(body) < _RANDOM_END:
         return None
-    version = int.from_bytes(body[:2], "big")
-    at = 34
-    session, at, whole = _opaque(body, at, 1)
-    suites: bytes = b""
-    compression: bytes = b""
-    if whole:
+    session, at, whole = _opaque(body, _RANDOM_END, 1)
+    suites = compression = b""
+    if not whole:
+        session = b""
+    else:
         suites, at, whole = _opaque(body, at, 2)
-    codes = struct.unpack(f">{len(suites) // 2}H", suites[: len(suites) & ~1])
     if whole:
         compression, at, whole = _opaque(body, at, 1)
-    extensions = _extensions(body[at + 2 :]) if whole and len(body) >= at + 2 else None
-    return ClientHello(version, body[2:34], session, codes, tuple(compression), extensions)
+    return ClientHello(
+        int.from_bytes(body[:2], "big"),
+        body[2:_RANDOM_END],
+        session,
+        struct.unpack_from(f">{len(suites) // 2}H", suites),
+        tuple(compression),
+        _extensions(body, at) if whole else None,
+    )
+
+
+def parse_partial_server_hello(body: bytes) -> ServerHello | None:
+    """The readable beginning of a ServerHello body; None when it ends before its extensions.
+
+    Nothing before them can be left out: a ServerHello without its suite is none.
+    """
+    if len(body) < _RANDOM_END:
+        return None
+    version = int.from_bytes(body[:2], "big")
+    # draft-ietf-tls-tls13-21 section 4.1.3: neither session id nor compression method.
+    draft = 0x7F00 <= version <= 0x7F15
+    session, at, whole = (b"", _RANDOM_END, True) if draft else _opaque(body, _RANDOM_END, 1)
+    end = at + 2 if draft else at + 3
+    if not whole or len(body) < end:
+        return None
+    suite = int.from_bytes(body[at : at + 2], "big")
+    return ServerHello(
+        version, body[2:_RANDOM_END], session, suite, 0 if draft else body[at + 2], _extensions(body, end)
+    )
+
+
+def has_whole_suites(body: bytes) -> bool:
+    """Whether the list of suites is all there: a hello that breaks a rule behind it still has its fingerprints."""
+    _, at, whole = _opaque(body, _RANDOM_END, 1)
+    suites, _, listed = _opaque(body, at, 2)
+    return whole and listed and len(suites) % 2 == 0
 
 
 def _opaque(body: bytes, at: int, width: int) -> tuple[bytes, int, bool]:
@@ -39,7 +71,11 @@ def _opaque(body: bytes, at: int, width: int) -> tuple[bytes, int, bool]:
     return body[at + width : end], end, len(body) >= end
 
 
-def _extensions(data: bytes) -> tuple[Extension, ...]:
+def _extensions(body: bytes, at: int) -> tuple[Extension, ...] | None:
+    """The whole extensions of the block at ``at``; None where not even its length is there."""
+    data, _, _ = _opaque(body, at, 2)
+    if len(body) < at + 2:
+        return None
     found = []
     at = 0
     while at + 4 <= len(data):

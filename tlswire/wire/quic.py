@@ -30,7 +30,8 @@ _GOOGLE = (b"Q0", b"T0")
 class LongPacket(msgspec.Struct, frozen=True):
     """A packet with a long header: ``start``, ``number`` (offset of the packet number) and ``end`` in its datagram.
 
-    ``token`` is that of an Initial or of a Retry; ``versions`` are those of a Version Negotiation packet.
+    ``token`` is that of an Initial or of a Retry; ``versions`` are those of a Version Negotiation packet. ``end`` lies
+    behind the datagram's when the capture cut it.
     """
 
     kind: PacketKind
@@ -92,10 +93,10 @@ def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     return int.from_bytes(data[at : at + size], "big") & (1 << (8 * size - 2)) - 1, at + size
 
 
-def read_long_packet(data: bytes, at: int, end: int) -> LongPacket:
+def read_long_packet(data: bytes, at: int, end: int, missing: int = 0) -> LongPacket:
     """The packet with a long header at ``at`` of a datagram that ends at ``end`` (RFC 9000 section 17.2).
 
-    Raises WireError for anything else.
+    ``missing`` bytes of the datagram were not captured. Raises WireError for anything else.
     """
     start = at
     if end - at < 7 or not data[at] & 0x80:
@@ -119,7 +120,7 @@ def read_long_packet(data: bytes, at: int, end: int) -> LongPacket:
             raise WireError(f"length says {length} bytes, {end - at} left", "initial.token", at)
         token, at = data[at : at + length], at + length
     length, at = read_varint(data, at, end)
-    if length > end - at:
+    if length > end + missing - at:
         raise WireError(f"length says {length} bytes, {end - at} left", f"{kind}.length", at)
     return LongPacket(kind, version, dcid, scid, token, start, at, at + length)
 
@@ -132,21 +133,27 @@ def _connection_id(data: bytes, at: int, end: int, version: int) -> tuple[bytes,
     return data[at + 1 : at + 1 + length], at + 1 + length
 
 
-def read_frames(payload: bytes) -> list[CryptoFrame | CloseFrame]:
-    """The frames of an Initial or Handshake payload that matter here (RFC 9000 section 12.4). Raises WireError."""
+def read_frames(payload: bytes, *, cut: bool = False) -> list[CryptoFrame | CloseFrame]:
+    """The frames of an Initial or Handshake payload that matter here (RFC 9000 section 12.4).
+
+    Of a ``cut`` payload the last frame may be short. Raises WireError.
+    """
     found: list[CryptoFrame | CloseFrame] = []
     at, end = 0, len(payload)
     while at < end:
         kind = payload[at]
+        if kind == _PADDING:  # most of a padded Initial: skipped in one step
+            at = end - len(payload[at:].lstrip(b"\0"))
+            continue
         at += 1
-        if kind in {_PADDING, _PING}:
+        if kind == _PING:
             continue
         if kind in {_ACK, _ACK_ECN}:
             at = _skip_ack(payload, at, end, ecn=kind == _ACK_ECN)
         elif kind == _CRYPTO:
             offset, at = read_varint(payload, at, end)
             length, at = read_varint(payload, at, end)
-            if length > end - at:
+            if length > end - at and not cut:
                 raise WireError(f"length says {length} bytes, {end - at} left", "crypto.length", at)
             found.append(CryptoFrame(offset, payload[at : at + length]))
             at += length

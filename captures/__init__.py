@@ -1,0 +1,1 @@
+"""Captures the project makes itself: recordings of real stacks on loopback, and transformations of those by script."""

@@ -1,0 +1,420 @@
+"""``tlswire pcap``: captures in, sessions out, as a summary, as rows, JSON Lines, CSV and files of hellos.
+
+Parses, has ``capture`` read, writes what was asked for, chooses the exit code. ``live`` shares its options and its
+machinery. Must not hold logic of the reading or of the formats themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+import click
+import msgspec
+
+from tlswire import cli
+from tlswire.capture.files import find_captures
+from tlswire.capture.filters import SessionFilter, session_filter
+from tlswire.capture.jobs import Report, read_captures
+from tlswire.errors import UsageError
+from tlswire.report import csv
+from tlswire.report.escape import printable
+from tlswire.report.hellos import HelloFolder, text
+from tlswire.report.sessions import TOP, Material, Rows, Summary, render
+from tlswire.report.table import WIDTH
+from tlswire.results import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tlswire.capture.assemble import Found
+    from tlswire.results.session import Hello
+
+    # What becomes of one session: its line in JSON Lines, in CSV and on the screen, and files of new hellos.
+    Rendered = tuple[bytes, bytes, str, tuple[tuple[Hello, str], ...]]
+
+CATEGORIES = ("weak", "refused", "unanswered")
+_FAILED = {"refused": ("alert",), "unanswered": ("unanswered", "reset", "closed")}
+_MAX_DAMAGE = 64
+# Small captures are read before a bar is worth drawing.
+_PATIENCE = 0.4
+
+_OPTIONS = (
+    click.option(
+        "--sessions",
+        "rows",
+        is_flag=True,
+        help="One row a session instead of the summary; marks: W weak, R resumed, H second hello, E ECH, 0 early data.",
+    ),
+    click.option("--jsonl", "jsonl_file", metavar="FILE", help="The sessions as JSON Lines; - is stdout."),
+    click.option("--csv", "csv_file", metavar="FILE", help="The sessions as CSV; - is stdout."),
+    click.option(
+        "--export-hellos",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Write each distinct hello as a file that `tlswire hello --from` and `tlswire decode` read.",
+    ),
+    click.option(
+        "--server-name",
+        "names",
+        multiple=True,
+        metavar="PATTERN",
+        help="Only sessions for these names, such as '*.example.com'; '' are those without (repeatable).",
+    ),
+    click.option(
+        "--host",
+        "hosts",
+        multiple=True,
+        metavar="ADDRESS|CIDR",
+        help="Only sessions whose client or server is here (repeatable).",
+    ),
+    click.option(
+        "--port", "ports", multiple=True, metavar="LIST", help="Only servers on these ports, such as 443,8000-8999."
+    ),
+    click.option(
+        "--version",
+        "versions",
+        metavar="LIST",
+        help="Only sessions of these versions, such as TLS1.2,DTLS1.2; by the offer where none was chosen.",
+    ),
+    click.option("--weak", is_flag=True, help="Only weak sessions."),
+    click.option(
+        "--fail-on",
+        metavar="LIST",
+        default="",
+        help=f"Exit with 1 when there are such sessions: {', '.join(CATEGORIES)}.",
+    ),
+    click.option(
+        "--top",
+        type=click.IntRange(0),
+        default=TOP,
+        show_default=True,
+        metavar="N",
+        help="Rows of each table of the summary; 0 shows all.",
+    ),
+    click.option("--quiet", is_flag=True, help="No report and no progress; errors only."),
+)
+
+
+def outputs(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that every command with sessions has."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="FILE...")
+@outputs
+@click.option(
+    "--jobs", type=click.IntRange(0, 256), default=1, show_default=True, metavar="N", help="Processes; 0 is one a CPU."
+)
+def command(files: tuple[str, ...], jobs: int, **options: Any) -> None:
+    """Tell the TLS, DTLS and QUIC sessions of captures.
+
+    Each FILE is a pcap or pcapng file, also compressed, a folder of them, or - for stdin. Exit codes: 0 fine,
+    1 sessions asked for by --fail-on, 2 wrong usage or a file that cannot be read (the others are read all the same),
+    3 a capture that is damaged or ends early.
+    """
+    if not files:
+        raise UsageError("captures", "none given: name files, folders, or - for stdin")
+    if "-" in files and sys.stdin.isatty():
+        raise UsageError("stdin", "is a terminal, not a capture")
+    wanted = Wanted.of(**options)
+    paths: dict[str, None] = {}
+    with contextlib.ExitStack() as stack:
+        found = list(find_captures(files))
+        if not found:
+            raise UsageError(", ".join(files), "holds no captures")
+        run = stack.enter_context(Run(wanted, [str(path) for path, error in found if error is None]))
+        for path, error in found:
+            if error is None:
+                paths[str(path)] = None
+            else:
+                run.refuse(error)
+        progress = stack.enter_context(run.progress(list(paths)))
+        jobs = jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+        for item in read_captures(list(paths), partial(Renderer, wanted), jobs=jobs, progress=progress):
+            if isinstance(item, Report):
+                run.ended(item)
+            else:
+                run.write(item)
+    sys.exit(run.finish())
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is to be written of which sessions; goes to other processes."""
+
+    filter: SessionFilter
+    jsonl: str | None
+    csv: str | None
+    rows: Rows | None
+    export: Path | None
+    categories: frozenset[str]
+    top: int
+    quiet: bool
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        rows: bool,
+        jsonl_file: str | None,
+        csv_file: str | None,
+        export_hellos: Path | None,
+        names: tuple[str, ...],
+        hosts: tuple[str, ...],
+        ports: tuple[str, ...],
+        versions: str | None,
+        weak: bool,
+        fail_on: str,
+        top: int,
+        quiet: bool,
+    ) -> Self:
+        """From the options of the command line. Raises UsageError."""
+        if jsonl_file == csv_file == "-":
+            raise UsageError("--csv -", "stdout is taken by --jsonl -")
+        quiet = quiet or "-" in {jsonl_file, csv_file}
+        # A pipe gets rows as wide as they are; a terminal's must not wrap.
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        return cls(
+            filter=session_filter(names=names, hosts=hosts, ports=ports, versions=versions, weak=weak),
+            jsonl=jsonl_file,
+            csv=csv_file,
+            rows=Rows(width, colour=_colour()) if rows and not quiet else None,
+            export=export_hellos,
+            categories=parse_categories(fail_on),
+            top=top,
+            quiet=quiet,
+        )
+
+
+def parse_categories(text: str) -> frozenset[str]:
+    """The kinds of sessions of ``--fail-on``. Raises UsageError."""
+    words = frozenset(word.strip() for word in text.split(",") if word.strip())
+    if text and not words:
+        raise UsageError(repr(text), "names nothing", "--fail-on")
+    for word in sorted(words.difference(CATEGORIES)):
+        raise UsageError(repr(word), f"is none of {', '.join(CATEGORIES)}", "--fail-on")
+    return words
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+class Renderer:
+    """Makes lines of sessions, in the process that found them, and sums them up."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._silent = wanted.jsonl is None and wanted.csv is None and wanted.rows is None and wanted.export is None
+        self._seen: set[str] = set()
+        self._summary = Summary()
+        self._sessions = 0
+        self.matched = 0  # sessions that passed the filter
+
+    def __call__(self, found: Found) -> Rendered | None:
+        """What is to be written of one session; None for nothing."""
+        session, wanted = found.session, self._wanted
+        self._sessions += 1
+        if wanted.filter and not wanted.filter(session):
+            return None
+        self.matched += 1
+        self._summary.add(session)
+        if self._silent:
+            return None
+        return (
+            b"" if wanted.jsonl is None else to_json(session) + b"\n",
+            b"" if wanted.csv is None else csv.row(session),
+            "" if wanted.rows is None else wanted.rows(session),
+            () if wanted.export is None else tuple(self._hellos(found)),
+        )
+
+    def close(self) -> tuple[Summary, int]:
+        """The sums since the last call, and how many sessions there were before the filter."""
+        sums = self._summary, self._sessions
+        self._summary, self._sessions = Summary(), 0
+        return sums
+
+    def _hellos(self, found: Found) -> Iterator[tuple[Hello, str]]:
+        for hello, message in zip(found.session.hellos, found.hellos, strict=False):
+            if message and hello.sha256 not in self._seen:
+                # The folder has its own bound; one more than that tells it that there are more.
+                if len(self._seen) > HelloFolder.limit:
+                    return
+                self._seen.add(hello.sha256)
+                yield hello, text(found.session, hello, message)
+
+
+class Run:
+    """One invocation: where its output goes, and what came of it."""
+
+    def __init__(self, wanted: Wanted, inputs: Iterable[str] = ()) -> None:
+        self.wanted = wanted
+        self.summary = Summary()
+        self.material = Material()
+        self._inputs = tuple(inputs)
+        self._stack = contextlib.ExitStack()
+        self._jsonl: BinaryIO | None = None
+        self._csv: BinaryIO | None = None
+        self._folder: HelloFolder | None = None
+        self._headed = False
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self._jsonl = self._open(self.wanted.jsonl, "--jsonl")
+            self._csv = self._open(self.wanted.csv, "--csv")
+            if self.wanted.export is not None:
+                self._folder = HelloFolder(self.wanted.export)
+            if self._csv is not None:
+                self._csv.write(csv.header())
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def progress(self, paths: list[str]) -> CaptureProgress:
+        """The bar over the bytes of all captures; draws nothing where rows go to the same terminal."""
+        rows = self.wanted.rows is not None and sys.stdout.isatty()
+        return CaptureProgress(paths, enabled=not self.wanted.quiet and not rows and sys.stderr.isatty())
+
+    def write(self, item: Rendered, *, flush: bool = False) -> None:
+        """Write what one session gave."""
+        jsonl, row, line, hellos = item
+        for file, data in ((self._jsonl, jsonl), (self._csv, row)):
+            if file is not None:
+                file.write(data)
+                if flush:
+                    file.flush()
+        if line:
+            self._row(line)
+        if self._folder is not None:
+            for hello, content in hellos:
+                self._folder.add(hello, content)
+
+    def refuse(self, error: Exception) -> None:
+        """A capture that cannot be read: the others go on."""
+        self.material.unreadable += 1
+        click.echo(f"tlswire: {printable(str(error))}", err=True)
+
+    def ended(self, report: Report) -> None:
+        """The end of one capture."""
+        if report.error is not None:
+            self.refuse(report.error)
+            return
+        material = self.material
+        material.captures += 1
+        material.name = report.name
+        material.size += report.size
+        material.frames += report.frames
+        material.encrypted_only += report.encrypted_only
+        material.evicted += report.evicted
+        material.ignored += report.ignored
+        material.damage += report.damage[: _MAX_DAMAGE - len(material.damage)]
+        for summary, sessions in report.sums:
+            self.summary.merge(summary)
+            material.sessions += sessions
+        if self.wanted.quiet:
+            for line in report.damage:
+                click.echo(f"tlswire: {printable(line)}", err=True)
+
+    def finish(self) -> int:
+        """Print the report; the exit code."""
+        if self._folder is not None:
+            self.material.notes += self._folder.notes()
+        if not self.wanted.quiet and self.material.captures:
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+            rows = self.wanted.rows is not None
+            report = render(
+                self.summary,
+                self.material,
+                colour=_colour(),
+                width=max(70, min(width, WIDTH)),
+                top=self.wanted.top,
+                brief=rows,
+            )
+            click.echo(f"\n{report}" if self._headed else report, nl=False, color=_colour())
+        return exit_code(self.summary, self.material, self.wanted.categories)
+
+    def _row(self, line: str) -> None:
+        if not self._headed and self.wanted.rows is not None:
+            self._headed = True
+            click.echo(self.wanted.rows.heading(), color=_colour())
+        click.echo(line, color=_colour())
+
+    def _open(self, name: str | None, where: str) -> BinaryIO | None:
+        """The file to write to; fails before anything is read."""
+        if name is None:
+            return None
+        if name == "-":
+            return sys.stdout.buffer
+        path = Path(name)
+        try:
+            if path.exists() and any(other != "-" and path.samefile(other) for other in self._inputs):
+                raise UsageError(name, "is one of the captures", where)
+            return self._stack.enter_context(path.open("wb"))
+        except (OSError, ValueError) as error:
+            raise UsageError(name, f"cannot be written: {getattr(error, 'strerror', error)}", where) from None
+
+
+def exit_code(summary: Summary, material: Material, categories: frozenset[str]) -> int:
+    """Something unreadable, something incomplete, a finding asked for, or fine."""
+    if material.unreadable:
+        return cli.USAGE
+    if not material.complete:
+        return cli.INCOMPLETE
+    failed = any(summary.outcomes[outcome] for name in categories for outcome in _FAILED.get(name, ()))
+    return cli.FINDINGS if failed or ("weak" in categories and summary.weak) else cli.FINE
+
+
+class CaptureProgress:
+    """A bar over bytes on stderr, ten times a second, from the first news on: processes are started before threads."""
+
+    def __init__(self, paths: list[str], *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._positions: dict[str, int] = {}
+        self._total = sum(Path(path).stat().st_size for path in paths if path != "-") if enabled else 0
+        self._name = ""
+        self._thread: Any = None
+        self._stop: Any = None
+
+    def __call__(self, name: str, size: int, position: int) -> None:
+        """How far a capture was read."""
+        if not self._enabled:
+            return
+        self._name = name
+        self._positions[name] = min(position, size)
+        if self._thread is None:
+            import threading  # noqa: PLC0415 - only a terminal shows progress
+
+            self._stop = threading.Event()
+            self._thread = threading.Thread(target=self._draw, daemon=True)
+            self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            self._stop.set()
+            self._thread.join()
+
+    def _draw(self) -> None:
+        if self._stop.wait(_PATIENCE):
+            return
+        from rich.console import Console  # noqa: PLC0415 - as threading
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=10) as bar:
+            job = bar.add_task("", total=self._total or None)
+            while not self._stop.wait(0.1):
+                done = sum(list(self._positions.values()))
+                bar.update(job, description=printable(Path(self._name).name), completed=done)

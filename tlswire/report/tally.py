@@ -1,0 +1,324 @@
+"""Sessions summed up in bounded memory: per server what was answered to whom, per client, per weakness, per ending.
+
+Sums of several processes merge to the very sums of one. A table that is full keeps the keys whose hashes are the
+smallest: what is kept does not depend on the order in which sessions come, so any number of processes says the same.
+Must not import anything of tlswire but ``results`` and ``report``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, Self, TypeVar
+
+from tlswire.report.table import ending, endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tlswire.results.session import Session
+
+MAX_SERVERS = 4096
+MAX_CLIENTS = 4096
+MAX_KINDS = 256  # of weaknesses, endings and notes
+_SEVERAL = 16  # inside one row
+# A full table is cut back when it has grown by a quarter: sorting at every new key would be slow.
+_SLACK = 4
+_PLACE = re.compile(r"^frame \d+, ")
+_NUMBER = re.compile(r"(\(RFC [^)]*\))|\d+")
+
+# What a session that was not established is told as: these are no fault of anybody.
+QUIET = frozenset({"established", "incomplete"})
+
+
+class ServerKey(NamedTuple):
+    """A server as the summary knows it: by name, or by address where no name was sent."""
+
+    name: str
+    address: str
+    port: int
+    transport: str
+
+
+class AnswerKey(NamedTuple):
+    """What a server chose; ``ending`` says how the session ended where it chose nothing."""
+
+    version: str
+    suite: str
+    group: str
+    ending: str
+
+
+class _Row(Protocol):
+    def merge(self, other: Self, /) -> None: ...
+
+
+K = TypeVar("K", bound=tuple[object, ...])
+V = TypeVar("V", bound=_Row)
+
+
+def _hash(key: object) -> bytes:
+    return hashlib.blake2b(repr(key).encode("utf-8", "backslashreplace"), digest_size=8).digest()
+
+
+class Tally:
+    """How often each of at most sixteen keys came."""
+
+    __slots__ = ("_edge", "counts", "full")
+
+    def __init__(self) -> None:
+        self.full = False
+        self.counts: dict[str, int] = {}
+        self._edge = b""  # the largest hash that is kept by a full tally
+
+    def add(self, key: str, count: int = 1) -> None:
+        """Count ``key``."""
+        counts = self.counts
+        if key in counts:
+            counts[key] += count
+        elif len(counts) < _SEVERAL:
+            counts[key] = count
+        else:
+            self.full = True
+            self._edge = self._edge or max(map(_hash, counts))
+            if _hash(key) < self._edge:
+                counts[key] = count
+                del counts[max(counts, key=_hash)]
+                self._edge = max(map(_hash, counts))
+
+    def merge(self, other: Tally) -> None:
+        """Add another's counts."""
+        for key, count in other.counts.items():
+            self.add(key, count)
+        self.full = self.full or other.full
+
+    def names(self) -> list[str]:
+        """The keys, most frequent first."""
+        return sorted(self.counts, key=lambda key: (-self.counts[key], key))
+
+
+class Kept(Generic[K, V]):
+    """A row for each of at most ``limit`` keys."""
+
+    __slots__ = ("full", "limit", "make", "rows")
+
+    def __init__(self, make: Callable[[], V], limit: int) -> None:
+        self.make = make
+        self.limit = limit
+        self.full = False
+        self.rows: dict[K, V] = {}
+
+    def row(self, key: K) -> V:
+        """The row of ``key``, a new one where there is none."""
+        row = self.rows.get(key)
+        if row is None:
+            if len(self.rows) >= self.limit + self.limit // _SLACK:
+                self.cut()
+            row = self.rows[key] = self.make()
+        return row
+
+    def cut(self) -> None:
+        """Keep no more than the limit."""
+        if len(self.rows) > self.limit:
+            self.full = True
+            for key in sorted(self.rows, key=_hash)[self.limit :]:
+                del self.rows[key]
+
+    def merge(self, other: Kept[K, V]) -> None:
+        """Add another's rows."""
+        for key, row in other.rows.items():
+            self.row(key).merge(row)
+        self.full = self.full or other.full
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        self.cut()
+        return iter(self.rows.items())
+
+
+class Share:
+    """Sessions that have something in common, and their servers."""
+
+    __slots__ = ("servers", "sessions")
+
+    def __init__(self) -> None:
+        self.sessions = 0
+        self.servers = Tally()
+
+    def merge(self, other: Share) -> None:
+        """Add another's."""
+        self.sessions += other.sessions
+        self.servers.merge(other.servers)
+
+
+class Answer:
+    """One way a server answered: how often, to which clients, and how those sessions ended."""
+
+    __slots__ = ("clients", "endings", "sessions", "weak")
+
+    def __init__(self) -> None:
+        self.sessions = 0
+        self.weak = 0
+        self.clients = Tally()
+        self.endings = Tally()
+
+    def merge(self, other: Answer) -> None:
+        """Add another's."""
+        self.sessions += other.sessions
+        self.weak += other.weak
+        self.clients.merge(other.clients)
+        self.endings.merge(other.endings)
+
+
+class Server:
+    """One server: where it is, how often it was met, and how it answered."""
+
+    __slots__ = ("addresses", "answers", "protocols", "sessions", "weak")
+
+    def __init__(self) -> None:
+        self.sessions = 0
+        self.weak = 0
+        self.addresses = Tally()
+        self.protocols = Tally()
+        self.answers: Kept[AnswerKey, Answer] = Kept(Answer, _SEVERAL)
+
+    def merge(self, other: Server) -> None:
+        """Add another's."""
+        self.sessions += other.sessions
+        self.weak += other.weak
+        self.addresses.merge(other.addresses)
+        self.protocols.merge(other.protocols)
+        self.answers.merge(other.answers)
+
+
+class Client:
+    """One kind of client: where it was seen and, where the capture says so, as which process."""
+
+    __slots__ = ("addresses", "processes", "sessions", "weak")
+
+    def __init__(self) -> None:
+        self.sessions = 0
+        self.weak = 0
+        self.addresses = Tally()
+        self.processes = Tally()
+
+    def merge(self, other: Client) -> None:
+        """Add another's."""
+        self.sessions += other.sessions
+        self.weak += other.weak
+        self.addresses.merge(other.addresses)
+        self.processes.merge(other.processes)
+
+
+class Summary:
+    """The sessions of one or more captures."""
+
+    def __init__(self) -> None:
+        self.sessions = 0
+        self.weak = 0
+        self.first = 0.0
+        self.last = 0.0
+        self.transports: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.marks: Counter[str] = Counter()
+        self.servers: Kept[ServerKey, Server] = Kept(Server, MAX_SERVERS)
+        self.clients: Kept[tuple[str], Client] = Kept(Client, MAX_CLIENTS)
+        self.reasons: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
+        self.endings: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
+        self.notes: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
+
+    def add(self, session: Session) -> None:
+        """Count one session."""
+        self.sessions += 1
+        weak = bool(session.weak)
+        self.weak += weak
+        if session.start:
+            self.first = min(self.first or session.start, session.start)
+            self.last = max(self.last, session.start)
+        self.transports[session.transport] += 1
+        self.outcomes[session.outcome] += 1
+        self._mark(session)
+        print_ = fingerprint(session)
+        name = session.server_name or ""
+        address = endpoint(session.server)
+        end = ending(session)
+
+        key = ServerKey(name, "" if name else session.server.address, session.server.port, session.transport)
+        server = self.servers.row(key)
+        server.sessions += 1
+        server.weak += weak
+        server.addresses.add(address)
+        if session.protocol:
+            server.protocols.add(session.protocol)
+        answer = server.answers.row(
+            AnswerKey(session.version_name or "", session.suite_name, session.group_name or "", "")
+            if session.suite_name
+            else AnswerKey("", "", "", end)
+        )
+        answer.sessions += 1
+        answer.weak += weak
+        answer.clients.add(print_)
+        answer.endings.add(end)
+
+        client = self.clients.row((print_,))
+        client.sessions += 1
+        client.weak += weak
+        client.addresses.add(session.client.address)
+        if session.process is not None:
+            client.processes.add(session.process.name)
+
+        shown = name or address
+        for reason in session.weak:
+            _share(self.reasons, reason, shown)
+        if session.outcome not in QUIET:
+            _share(self.endings, end, shown)
+        for note in {_kind(text) for text in session.notes}:
+            _share(self.notes, note, shown)
+
+    def _mark(self, session: Session) -> None:
+        marks = self.marks
+        if session.resumed:
+            marks["resumed"] += 1
+        if session.early_data:
+            marks["with early data"] += 1
+        if session.retry:
+            marks["asked for a second hello"] += 1
+        ech = session.hellos[0].ech if session.hellos else None
+        if ech is not None:
+            marks["with ECH grease" if ech.kind == "grease" else f"with {ech.protocol.upper()}"] += 1
+        if session.quic_version is None and session.protocol is not None:
+            marks["begun in another protocol"] += 1
+
+    def merge(self, other: Summary) -> None:
+        """Add the sessions of another."""
+        self.sessions += other.sessions
+        self.weak += other.weak
+        self.first = min(self.first or other.first, other.first or self.first)
+        self.last = max(self.last, other.last)
+        self.transports += other.transports
+        self.outcomes += other.outcomes
+        self.marks += other.marks
+        self.servers.merge(other.servers)
+        self.clients.merge(other.clients)
+        self.reasons.merge(other.reasons)
+        self.endings.merge(other.endings)
+        self.notes.merge(other.notes)
+
+
+def _share(rows: Kept[tuple[str], Share], key: str, server: str) -> None:
+    row = rows.row((key,))
+    row.sessions += 1
+    row.servers.add(server)
+
+
+def _kind(note: str) -> str:
+    """A note without its numbers, so that like ones count as one; those of an RFC stay."""
+    return _NUMBER.sub(lambda found: found[1] or "N", _PLACE.sub("", note))
+
+
+def fingerprint(session: Session) -> str:
+    """The JA4 of the first hello, or why there is none."""
+    if not session.hellos:
+        return "(hello not captured)"
+    hello = session.hellos[0]
+    return hello.ja4 or ("(SSLv2 hello)" if hello.record_version == "0x0002" else "(hello cut short)")
