@@ -131,12 +131,16 @@ DEVIATIONS: tuple[tuple[str, Callable[[Difference, dict[str, str], list[Hello]],
     ),
     (
         "tshark takes the ServerHello behind a HelloRetryRequest and its ChangeCipherSpec as encrypted; it is in clear",
-        lambda item, row, hellos: item.capture.endswith("/hrr.pcap") and item.field.endswith("ja3s") and not item.theirs,
+        lambda item, row, hellos: (
+            item.capture.endswith("/hrr.pcap") and item.field.endswith("ja3s") and not item.theirs
+        ),
     ),
     (
         "tshark reads nothing of a QUIC Initial that the capture cut",
         lambda item, row, hellos: (
-            item.field == "hellos" and item.theirs == "0" and all(h.partial and (h.record_version == "0x0000") for h in hellos)
+            item.field == "hellos"
+            and item.theirs == "0"
+            and all(h.partial and (h.record_version == "0x0000") for h in hellos)
         ),
     ),
     (
@@ -254,8 +258,12 @@ def main() -> int:
         values: Any = sum(counts.values()) - counts["hellos"]
         print(f"{name:100} {counts['hellos']:5} hellos {values:6} values {len(left):4} unexplained")
         for item in differences if sys.argv[1:] else left[:6]:
-            print(f"    frame {item.frame} {item.field}: {item.reason}\n      ours   {item.ours[:300]}\n      theirs {item.theirs[:300]}")
-    print(f"{len(names)} captures, {total['hellos']} hellos, {explained} explained, {unexplained} unexplained differences")
+            print(
+                f"    frame {item.frame} {item.field}: {item.reason}\n      ours   {item.ours[:300]}\n      theirs {item.theirs[:300]}"
+            )
+    print(
+        f"{len(names)} captures, {total['hellos']} hellos, {explained} explained, {unexplained} unexplained differences"
+    )
     return 1 if unexplained else 0
 
 

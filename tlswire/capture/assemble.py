@@ -13,7 +13,7 @@ import msgspec
 
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.registry.ratings import OLD_VERSIONS, reasons_against, suite_row
-from tlswire.results.session import Alert, Endpoint, Outcome, Process, Session
+from tlswire.results.session import Endpoint, Outcome, Process, Session
 
 if TYPE_CHECKING:
     from tlswire.capture.sessions import SessionBuilder
@@ -49,8 +49,10 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
     first_frame, high, low, interface = flow.first
     hello = builder.hellos[0] if builder.hellos else None
     answer = next((item for item in reversed(builder.server_hellos) if item.kind == "hello"), None)
-    group = answer.group if answer is not None and answer.group else (
-        builder.key_exchange.group if builder.key_exchange is not None else None
+    group = (
+        answer.group
+        if answer is not None and answer.group
+        else (builder.key_exchange.group if builder.key_exchange is not None else None)
     )
     notes = builder.notes + ([_ENDED[how]] if how in _ENDED else [])
     start = interface.time(high, low)
@@ -139,7 +141,10 @@ def _resumed(builder: SessionBuilder) -> bool | None:
     if any(item.sender == "server" for item in builder.certificates) or builder.key_exchange is not None:
         return False
     if builder.client is not None and builder.ccs[1 - builder.client]:
-        return SUITES[int(answer.suite, 16)].auth not in {"PSK", "NULL", ""} and not SUITES[int(answer.suite, 16)].anonymous
+        return (
+            SUITES[int(answer.suite, 16)].auth not in {"PSK", "NULL", ""}
+            and not SUITES[int(answer.suite, 16)].anonymous
+        )
     return None
 
 

@@ -139,7 +139,9 @@ def _order(item: tuple[tuple[int, int], Any]) -> tuple[int, int]:
     return item[0]
 
 
-def _serve(sender: Connection, paths: list[str | Path], work: Callable[[], Work], buckets: frozenset[int] | None) -> None:
+def _serve(
+    sender: Connection, paths: list[str | Path], work: Callable[[], Work], buckets: frozenset[int] | None
+) -> None:
     """One process: batches of results, then the report of each file."""
     mine = work()
     try:

@@ -112,9 +112,7 @@ class QuicFlow:
         self._idle = 0
         self._hello = False
 
-    def datagram(
-        self, side: int, buffer: bytes, start: int, end: int, missing: int = 0
-    ) -> list[tuple[int, Message]]:
+    def datagram(self, side: int, buffer: bytes, start: int, end: int, missing: int = 0) -> list[tuple[int, Message]]:
         """(side that sent it, message) of every message completed by a datagram.
 
         ``missing`` bytes of its end were not captured.

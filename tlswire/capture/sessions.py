@@ -40,9 +40,9 @@ class SessionBuilder:
 
     __slots__ = (
         "alerts",
+        "ccs",
         "certificate_request",
         "certificates",
-        "ccs",
         "client",
         "done",
         "encrypted",
@@ -134,7 +134,9 @@ class SessionBuilder:
         elif kind == 2 and not self.server_hellos:
             self.note(f"frame {frame}, server: {len(body)} of {length} bytes of the ServerHello were captured")
         elif kind == 11 and not self.certificates:
-            self.note(f"frame {frame}, {self._name(side)}: {len(body)} of {length} bytes of the Certificate were captured")
+            self.note(
+                f"frame {frame}, {self._name(side)}: {len(body)} of {length} bytes of the Certificate were captured"
+            )
 
     def _letter(self) -> str:
         return self.transport[0]

@@ -85,7 +85,9 @@ class Flow:
 
     __slots__ = ("bucket", "conflict", "consumer", "first", "halves", "opener", "origin")
 
-    def __init__(self, key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> None:
+    def __init__(
+        self, key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None
+    ) -> None:
         self.halves = (Half(self, 0, key), Half(self, 1, reverse))
         self.consumer: Consumer = NOBODY  # until the first payload
         self.conflict = False

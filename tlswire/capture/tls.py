@@ -8,6 +8,7 @@ but ``wire``, ``registry`` and the rest of ``capture``.
 from __future__ import annotations
 
 import re
+
 from tlswire.capture.preambles import name_of
 from tlswire.capture.sessions import SessionBuilder
 from tlswire.wire.records import APPLICATION_DATA, HANDSHAKE, MAX_CIPHERTEXT, Deframer
@@ -18,7 +19,9 @@ _MARK = 1 << 10  # so much of each side's beginning names the dialogue
 
 # A hello in other bytes: record header, ClientHello or ServerHello of less than 128 KiB, its version (drafts of TLS 1.3
 # put 0x7fxx there in ServerHello).
-_HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x48].(?:\x01[\x00\x01]..\x03[\x00-\x04]|\x02\x00..(?:\x03[\x00-\x04]|\x7f))", re.DOTALL)
+_HELLO = re.compile(
+    rb"\x16\x03[\x00-\x04][\x00-\x48].(?:\x01[\x00\x01]..\x03[\x00-\x04]|\x02\x00..(?:\x03[\x00-\x04]|\x7f))", re.DOTALL
+)
 _ALERT = re.compile(rb"\x15\x03[\x00-\x04]\x00\x02[\x01\x02]")
 _HELLO_HEAD = 11
 

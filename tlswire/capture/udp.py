@@ -24,9 +24,24 @@ _STUN_COOKIE = b"\x21\x12\xa4\x42"  # RFC 8489 section 5
 class UdpFlow:
     """One pair of addresses and ports; ``keys`` are the two directions' keys, the first packet's first."""
 
-    __slots__ = ("bucket", "builder", "deframers", "done", "first", "keys", "kind", "last", "origin", "others", "quic", "told")
+    __slots__ = (
+        "bucket",
+        "builder",
+        "deframers",
+        "done",
+        "first",
+        "keys",
+        "kind",
+        "last",
+        "origin",
+        "others",
+        "quic",
+        "told",
+    )
 
-    def __init__(self, key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> None:
+    def __init__(
+        self, key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None
+    ) -> None:
         self.keys = (key, reverse)
         self.first = first
         self.origin = origin

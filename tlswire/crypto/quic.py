@@ -61,7 +61,9 @@ def _keys(secret: bytes, prefix: str) -> Keys:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - heavy
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
 
-    key, iv, hp = (expand_label(secret, f"{prefix} {name}", size) for name, size in (("key", 16), ("iv", 12), ("hp", 16)))
+    key, iv, hp = (
+        expand_label(secret, f"{prefix} {name}", size) for name, size in (("key", 16), ("iv", 12), ("hp", 16))
+    )
     return Keys(key, iv, hp, AESGCM(key), Cipher(algorithms.AES(hp), modes.ECB()).encryptor())  # noqa: S305 - RFC 9001 5.4.3
 
 
