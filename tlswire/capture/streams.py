@@ -18,13 +18,14 @@ from tlswire.capture.assemble import Found, assemble
 from tlswire.capture.links import Peeler
 from tlswire.capture.tcp import ACK, FIN, NOBODY, RST, SYN, Flow, Half
 from tlswire.capture.tls import TlsStream
+from tlswire.capture.tunnels import OVER_UDP
 from tlswire.capture.udp import UdpFlow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tlswire.capture.files import Interface
-    from tlswire.capture.links import Origin
+    from tlswire.capture.layers import Origin
 
     Packet = tuple[int, int, int, bytes, int, int, Interface]
 
@@ -39,6 +40,8 @@ _IPV4 = struct.Struct(">HBxHxxHxBxx12sIIBB")
 # The same for IPv6: type, first word, payload length, next header, key, sequence, acknowledgement, offset, flags.
 _IPV6 = struct.Struct(">HIHBx36sIIBB")
 _TCP = struct.Struct(">IIBB")
+
+_TUNNEL_PORTS = frozenset(port.to_bytes(2, "big") for port in OVER_UDP)
 
 
 class _Skip:
@@ -79,6 +82,7 @@ class Streams:
         """Sessions as they are complete; those still open at the end come last, in the order they began."""
         tcp, udp, ready, mine = self._tcp, self._udp, self._ready, self._mine
         unpack4, unpack6, peel = _IPV4.unpack_from, _IPV6.unpack_from, self._peeler.peel
+        tunnel_ports = _TUNNEL_PORTS
         frame = 0
         for frame, high, low, buffer, start, end, interface in packets:
             if interface.linktype == 1 and end - start >= 54:
@@ -119,8 +123,13 @@ class Streams:
                 flow = udp.get(key)
                 if flow is SKIP:
                     continue
-                if flow is None and mine is not None and _bucket(key) not in mine:
-                    continue
+                if flow is None:
+                    if key[-2:] in tunnel_ports or key[-4:-2] in tunnel_ports:
+                        if (segment := peel(1, buffer, start, end)) is not None:
+                            self._peeled(segment, (frame, high, low, interface))
+                        continue
+                    if mine is not None and _bucket(key) not in mine:
+                        continue
                 at += 8
                 missing = max(stop - end, 0)
                 if at < (stop := min(stop, end)):
@@ -318,9 +327,9 @@ class Streams:
 
     def _drop(self, key: bytes) -> None:
         for table in (self._tcp, self._udp):
-            if table.get(key) is SKIP:  # type: ignore[attr-defined]
-                del table[key]  # type: ignore[attr-defined]
-                table.pop(_reverse(key), None)  # type: ignore[attr-defined]
+            if table.get(key) is SKIP:
+                del table[key]
+                table.pop(_reverse(key), None)
 
     def _end_udp(self, flow: UdpFlow, frame: int) -> None:
         self._live[flow.bucket].pop(flow, None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tlswire.capture.files import Interface
-    from tlswire.capture.links import Origin
+    from tlswire.capture.layers import Origin
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 

@@ -14,7 +14,7 @@ from tlswire.wire.dtls import DtlsDeframer, looks_like_dtls
 
 if TYPE_CHECKING:
     from tlswire.capture.files import Interface
-    from tlswire.capture.links import Origin
+    from tlswire.capture.layers import Origin
 
 # So many datagrams that are none of ours (STUN not counted), and the flow is somebody else's.
 PATIENCE = 4
