@@ -127,8 +127,8 @@ class Streams:
                     if key[-2:] in tunnel_ports or key[-4:-2] in tunnel_ports:
                         if (segment := peel(1, buffer, start, end)) is not None:
                             self._peeled(segment, (frame, high, low, interface))
-                        continue
-                    if mine is not None and _bucket(key) not in mine:
+                        at = end
+                    elif mine is not None and _bucket(key) not in mine:
                         continue
                 at += 8
                 missing = max(stop - end, 0)
@@ -360,6 +360,8 @@ class Streams:
             self._end_udp(flow, frame)
 
     def _finish_all(self, frame: int) -> Iterator[Found]:
+        yield from self._ready
+        self._ready.clear()
         left = [flow for live in self._live for flow in live]
         for flow in sorted(left, key=lambda flow: flow.first[0]):
             self._end(flow, "end of capture", frame)

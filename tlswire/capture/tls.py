@@ -165,11 +165,11 @@ def _begins_at(data: bytes, new: int, *, fresh: bool) -> int | None:
 
 
 def _tiny_records(data: bytes) -> bool:
-    """Whether handshake records of less than six bytes each begin a hello."""
+    """Whether handshake records, the first of them too short for what tells a hello, begin one."""
     at, head = 0, b""
     while at + 5 <= len(data) and len(head) < 6:
         length = int.from_bytes(data[at + 3 : at + 5], "big")
-        if data[at : at + 2] != b"\x16\x03" or data[at + 2] > 4 or not 0 < length < 6:
+        if data[at : at + 2] != b"\x16\x03" or data[at + 2] > 4 or not 0 < length <= MAX_CIPHERTEXT:
             break
         head += data[at + 5 : at + 5 + length]
         at += 5 + length
