@@ -5,8 +5,9 @@ Must not import anything of tlswire but ``registry``, ``wire``, ``results`` and 
 
 from __future__ import annotations
 
-import ipaddress
+import struct
 from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tlswire.capture.sessions import SessionBuilder
     from tlswire.capture.tcp import Flow
     from tlswire.capture.udp import UdpFlow
-    from tlswire.results.session import Certificate
+    from tlswire.results.session import Certificate, ServerHello
 
 # NIST SP 800-131A revision 2: keys below these sizes are disallowed.
 _SHORTEST = {"RSA": 2048, "DSA": 2048, "DH": 2048, "EC": 224}
@@ -46,9 +47,10 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
     client = builder.client
     if client is None:
         client = opener if opener is not None else _likely_client(keys[0])
+    source, destination = _endpoints(keys[client])
     first_frame, high, low, interface = flow.first
     hello = builder.hellos[0] if builder.hellos else None
-    answer = next((item for item in reversed(builder.server_hellos) if item.kind == "hello"), None)
+    answer = _answer(builder.server_hellos)
     group = (
         answer.group
         if answer is not None and answer.group
@@ -60,8 +62,8 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
     session = Session(
         capture=capture,
         transport=builder.transport,
-        client=_endpoint(keys[client], source=True),
-        server=_endpoint(keys[client], source=False),
+        client=source,
+        server=destination,
         first_frame=first_frame,
         start=start,
         protocol=builder.protocol,
@@ -86,10 +88,18 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
         retry=_retry(builder),
         process=None if origin is None or origin.pid is None else Process(origin.pid, origin.process or ""),
         outcome=_outcome(builder, how),
-        weak=_weak(builder, start),
+        weak=_weak(builder, answer, start),
         notes=notes,
     )
     return Found(session, tuple(builder.raw_hellos), (frame, first_frame))
+
+
+def _answer(hellos: list[ServerHello]) -> ServerHello | None:
+    """The last that is no HelloRetryRequest."""
+    for item in reversed(hellos):
+        if item.kind == "hello":
+            return item
+    return None
 
 
 _ENDED = {
@@ -103,16 +113,16 @@ def _likely_client(key: bytes) -> int:
     return 0 if key[-4:-2] >= key[-2:] else 1
 
 
-@lru_cache(maxsize=4096)
-def _address(raw: bytes) -> str:
-    return str(ipaddress.ip_address(raw))
+_V4 = struct.Struct(">8BHH")
 
 
-def _endpoint(key: bytes, *, source: bool) -> Endpoint:
-    size = (len(key) - 4) // 2
-    if source:
-        return Endpoint(_address(key[:size]), int.from_bytes(key[-4:-2], "big"))
-    return Endpoint(_address(key[size : 2 * size]), int.from_bytes(key[-2:], "big"))
+def _endpoints(key: bytes) -> tuple[Endpoint, Endpoint]:
+    """Source and destination."""
+    if len(key) == _V4.size:
+        a, b, c, d, e, f, g, h, source, destination = _V4.unpack(key)
+        return Endpoint(f"{a}.{b}.{c}.{d}", source), Endpoint(f"{e}.{f}.{g}.{h}", destination)
+    source, destination = int.from_bytes(key[-4:-2], "big"), int.from_bytes(key[-2:], "big")
+    return Endpoint(str(IPv6Address(key[:16])), source), Endpoint(str(IPv6Address(key[16:32])), destination)
 
 
 def _outcome(builder: SessionBuilder, how: str | None) -> Outcome:
@@ -140,7 +150,7 @@ def _resumed(builder: SessionBuilder) -> bool | None:
         return answer.psk
     if any(item.sender == "server" for item in builder.certificates) or builder.key_exchange is not None:
         return False
-    if builder.client is not None and builder.ccs[1 - builder.client]:
+    if builder.client is not None and builder.ccs[1 - builder.client] and not builder.holes[1 - builder.client]:
         return (
             SUITES[int(answer.suite, 16)].auth not in {"PSK", "NULL", ""}
             and not SUITES[int(answer.suite, 16)].anonymous
@@ -163,19 +173,36 @@ def _retry(builder: SessionBuilder) -> str | None:
     return " and ".join(reasons) or "nothing new"
 
 
-def _weak(builder: SessionBuilder, start: float) -> list[str]:
+def _weak(builder: SessionBuilder, answer: ServerHello | None, start: float) -> list[str]:
     """Reasons with their sources; only of what was chosen, or of what was presented."""
     found: list[str] = []
-    answer = next((item for item in reversed(builder.server_hellos) if item.kind == "hello"), None)
     if answer is not None:
         found += _chosen(builder.version, int(answer.suite, 16))
     exchange = builder.key_exchange
     if exchange is not None and exchange.bits is not None and exchange.bits < _SHORTEST["DH"]:
         found.append(f"Diffie-Hellman group of {exchange.bits} bits (RFC 9325 4.1)")
-    for certificate in builder.certificates:
-        if certificate.sender == "server":
-            found += (text for text in _certificate(certificate, start) if text not in found)
+    if builder.certificates:
+        presented = tuple([item for item in builder.certificates if item.sender == "server"])
+        found += _presented(_Chain(presented), int(start))
     return found
+
+
+class _Chain(tuple["Certificate", ...]):
+    """Certificates, the same where their bytes are: what tells chains apart in a memory."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Chain) and [item.sha256 for item in self] == [item.sha256 for item in other]
+
+    def __hash__(self) -> int:
+        return hash(self[0].sha256) if self else 0
+
+
+@lru_cache(maxsize=1024)
+def _presented(chain: _Chain, second: int) -> tuple[str, ...]:
+    """What is weak in a chain at that second of its clock, each reason once."""
+    return tuple(dict.fromkeys(text for item in chain for text in _certificate(item, second)))
 
 
 @lru_cache(maxsize=1024)
@@ -191,7 +218,7 @@ def _chosen(version: int, suite: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _certificate(certificate: Certificate, start: float) -> list[str]:
+def _certificate(certificate: Certificate, second: int) -> list[str]:
     found = []
     key = (certificate.key or "").split(" ")[0]
     if certificate.bits is not None and certificate.bits < _SHORTEST.get(key, 0):
@@ -199,12 +226,12 @@ def _certificate(certificate: Certificate, start: float) -> list[str]:
     algorithm = (certificate.signature_algorithm or "").lower()
     if not certificate.self_signed and ("sha1" in algorithm or "md5" in algorithm or "md2" in algorithm):
         found.append(f"certificate signed with {certificate.signature_algorithm} (RFC 9155)")
-    return found + _dates(certificate, start)
+    return found + _dates(certificate, second)
 
 
-def _dates(certificate: Certificate, start: float) -> list[str]:
+def _dates(certificate: Certificate, second: int) -> list[str]:
     """Expired or not yet valid when the session took place."""
-    moment = _day_and_time(int(start)) if start else ""
+    moment = _day_and_time(second) if second else ""
     if not moment:
         return []
     if certificate.not_after is not None and certificate.not_after < moment:

@@ -48,6 +48,7 @@ class SessionBuilder:
         "encrypted",
         "fatal",
         "hellos",
+        "holes",
         "key_exchange",
         "messages",
         "notes",
@@ -69,6 +70,7 @@ class SessionBuilder:
         self.messages = 0  # handshake messages and alerts read in clear
         self.encrypted = [False, False]
         self.ccs = [False, False]
+        self.holes = [False, False]  # bytes in clear that were not captured
         self.records_after = 0
         self.fatal = False
         self.version = 0  # selected, as TLS counts (a DTLS 1.2 session has 0x0303)
@@ -110,6 +112,7 @@ class SessionBuilder:
 
     def missing(self, side: int, count: int, frame: int) -> None:
         """A hole in the stream of ``side``, found at ``frame``."""
+        self.holes[side] = True
         self.note(f"frame {frame}, {self._name(side)}: {count} bytes before were not captured")
 
     def note(self, text: str) -> None:
@@ -213,7 +216,7 @@ class SessionBuilder:
         self.certificate_request = answers.certificate_request(frame, self.version, message.body)
 
     def _alert(self, side: int, body: bytes, frame: int) -> None:
-        if len(body) != 2 or self.ccs[side] or body[0] not in _LEVELS:
+        if len(body) != 2 or body[0] not in _LEVELS:
             self._encrypted(side)
             return
         self.messages += 1

@@ -200,6 +200,8 @@ class Streams:
             flow.origin = origin
         if flags & ACK and flow.halves[1 - half.index].waiting:
             self._acknowledged(half, ack, frame)
+            if flow.consumer.done:
+                return
         if data or missing:
             if flow.consumer is NOBODY:
                 flow.consumer = TlsStream(midstream=flow.opener is None)

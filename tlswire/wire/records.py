@@ -8,16 +8,12 @@ Must not import anything of tlswire but ``errors``, ``registry`` and ``wire.prim
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from tlswire.errors import WireError
 from tlswire.registry import ALERTS, CONTENT_TYPES, VERSIONS
 from tlswire.wire.primitives import Opaque, Record, UInt
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
 SSLV2 = 0x80  # not a content type: marks messages that arrived in SSLv2 records
@@ -81,8 +77,8 @@ class Deframer:
 
     Peer faults do not raise: ``error`` holds the WireError (its offset counts from the stream's first byte) and
     everything after it is ignored; messages found before it are still returned. Nothing is decrypted here: after
-    ChangeCipherSpec, handshake and alert records are handed out whole, as type 0, unless they hold a hello in clear
-    (the one that follows a HelloRetryRequest and its compatibility ChangeCipherSpec, RFC 9846 appendix E.4).
+    ChangeCipherSpec, handshake and alert records are handed out whole, as type 0, unless they are in clear (what follows
+    a HelloRetryRequest and its compatibility ChangeCipherSpec, RFC 9846 appendix E.4).
     """
 
     def __init__(self, *, max_message: int = 1 << 18) -> None:
@@ -146,27 +142,47 @@ class Deframer:
                 if length > MAX_CIPHERTEXT:
                     reason = f"length {length} is over 2^14+2048 (RFC 5246 6.2.3)"
                     raise WireError(reason, "record.length", self._consumed + 3)
-            stop = at + size + length
+            start = at + size
+            stop = start + length
             if stop > end:
                 break
             offset = self._consumed + size
-            self._consumed += size + length
+            self._consumed = offset + length
             self.records += 1
-            found.extend(self._messages(content, version, data[at + size : stop], offset))
+            if content == HANDSHAKE and length >= 4 and not self._partial and not self._protected:
+                self._whole(version, data, start, stop, offset, found)
+            elif content == APPLICATION_DATA and length and not self._partial:
+                found.append(Message(APPLICATION_DATA, version, 0, data[start:stop], offset))
+            else:
+                self._record(content, version, data[start:stop], offset, found)
             at = stop
         return data[at:]
 
-    def _messages(self, content: int, version: int, fragment: bytes, offset: int) -> Iterator[Message]:
+    def _whole(self, version: int, data: bytes, at: int, end: int, offset: int, found: list[Message]) -> None:
+        """The messages of a handshake record with nothing before it; what is left of it waits for the next record."""
+        while end - at >= 4:
+            length = (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]
+            stop = at + 4 + length
+            if stop > end or length > self._max_message:
+                break
+            found.append(Message(HANDSHAKE, version, data[at], data[at + 4 : stop], offset))
+            offset += stop - at
+            at = stop
+        if at < end:
+            self._assemble(HANDSHAKE, version, data[at:end], offset, found)
+
+    def _record(self, content: int, version: int, fragment: bytes, offset: int, found: list[Message]) -> None:
+        """The messages of any record."""
         if not fragment:
             self._empty_record(content, offset)
         elif content == SSLV2:
-            yield Message(SSLV2, version, fragment[0], fragment[1:], offset)
-        elif content not in {HANDSHAKE, ALERT} or (self._protected and not self._partial and not _is_hello(fragment)):
+            found.append(Message(SSLV2, version, fragment[0], fragment[1:], offset))
+        elif content not in {HANDSHAKE, ALERT} or (self._protected and not self._partial and not _in_clear(content, fragment)):
             self._finish_partial(content, version, offset)
             self._protected = self._protected or content == CHANGE_CIPHER_SPEC
-            yield Message(content, version, 0, fragment, offset)
+            found.append(Message(content, version, 0, fragment, offset))
         else:
-            yield from self._assemble(content, version, fragment, offset)
+            self._assemble(content, version, fragment, offset, found)
 
     def _empty_record(self, content: int, offset: int) -> None:
         # RFC 9846 section 5.1: only application data may come in empty fragments.
@@ -184,13 +200,9 @@ class Deframer:
                 offset,
             )
 
-    def _assemble(self, content: int, version: int, fragment: bytes, offset: int) -> Iterator[Message]:
+    def _assemble(self, content: int, version: int, fragment: bytes, offset: int, found: list[Message]) -> None:
+        """Messages that go over the borders of records."""
         partial = self._partial
-        if not partial and content == HANDSHAKE and len(fragment) >= 4:
-            length = int.from_bytes(fragment[1:4], "big")
-            if length + 4 == len(fragment) and length <= self._max_message:  # one message in one record: nearly always
-                yield Message(content, version, fragment[0], fragment[4:], offset)
-                return
         if partial and self._partial_kind[0] != content:
             self._finish_partial(content, version, offset)
         held = len(partial)
@@ -206,7 +218,7 @@ class Deframer:
                 break
             kind = partial[position] if content == HANDSHAKE else 0
             start = position + header
-            yield Message(content, version, kind, bytes(partial[start : start + length]), at)
+            found.append(Message(content, version, kind, bytes(partial[start : start + length]), at))
             position = start + length
         if position:
             self._partial_offset = at
@@ -227,8 +239,10 @@ class Deframer:
         return 4, length
 
 
-def _is_hello(fragment: bytes) -> bool:
-    """Whether a record after ChangeCipherSpec begins a ClientHello or ServerHello in clear."""
+def _in_clear(content: int, fragment: bytes) -> bool:
+    """Whether a record after ChangeCipherSpec is not encrypted: one that begins a hello, or an alert without a MAC."""
+    if content == ALERT:
+        return len(fragment) == 2
     return len(fragment) >= 6 and fragment[0] in {1, 2} and fragment[4] == 3 and fragment[5] <= 4 and not fragment[1]
 
 
