@@ -20,7 +20,7 @@ from tlswire.results.session import Ech, Hello, ServerHello
 from tlswire.wire.cursor import escaped
 from tlswire.wire.extensions import decode_extension
 from tlswire.wire.handshake import parse_client_hello, parse_server_hello
-from tlswire.wire.partial import has_whole_suites, parse_partial_client_hello, parse_partial_server_hello
+from tlswire.wire.partial import has_whole_lists, parse_partial_client_hello, parse_partial_server_hello
 from tlswire.wire.sslv2 import parse_sslv2_client_hello
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def describe_hello(
             value = parse_partial_client_hello(body)
             if value is None:
                 return None, fault
-            fields = _fields(value, body, len(body), transport, partial=True, prints=has_whole_suites(body))
+            fields = _fields(value, body, len(body), transport, partial=True, prints=has_whole_lists(body))
             known = fields, fault.with_traceback(None)  # its frames would keep everything they saw
         if len(body) <= _LONGEST:
             if len(_hellos) >= _REMEMBERED:
@@ -75,7 +75,7 @@ def describe_client_hello(frame: int, record_version: int, value: ClientHello, b
 
 def describe_partial_hello(frame: int, record_version: int, body: bytes, length: int, transport: str) -> Hello | None:
     """The beginning of a ClientHello of ``length`` bytes; None when it is too short to say anything."""
-    value = parse_partial_client_hello(body)
+    value = parse_partial_client_hello(body, cookie=transport == "d")
     if value is None:
         return None
     fields = _fields(value, body, length, transport, partial=True, prints=False)

@@ -77,6 +77,10 @@ class Capture:
         """Bytes of the file read so far, compressed ones where it is compressed."""
         return self._source.position
 
+    def watch(self, tell: Callable[[str, int, int], None]) -> None:
+        """Have ``tell`` called with name, size and position whenever more of the file was read."""
+        self._source = _Watched(self._source, lambda position: tell(self.name, self.size, position))
+
     def packets(self) -> Iterator[Packet]:
         """(frame, time high, time low, buffer, start, end, interface) of every packet, frames counted from 1."""
         if self._walk is None:
@@ -174,6 +178,28 @@ class Capture:
                 self.frames = frame
                 yield frame, last, low, buffer, at + header, stop, interface
                 at = stop
+
+
+class _Watched:
+    """A source that says how far it is: packets without sessions are progress, too."""
+
+    def __init__(self, source: Source, tell: Callable[[int], None]) -> None:
+        self._source = source
+        self._tell = tell
+        self.close = source.close
+
+    @property
+    def damage(self) -> str:
+        return self._source.damage
+
+    @property
+    def position(self) -> int:
+        return self._source.position
+
+    def read(self) -> bytes:
+        data = self._source.read()
+        self._tell(self._source.position)
+        return data
 
 
 class _Records:

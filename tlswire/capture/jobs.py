@@ -10,20 +10,29 @@ from __future__ import annotations
 import heapq
 import multiprocessing
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from tlswire.capture.reader import Reading, open_reading
+from tlswire.capture.files import open_capture
+from tlswire.capture.reader import Reading
 from tlswire.capture.streams import BUCKETS
-from tlswire.errors import TlswireError, UsageError
+from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
-    from pathlib import Path
+    from multiprocessing.context import ForkContext, SpawnContext
+
+    Progress = Callable[[str, int, int], None]
 
 _BATCH = 256
+_CONTEXT: ForkContext | SpawnContext = (
+    multiprocessing.get_context("fork")
+    if "fork" in multiprocessing.get_all_start_methods()
+    else multiprocessing.get_context("spawn")
+)
 
 
 class Work(Protocol):
@@ -37,10 +46,13 @@ class Work(Protocol):
 
 
 class Report(msgspec.Struct):
-    """What was met in one capture, summed over the processes that shared it; ``sums`` are their Work's."""
+    """What was met in one capture, summed over the processes that shared it; ``sums`` are their Work's.
+
+    ``failed`` says why it was not read, or not all of it, and is empty where it was.
+    """
 
     name: str
-    error: TlswireError | None = None
+    failed: str = ""
     size: int = 0
     frames: int = 0
     flows: int = 0
@@ -50,36 +62,56 @@ class Report(msgspec.Struct):
     ignored: Counter[str] = msgspec.field(default_factory=Counter)
     sums: list[Any] = []
 
+    @property
+    def error(self) -> UsageError | None:
+        """``failed`` as an exception: those do not go through a pipe."""
+        return UsageError(self.name, self.failed) if self.failed else None
+
 
 def read_captures(
     paths: Sequence[str | Path],
     work: Callable[[], Work],
     *,
     jobs: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Any | Report]:
     """What ``work`` makes of every session of every capture, in file order; a Report ends each file.
 
-    ``progress`` is called with the name of the file, its size and the position in it. A file that cannot be read is a
-    Report with an error.
+    ``progress`` is called with the name of the file, its size and the position in it whenever more of it was read, from
+    this process only and after all others were started. A file that cannot be read is a Report with an error.
     """
-    if jobs <= 1 or any(str(path) == "-" for path in paths):
+    if jobs <= 1 or any(map(_only_once, paths)):
         yield from _alone(paths, work(), progress)
     else:
         yield from _shared(paths, work, jobs, progress)
 
 
-def _alone(paths: Sequence[str | Path], work: Work, progress: Callable[[str, int, int], None] | None) -> Iterator[Any]:
+def _only_once(path: str | Path) -> bool:
+    """Whether what is read is gone: several processes would each get pieces of a pipe."""
+    try:
+        return str(path) == "-" or (Path(path).exists() and not Path(path).is_file())
+    except (OSError, ValueError):
+        return False
+
+
+def _open(path: str | Path, buckets: frozenset[int] | None, progress: Progress | None) -> Reading | Report:
+    try:
+        capture = open_capture(path)
+    except UsageError as error:
+        return Report(error.what, error.reason)
+    if progress is not None:
+        capture.watch(progress)
+    return Reading(capture, buckets)
+
+
+def _alone(paths: Sequence[str | Path], work: Work, progress: Progress | None) -> Iterator[Any]:
     for path in paths:
-        try:
-            reading = open_reading(path)
-        except UsageError as error:
-            yield Report(str(path), error=error)
+        reading = _open(path, None, progress)
+        if isinstance(reading, Report):
+            yield reading
             continue
         with reading:
             for found in reading:
-                if progress is not None:
-                    progress(reading.name, reading.size, reading.position)
                 if (item := work(found)) is not None:
                     yield item
             yield _report(reading, work)
@@ -88,7 +120,7 @@ def _alone(paths: Sequence[str | Path], work: Work, progress: Callable[[str, int
 def _report(reading: Reading, work: Work) -> Report:
     return Report(
         reading.name,
-        None,
+        "",
         reading.size,
         reading.frames,
         reading.flows,
@@ -104,22 +136,23 @@ def _shared(
     paths: Sequence[str | Path],
     work: Callable[[], Work],
     jobs: int,
-    progress: Callable[[str, int, int], None] | None,
+    progress: Progress | None,
 ) -> Iterator[Any]:
     whole = len(paths) >= 2 * jobs
     shares = [frozenset(range(job, BUCKETS, jobs)) for job in range(min(jobs, BUCKETS))]
-    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
     pipes: list[Connection] = []
     processes = []
-    for number, buckets in enumerate(shares):
-        receiver, sender = context.Pipe(duplex=False)
-        mine = list(paths[number :: len(shares)]) if whole else list(paths)
-        process = context.Process(target=_serve, args=(sender, mine, work, None if whole else buckets), daemon=True)
-        process.start()
-        sender.close()
-        pipes.append(receiver)
-        processes.append(process)
     try:
+        for number, buckets in enumerate(shares):
+            receiver, sender = _CONTEXT.Pipe(duplex=False)
+            pipes.append(receiver)
+            mine = list(paths[number :: len(shares)]) if whole else list(paths)
+            process = _CONTEXT.Process(
+                target=_serve, args=(sender, mine, work, None if whole else buckets), daemon=True
+            )
+            process.start()
+            processes.append(process)
+            sender.close()
         for number, path in enumerate(paths):
             reports: list[Report] = []
             sources = [pipes[number % len(pipes)]] if whole else pipes
@@ -153,47 +186,66 @@ def _serve(
         sender.close()
 
 
+class _Batches:
+    """Results on their way to the process that collects them, and how far the file was read when they were made."""
+
+    def __init__(self, sender: Connection) -> None:
+        self._sender = sender
+        self._items: list[tuple[tuple[int, int], Any]] = []
+        self._where = ("", 0, 0)
+
+    def tell(self, name: str, size: int, position: int) -> None:
+        """More was read: what was found in it so far need not wait."""
+        self._where = (name, size, position)
+        self.send()
+
+    def add(self, order: tuple[int, int], item: Any) -> None:
+        self._items.append((order, item))
+        if len(self._items) >= _BATCH:
+            self.send()
+
+    def send(self) -> None:
+        self._sender.send((self._where, self._items))
+        self._items = []
+
+
 def _serve_one(sender: Connection, path: str | Path, work: Work, buckets: frozenset[int] | None) -> Report:
-    try:
-        reading = open_reading(path, buckets)
-    except UsageError as error:
-        return Report(str(path), error=error)
+    batches = _Batches(sender)
+    reading = _open(path, buckets, batches.tell)
+    if isinstance(reading, Report):
+        return reading
     with reading:
-        batch = []
         for found in reading:
             if (item := work(found)) is not None:
-                batch.append((found.order, item))
-            if len(batch) >= _BATCH:
-                sender.send((reading.name, reading.size, reading.position, batch))
-                batch = []
-        if batch:
-            sender.send((reading.name, reading.size, reading.position, batch))
+                batches.add(found.order, item)
+        batches.send()
         return _report(reading, work)
 
 
 def _received(
-    pipe: Connection, path: str, reports: list[Report], progress: Callable[[str, int, int], None] | None
+    pipe: Connection, path: str, reports: list[Report], progress: Progress | None
 ) -> Iterator[tuple[tuple[int, int], Any]]:
     while True:
         try:
             message = pipe.recv()
-        except EOFError:
-            reports.append(Report(path, error=UsageError(path, "the process that read it died")))
+        except (EOFError, OSError):  # an OSError where it died in the middle of sending
+            reports.append(Report(path, "a process that read it died: sessions are missing"))
             return
         if isinstance(message, Report):
             reports.append(message)
             return
-        name, size, position, batch = message
-        if progress is not None:
-            progress(name, size, position)
+        where, batch = message
+        if progress is not None and where[0]:
+            progress(*where)
         yield from batch
 
 
 def _summed(reports: list[Report]) -> Report:
     """One report of one file: what every process counts is taken once, what they share is added."""
-    first = reports[0]
-    for other in reports[1:]:
-        first.error = first.error or other.error
+    # One that died has counted nothing.
+    first, *others = sorted(reports, key=lambda report: bool(report.failed))
+    for other in others:
+        first.failed = first.failed or other.failed
         first.flows += other.flows
         first.evicted += other.evicted
         first.encrypted_only += other.encrypted_only

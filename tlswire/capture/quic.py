@@ -11,12 +11,13 @@ from tlswire.crypto.quic import Keys, initial_keys, open_cut_initial, open_initi
 from tlswire.errors import WireError
 from tlswire.wire.cursor import escaped
 from tlswire.wire.messages import HRR_RANDOM
-from tlswire.wire.quic import CloseFrame, LongPacket, draft_of, is_google, read_frames, read_long_packet
+from tlswire.wire.quic import CloseFrame, CryptoFrame, LongPacket, is_google, read_frames, read_long_packet, rules_of
 from tlswire.wire.records import HANDSHAKE, Message
 
 MAX_CRYPTO = 1 << 17
 MAX_PIECES = 256
 MAX_HELD = 4
+MAX_PAST = 8
 PATIENCE = 64  # datagrams that bring nothing new
 
 CLIENT_HELLO, SERVER_HELLO = 1, 2
@@ -27,53 +28,68 @@ def looks_like_quic(buffer: bytes, start: int, end: int, missing: int = 0) -> bo
     if end - start < 21 or not buffer[start] & 0x80:
         return False
     version = int.from_bytes(buffer[start + 1 : start + 5], "big")
-    if version and draft_of(version) is None and not is_google(version):
-        return False
-    if is_google(version):
-        return buffer[start] & 0x40 != 0
+    if version and rules_of(version) is None:
+        return is_google(version) and buffer[start] & 0x40 != 0
     try:
         packet = read_long_packet(buffer, start, end, missing)
     except WireError:
         return False
     if packet.kind == "negotiation":
-        return bool(packet.versions) and any(draft_of(code) is not None for code in packet.versions)
+        return any(rules_of(code) is not None for code in packet.versions)
     return packet.kind != "initial" or packet.end - packet.number >= 20
 
 
 class _Stream:
-    """CRYPTO data of one side: ``data`` up to the first hole, what came beyond it in ``later``."""
+    """CRYPTO data of one side: ``data`` up to the first hole; what came beyond it, without overlaps, in ``later``."""
 
-    __slots__ = ("conflict", "data", "later", "taken")
+    __slots__ = ("conflict", "data", "dropped", "later", "taken")
 
     def __init__(self) -> None:
         self.data = bytearray()
         self.later: dict[int, bytes] = {}
         self.taken = 0
         self.conflict = False
+        self.dropped = False
 
     def add(self, offset: int, piece: bytes) -> bool:
         """Whether the frame brought anything new; the first copy of a byte wins."""
         end = offset + len(piece)
-        if not piece or end > MAX_CRYPTO:
+        if end > MAX_CRYPTO:
+            self.dropped = True
             return False
-        have = len(self.data)
-        if offset < have:
-            known = bytes(self.data[offset : min(end, have)])
-            self.conflict = self.conflict or known != piece[: len(known)]
-        if end <= have:
+        if offset == len(self.data) and not self.later:  # nearly always
+            self.data += piece
+            return bool(piece)
+        fresh = self._unknown(offset, piece)
+        if not fresh:
             return False
-        if offset > have:
-            if len(self.later) >= MAX_PIECES or len(self.later.get(offset, b"")) >= len(piece):
-                return False
-            self.later[offset] = piece
-            return True
-        self.data += piece[have - offset :]
-        while ready := [at for at in self.later if at <= len(self.data)]:
-            for at in ready:
-                held = self.later.pop(at)
-                if at + len(held) > len(self.data):
-                    self.data += held[len(self.data) - at :]
+        if len(self.later) >= MAX_PIECES and fresh[0][0] != len(self.data):
+            self.dropped = True
+            return False
+        self.later.update(fresh)
+        while (held := self.later.pop(len(self.data), None)) is not None:
+            self.data += held
         return True
+
+    def _unknown(self, offset: int, piece: bytes) -> list[tuple[int, bytes]]:
+        """The parts of a piece that are not there yet."""
+        fresh = []
+        at, end = offset, offset + len(piece)
+        for begin, held in ((0, self.data), *sorted(self.later.items())):
+            stop = begin + len(held)
+            if stop <= at:
+                continue
+            if begin >= end:
+                break
+            if at < begin:
+                fresh.append((at, piece[at - offset : begin - offset]))
+                at = begin
+            last = min(end, stop)
+            self.conflict = self.conflict or held[at - begin : last - begin] != piece[at - offset : last - offset]
+            at = last
+        if at < end:
+            fresh.append((at, piece[at - offset :]))
+        return fresh
 
     def messages(self) -> list[Message]:
         """The handshake messages completed since the last call."""
@@ -88,12 +104,19 @@ class _Stream:
             self.taken = end
         return found
 
+    def close(self) -> None:
+        """Nothing more is wanted: only the beginning of a message that is not complete stays."""
+        del self.data[: self.taken]
+        self.taken = 0
+        self.later = {}
+
 
 class QuicFlow:
     """Reads the Initials of one connection; sides are 0 and 1 as the caller numbers them.
 
     ``client`` is the side that is the client, once known; ``restart`` says that the datagram just given begins another
-    connection, for another QuicFlow.
+    connection, for another QuicFlow. A client that begins anew as the server bade it, with Retry or Version
+    Negotiation, is in the same connection.
     """
 
     def __init__(self) -> None:
@@ -104,154 +127,184 @@ class QuicFlow:
         self.retry = False
         self.closed: tuple[int, str] | None = None
         self.notes: list[str] = []
-        self._dcid: bytes | None = None
-        self._pair: tuple[Keys, Keys] | None = None
-        self._retry_scid: bytes | None = None
+        self._dcid: bytes | None = None  # what the keys come from
+        self._past: list[tuple[int, bytes]] = []  # versions and ids of attempts the client gave up
+        self._retries: list[bytes] = []  # ids that servers chose in Retry packets
+        self._refused = False  # by Version Negotiation
         self._streams = (_Stream(), _Stream())
         self._held: list[tuple[int, bytes]] = []
         self._idle = 0
-        self._hello = False
+        self._hello: bytes | None = None
 
     def datagram(self, side: int, buffer: bytes, start: int, end: int, missing: int = 0) -> list[tuple[int, Message]]:
         """(side that sent it, message) of every message completed by a datagram.
 
         ``missing`` bytes of its end were not captured.
         """
-        if not buffer[start] & 0x80:
-            self._wait()
-            return []
         found: list[tuple[int, Message]] = []
-        at = start
-        known = self._pair is not None
-        try:
-            while at < end and buffer[at] & 0x80:
-                packet = read_long_packet(buffer, at, end, missing)
-                if packet.end > end:
-                    self._cut(side, buffer, end, packet)
-                    break
-                self._packet(side, buffer, packet, found)
-                if self.restart:
-                    return []
-                at = packet.end
-        except WireError:
-            pass  # what is no packet is padding, or another version's
-        if not known and self._pair is not None:
+        known = self._dcid is not None
+        self._packets(side, buffer, start, end, missing, found)
+        if self.restart:
+            return []
+        if not known and self._dcid is not None:
             held, self._held = self._held, []
             for sender, data in held:
-                found += self.datagram(sender, data, 0, len(data))
+                self._packets(sender, data, 0, len(data), 0, found)
         if not found:
-            self._wait()
+            self._idle += 1
+            if self._idle >= PATIENCE and not self.done:
+                self._finish()
         return found
 
     def partial(self) -> list[tuple[int, int, int, bytes]]:
-        """(side, type, length, body up to the first hole) of messages that are not complete."""
+        """(side, type, length, body up to the first hole) of messages that are not complete, when the flow ended."""
+        self._finish()
         found = []
         for side, stream in enumerate(self._streams):
-            rest = bytes(stream.data[stream.taken :])
+            rest = bytes(stream.data)
             if len(rest) >= 4:
                 found.append((side, rest[0], int.from_bytes(rest[1:4], "big"), rest[4:]))
         return found
+
+    def _packets(
+        self, side: int, buffer: bytes, start: int, end: int, missing: int, found: list[tuple[int, Message]]
+    ) -> None:
+        at, dcid = start, None
+        while at < end and buffer[at] & 0x80 and not self.restart:
+            try:
+                packet = read_long_packet(buffer, at, end, missing)
+            except WireError:
+                return  # padding, or of a version that is built otherwise
+            if dcid is not None and packet.dcid != dcid:
+                return  # RFC 9000 section 12.2: what does not go to the first packet's connection is ignored
+            dcid = packet.dcid
+            self._packet(side, buffer, end, packet, found)
+            at = packet.end
+
+    def _packet(self, side: int, buffer: bytes, end: int, packet: LongPacket, found: list[tuple[int, Message]]) -> None:
+        if packet.kind == "negotiation":
+            if self._heeded(side) and self._dcid in {None, packet.scid}:  # RFC 8999 section 6
+                offered = ", ".join(f"0x{code:08X}" for code in packet.versions[:16])
+                self._note(f"Version Negotiation: the server offers {offered}")
+                self._refused = True
+        elif is_google(packet.version):
+            self._note(f"{packet.version.to_bytes(4, 'big').decode('ascii', 'replace')} is not read")
+            self._finish()
+        elif packet.kind == "initial":
+            payload = self._open(side, buffer, end, packet)
+            if payload is not None and not self.done:
+                self.version = packet.version
+                self._frames(side, payload, found, cut=packet.end > end)
+        elif packet.kind == "retry" and self._heeded(side) and rules_of(packet.version) is not None:
+            self.retry = True
+            if len(self._retries) < MAX_PAST:
+                self._retries.append(packet.scid)
+            self._note("Retry: the client had to prove its address (RFC 9000 8.1.2)")
+
+    def _heeded(self, side: int) -> bool:
+        """Whether a client would heed a Retry or Version Negotiation (RFC 9000 sections 6.2 and 17.2.5.2)."""
+        return self.client is None or (side != self.client and not self._streams[side].data and not self.done)
+
+    def _open(self, side: int, buffer: bytes, end: int, packet: LongPacket) -> bytes | None:
+        """The payload of an Initial, with the keys we have or those of its own connection id."""
+        if (packet.version, packet.dcid) in self._past:
+            return None
+        refused = self._refused and side == self.client and packet.version != self.version
+        if self._dcid is not None:
+            keys = initial_keys(packet.version, self._dcid, server=side != self.client)
+            payload = _payload(keys, buffer, end, packet)
+            if payload is not None:
+                if refused:
+                    self._begin_anew(packet)
+                return payload
+        payload = _payload(initial_keys(packet.version, packet.dcid), buffer, end, packet)
+        if payload is None or (packet.end > end and not _likely(payload)):
+            self._unopened(side, buffer, end, packet)
+            return None
+        if self.done:
+            self.restart = True
+        elif self._dcid is None:
+            self._dcid, self.client = packet.dcid, side
+        elif refused or (side == self.client and packet.dcid in self._retries):
+            self._begin_anew(packet)
+        else:
+            self.restart = True
+        return None if self.restart else payload
+
+    def _unopened(self, side: int, buffer: bytes, end: int, packet: LongPacket) -> None:
+        if self.done or packet.end > end or rules_of(packet.version) is None:
+            return
+        if self._dcid is not None:
+            name = "client" if side == self.client else "server"
+            self._note(f"{name}: an Initial that the connection's keys do not open")
+        elif len(self._held) < MAX_HELD:
+            self._held.append((side, buffer[packet.start : packet.end]))
+
+    def _begin_anew(self, packet: LongPacket) -> None:
+        """The client's next attempt: other keys, and its messages from the first byte on."""
+        if self.version is not None and self._dcid is not None and len(self._past) < MAX_PAST:
+            self._past.append((self.version, self._dcid))
+        self._dcid = packet.dcid
+        self._refused = False
+        self._streams = (_Stream(), _Stream())
+
+    def _frames(self, side: int, payload: bytes, found: list[tuple[int, Message]], *, cut: bool) -> None:
+        stream = self._streams[side]
+        try:
+            for frame in read_frames(payload, cut=cut):
+                if isinstance(frame, CloseFrame):
+                    self.closed = self.closed or (frame.error, escaped(frame.reason[:256]))
+                elif stream.add(frame.offset, frame.data):
+                    self._idle = 0
+        except WireError as error:
+            self._note(str(error))
+        if stream.conflict:
+            self._note("overlapping CRYPTO frames differ: the first copy was taken")
+        if stream.dropped:
+            self._note("CRYPTO frames too far ahead or too scattered were dropped")
+        self._messages(side, found)
+
+    def _messages(self, side: int, found: list[tuple[int, Message]]) -> None:
+        for message in self._streams[side].messages():
+            if message.type == CLIENT_HELLO:
+                if message.body == self._hello:
+                    continue  # sent again after a Retry, as RFC 9000 section 17.2.5.3 wants it
+                self._hello = message.body
+            found.append((side, message))
+            if message.type == SERVER_HELLO and message.body[2:34] != HRR_RANDOM and self._hello is not None:
+                self._finish()
 
     def _note(self, text: str) -> None:
         if text not in self.notes and len(self.notes) < 8:
             self.notes.append(text)
 
-    def _wait(self) -> None:
-        self._idle += 1
-        if self._idle >= PATIENCE:
-            self._finish()
-
     def _finish(self) -> None:
         """Nothing more to learn: what was kept to go on is dropped."""
         self.done = True
         self._held = []
+        self._hello = None
         for side, stream in enumerate(self._streams):
             if stream.later:
                 name = "client" if side == self.client else "server"
                 self._note(f"{name}: CRYPTO bytes from {len(stream.data)} on were not captured")
-            stream.later = {}
+            stream.close()
 
-    def _packet(self, side: int, buffer: bytes, packet: LongPacket, found: list[tuple[int, Message]]) -> None:
-        if packet.kind == "negotiation":
-            offered = ", ".join(f"0x{code:08X}" for code in packet.versions[:16])
-            self._note(f"Version Negotiation: the server offers {offered}")
-        elif packet.kind == "retry":
-            self.retry = True
-            self._retry_scid = packet.scid
-            self._note("Retry: the client had to prove its address (RFC 9000 8.1.2)")
-        elif is_google(packet.version):
-            self._note(f"{packet.version.to_bytes(4, 'big').decode('ascii', 'replace')} is not read")
-            self._finish()
-        elif packet.kind == "initial" and (payload := self._open(side, buffer, packet)) is not None:
-            self.version = packet.version
-            self._frames(side, payload, found)
 
-    def _cut(self, side: int, buffer: bytes, end: int, packet: LongPacket) -> None:
-        """An Initial without its end: its connection id still gives the keys, its beginning may be a hello's."""
-        if packet.kind != "initial":
-            return
-        dcid = packet.dcid if self._dcid is None else self._dcid
-        pair = initial_keys(packet.version, dcid)
-        if pair is None:
-            return
-        payload = open_cut_initial(pair[self.client is not None and side != self.client], buffer, end, packet)
-        try:
-            frames = read_frames(payload, cut=True)
-        except WireError:
-            return
-        if self._pair is None:
-            if not any(not isinstance(item, CloseFrame) for item in frames):
-                return  # other keys give bytes that hardly ever read as frames
-            self._pair, self._dcid, self.client = pair, dcid, side
-            self.version = packet.version
-        for item in frames:
-            if not isinstance(item, CloseFrame):
-                self._streams[side].add(item.offset, item.data)
+def _payload(keys: Keys | None, buffer: bytes, end: int, packet: LongPacket) -> bytes | None:
+    """The payload of an Initial, of which the capture may have cut the end; None where these are not its keys."""
+    if keys is None:
+        return None
+    if packet.end <= end:
+        opened = open_initial(keys, buffer, packet)
+        return None if opened is None else opened[1]
+    payload = open_cut_initial(keys, buffer, end, packet)
+    try:
+        list(read_frames(payload, cut=True))
+    except WireError:
+        return None
+    return payload or None
 
-    def _open(self, side: int, buffer: bytes, packet: LongPacket) -> bytes | None:
-        """The payload of an Initial, with the keys we have or those of its own connection id."""
-        if self._pair is not None and self._dcid is not None:
-            pair = initial_keys(packet.version, self._dcid)
-            if pair is not None:
-                opened = open_initial(pair[side != self.client], buffer, packet)
-                if opened is not None:
-                    return opened[1]
-            if side != self.client and not self._retry_scid:
-                return None
-        elif self.done:
-            return None
-        pair = initial_keys(packet.version, packet.dcid)
-        opened = None if pair is None else open_initial(pair[0], buffer, packet)
-        if opened is None:
-            if self._pair is None and len(self._held) < MAX_HELD:
-                self._held.append((side, buffer[packet.start : packet.end]))
-            return None
-        if self._pair is not None and packet.dcid != self._retry_scid and (self._hello or self.done):
-            self.restart = True
-            return None
-        self._pair, self._dcid, self.client = pair, packet.dcid, side
-        self._retry_scid = None
-        return opened[1]
 
-    def _frames(self, side: int, payload: bytes, found: list[tuple[int, Message]]) -> None:
-        stream = self._streams[side]
-        try:
-            frames = read_frames(payload)
-        except WireError as error:
-            self._note(str(error))
-            return
-        new = False
-        for frame in frames:
-            if isinstance(frame, CloseFrame):
-                self.closed = self.closed or (frame.error, escaped(frame.reason[:256]))
-            else:
-                new = stream.add(frame.offset, frame.data) or new
-        if new:
-            self._idle = 0
-        if stream.conflict:
-            self._note("overlapping CRYPTO frames differ: the first copy was taken")
-        for message in stream.messages():
-            found.append((side, message))
-            self._hello = self._hello or message.type == CLIENT_HELLO
-            if message.type == SERVER_HELLO and message.body[2:34] != HRR_RANDOM and self._hello:
-                self._finish()
+def _likely(payload: bytes) -> bool:
+    """Whether the beginning of a payload is one: wrong keys give bytes that hardly ever read as padding or CRYPTO."""
+    return not any(payload) or any(isinstance(frame, CryptoFrame) for frame in read_frames(payload, cut=True))

@@ -308,7 +308,8 @@ class Run:
         """The end of one capture."""
         if report.error is not None:
             self.refuse(report.error)
-            return
+            if not report.sums:
+                return
         material = self.material
         material.captures += 1
         material.name = report.name
@@ -317,7 +318,9 @@ class Run:
         material.encrypted_only += report.encrypted_only
         material.evicted += report.evicted
         material.ignored += report.ignored
-        material.damage += report.damage[: _MAX_DAMAGE - len(material.damage)]
+        room = _MAX_DAMAGE - len(material.damage)
+        material.damage += report.damage[:room]
+        material.untold += len(report.damage[room:])
         for summary, sessions in report.sums:
             self.summary.merge(summary)
             material.sessions += sessions
@@ -390,7 +393,8 @@ class CaptureProgress:
         if not self._enabled:
             return
         self._name = name
-        self._positions[name] = min(position, size)
+        # Several processes are not equally far in one file.
+        self._positions[name] = max(self._positions.get(name, 0), min(position, size) if size else position)
         if self._thread is None:
             import threading  # noqa: PLC0415 - only a terminal shows progress
 

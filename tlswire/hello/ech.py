@@ -1,7 +1,7 @@
 """What encrypted_client_hello and its forerunner tell from outside: whose name stands outside, GREASE or real.
 
 Only the owner of the key can be sure: GREASE is made to look the same (RFC 9849 section 6.2). What the shape says is
-given with its reason. Must not import anything of tlswire but ``registry`` and ``wire``.
+given with its reason. Must not import anything of tlswire but ``wire``.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from tlswire.registry import KDF_IDS
 from tlswire.wire.cursor import escaped
-from tlswire.wire.extension_bodies import EchClientHello, EchOuter
+from tlswire.wire.extension_bodies import EchClientHello, EchOuter, EncryptedSni
 
 if TYPE_CHECKING:
     from tlswire.wire.messages import ClientHello
 
 ECH, ESNI = 0xFE0D, 0xFFCE
+_SERVER_NAME = 0
 
-_AEADS = {1: "AES-128-GCM", 2: "AES-256-GCM", 3: "ChaCha20Poly1305"}  # RFC 9180 section 7.3
+# Numbers of HPKE (RFC 9180 sections 7.2 and 7.3): the KDF identifiers of TLS (RFC 9258) are another registry.
+_KDFS = {1: "HKDF-SHA256", 2: "HKDF-SHA384", 3: "HKDF-SHA512"}
+_AEADS = {1: "AES-128-GCM", 2: "AES-256-GCM", 3: "ChaCha20Poly1305"}
 # The public_name of published configurations. Whole names: a visit to https://defo.ie itself carries GREASE.
 _PUBLIC_NAMES = frozenset({"cloudflare-ech.com", "cloudflare-esni.com", "cover.defo.ie", "public.tls-ech.dev"})
 _TAG = 16  # bytes each of the three AEADs adds (RFC 9180 section 7.3)
@@ -29,7 +31,7 @@ _SMALLEST = 2 + 32 + 1 + 4 + 2 + 2
 
 
 class Encrypted(msgspec.Struct, frozen=True):
-    """The extension as sent: ``kind`` is a judgement, ``reason`` what it rests on, ``payload`` bytes."""
+    """The extension as sent: ``kind`` is a judgement, ``reason`` what it rests on, ``payload`` its encrypted bytes."""
 
     protocol: Literal["ech", "esni"]
     kind: Literal["grease", "real", "unknown"]
@@ -64,36 +66,45 @@ def encrypted_client_hello(
     outer = value.body
     repeated = first is not None and hello.raw_extension(ECH) == first.raw_extension(ECH)
     kind, reason = _judge(outer, name, repeated=repeated)
+    kdf = _KDFS.get(outer.suite.kdf, f"0x{outer.suite.kdf:04X}")
     aead = _AEADS.get(outer.suite.aead, f"0x{outer.suite.aead:04X}")
-    return Encrypted(
-        "ech", kind, reason, name, outer.config_id, KDF_IDS[outer.suite.kdf].name, aead, len(outer.payload)
-    )
+    return Encrypted("ech", kind, reason, name, outer.config_id, kdf, aead, len(outer.payload))
 
 
 def _judge(outer: EchOuter, name: str | None, *, repeated: bool) -> tuple[Literal["grease", "real", "unknown"], str]:
+    # What another AEAD adds is not known, so nothing is concluded from it.
+    known = outer.suite.aead in _AEADS
+    inner = len(outer.payload) - (_TAG if known else 0)
+    if inner < _SMALLEST:
+        return "grease", "the payload is too short to hold a hello"
     if not outer.enc:
         return (
             "real",
             "no key: only the second hello after a retry has none, and GREASE repeats its key (RFC 9849 6.1.5)",
         )
-    if repeated:
-        return "grease", "the hello after the retry repeats it unchanged (RFC 9849 6.2.1)"
-    if len(outer.payload) < _SMALLEST + _TAG:
-        return "grease", "the payload is too short to hold a hello"
     if name is not None and name.lower() in _PUBLIC_NAMES:
         return "real", "the outer name is a public name of ECH deployments"
-    if (len(outer.payload) - _TAG) % 32:
+    if repeated:
+        # Section 6.2.1 takes it as proof, yet a client whose offer was refused changes nothing either (6.1.6).
+        return (
+            "grease",
+            "the hello after the retry repeats it as GREASE does (RFC 9849 6.2.1), or the offer was refused",
+        )
+    if known and inner % 32:
         return "unknown", "the payload is not padded as RFC 9849 6.1.3 recommends"
-    return "unknown", "GREASE and real look the same; the outer name is no known public name"
+    return "unknown", "GREASE and real look the same; no known public name stands outside"
 
 
 def _esni(hello: ClientHello, name: str | None, *, whole: bool) -> Encrypted:
-    payload = len(hello.raw_extension(ESNI) or b"")
+    value = hello.readable(ESNI)
+    if not isinstance(value, EncryptedSni):
+        return Encrypted("esni", "unknown", "the extension cannot be read", name)
+    payload = len(value.encrypted)
+    if _SERVER_NAME in hello.extension_types:
+        # The draft allows a dummy beside a real one (section 5.1).
+        return Encrypted("esni", "unknown", "server_name stands beside it", name, payload=payload)
     if not whole:
-        return Encrypted(
-            "esni", "unknown", "the hello is cut: whether server_name stood beside it is open", name, payload=payload
-        )
+        reason = "the hello is cut: whether server_name stood beside it is open"
+        return Encrypted("esni", "unknown", reason, name, payload=payload)
     # A client that only greases has no other place for the name of its server.
-    kind: Literal["real", "unknown"] = "real" if name is None else "unknown"
-    reason = "no server_name beside it" if name is None else "server_name stands beside it"
-    return Encrypted("esni", kind, reason, name, payload=payload)
+    return Encrypted("esni", "real", "no server_name beside it", name, payload=payload)

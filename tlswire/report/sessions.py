@@ -57,6 +57,7 @@ class Material(msgspec.Struct):
     encrypted_only: int = 0
     evicted: int = 0
     damage: list[str] = []
+    untold: int = 0  # lines of damage beside those
     ignored: Counter[str] = msgspec.field(default_factory=Counter)
     notes: list[str] = []
 
@@ -103,8 +104,11 @@ def _head(summary: Summary, material: Material, paint: Paint, width: int) -> Ite
     yield from _wrapped(", ".join(facts), width)
     if material.unreadable:
         yield "  " + paint(f"{counted(material.unreadable, 'file')} could not be read", _RED)
+    known = f"{material.name}: " if material.captures == 1 else ""
     for text in material.damage:
-        yield "  " + paint(printable(text.removeprefix(f"{material.name}: ")), _YELLOW)
+        yield "  " + paint(printable(text.removeprefix(known)), _YELLOW)
+    if material.untold:
+        yield "  " + paint(f"and {material.untold:,} more broken places; --quiet tells all on stderr", _YELLOW)
     for text in material.notes:
         yield "  " + paint(printable(text), _YELLOW)
     yield from _totals(summary, material, paint, width)

@@ -8,22 +8,41 @@ Keys and decryption stand in ``crypto.quic``. Must not import anything of tlswir
 from __future__ import annotations
 
 import struct
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from tlswire.errors import WireError
 
-V1, V2, NEGOTIATION = 0x00000001, 0x6B3343CF, 0
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NEGOTIATION, V1, V2, V2_DRAFT = 0, 0x00000001, 0x6B3343CF, 0x709A50C4
 
 PacketKind = Literal["initial", "0-rtt", "handshake", "retry", "negotiation"]
 _KINDS: tuple[PacketKind, ...] = ("initial", "0-rtt", "handshake", "retry")
 # RFC 9369 section 3.2: version 2 turns the types by one.
 _KINDS2: tuple[PacketKind, ...] = ("retry", "initial", "0-rtt", "handshake")
 
+# How a version protects its Initials: the rows of the table in ``crypto.quic``.
+Rules = Literal["draft-22", "draft-23", "draft-29", "v1", "v2-draft", "v2"]
+_RULES: dict[int, Rules] = {
+    V1: "v1",  # RFC 9001
+    V2: "v2",  # RFC 9369
+    V2_DRAFT: "v2-draft",  # draft-ietf-quic-v2-04; in IANA's registry beside version 2 (RFC 9369 section 9)
+    # draft-ietf-quic-transport numbered its versions by the draft; the salt changed with 23, 29 and 33.
+    0xFF000016: "draft-22",
+    **dict.fromkeys(range(0xFF000017, 0xFF00001D), "draft-23"),
+    **dict.fromkeys(range(0xFF00001D, 0xFF000021), "draft-29"),
+    **dict.fromkeys(range(0xFF000021, 0xFF000023), "v1"),
+    # mvfst: its first version kept an old salt, two are other names of version 1.
+    0xFACEB001: "draft-22",
+    0xFACEB003: "v1",
+    0xFACEB004: "v1",
+}
+
 _PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO, _CLOSE = 0, 1, 2, 3, 6, 0x1C
 _RETRY_TAG = 16
-# mvfst numbers its versions 0xfaceb0xx; 0x?a?a?a?a force negotiation (RFC 9000 section 15).
 _GOOGLE = (b"Q0", b"T0")
 
 
@@ -60,17 +79,14 @@ class CloseFrame(msgspec.Struct, frozen=True):
     reason: bytes
 
 
-def draft_of(version: int) -> int | None:
-    """The draft of draft-ietf-quic-tls whose rules a version follows, 34 for version 1; None where it is unknown."""
-    if version in {V1, V2}:
-        return 34
-    if version >> 8 == 0xFF0000 and 22 <= version & 0xFF <= 34:
-        return version & 0xFF
-    if version >> 8 == 0xFACEB0:
-        return 22 if version & 0xFF == 1 else 27 if version & 0xFF in {2, 0x0E} else 34
-    if version & 0x0F0F0F0F == 0x0A0A0A0A:
-        return 34
-    return None
+def rules_of(version: int) -> Rules | None:
+    """The rules by which a version protects its Initials; None where they are unknown."""
+    found = _RULES.get(version)
+    if found is None and version >> 8 == 0xFACEB0:
+        return "draft-23"  # every other version of mvfst takes this salt
+    if found is None and version & 0x0F0F0F0F == 0x0A0A0A0A:
+        return "v1"  # made to be refused (RFC 9000 section 15): clients protect it as the version they know
+    return found
 
 
 def is_google(version: int) -> bool:
@@ -79,9 +95,9 @@ def is_google(version: int) -> bool:
 
 
 def varint(value: int) -> bytes:
-    """A variable-length integer in its shortest form (RFC 9000 section 16). Raises WireError over 62 bits."""
+    """A variable-length integer in its shortest form (RFC 9000 section 16). Raises WireError where it does not fit."""
     for size, limit in ((1, 6), (2, 14), (4, 30), (8, 62)):
-        if value < 1 << limit:
+        if 0 <= value < 1 << limit:
             return (value | (size.bit_length() - 1) << (8 * size - 2)).to_bytes(size, "big")
     raise WireError(f"{value} does not fit in 62 bits")
 
@@ -106,9 +122,11 @@ def read_long_packet(data: bytes, at: int, end: int, missing: int = 0) -> LongPa
     dcid, at = _connection_id(data, at + 5, end, version)
     scid, at = _connection_id(data, at, end, version)
     if version == NEGOTIATION:
+        if (end - at) % 4 and not missing:
+            raise WireError(f"{end - at} bytes are no list of versions", "negotiation.versions", at)
         versions = struct.unpack(f">{(end - at) // 4}I", data[at : at + (end - at) // 4 * 4])
         return LongPacket("negotiation", 0, dcid, scid, b"", start, at, end, versions)
-    kind = (_KINDS2 if version == V2 else _KINDS)[first >> 4 & 3]
+    kind = _kinds(version)[first >> 4 & 3]
     token = b""
     if kind == "retry":
         if end - at < _RETRY_TAG:
@@ -125,6 +143,10 @@ def read_long_packet(data: bytes, at: int, end: int, missing: int = 0) -> LongPa
     return LongPacket(kind, version, dcid, scid, token, start, at, at + length)
 
 
+def _kinds(version: int) -> tuple[PacketKind, ...]:
+    return _KINDS2 if version in {V2, V2_DRAFT} else _KINDS
+
+
 def _connection_id(data: bytes, at: int, end: int, version: int) -> tuple[bytes, int]:
     length = data[at] if at < end else 255
     # RFC 8999 section 5.1 allows 255 bytes, RFC 9000 section 17.2 the versions known here 20.
@@ -133,48 +155,77 @@ def _connection_id(data: bytes, at: int, end: int, version: int) -> tuple[bytes,
     return data[at + 1 : at + 1 + length], at + 1 + length
 
 
-def read_frames(payload: bytes, *, cut: bool = False) -> list[CryptoFrame | CloseFrame]:
-    """The frames of an Initial or Handshake payload that matter here (RFC 9000 section 12.4).
+def read_frames(payload: bytes, *, cut: bool = False) -> Iterator[CryptoFrame | CloseFrame]:
+    """The frames of an Initial that say something (RFC 9000 section 12.4), in order; WireError at the first bad one.
 
-    Of a ``cut`` payload the last frame may be short. Raises WireError.
+    Of a ``cut`` payload the last frame may be short.
     """
-    found: list[CryptoFrame | CloseFrame] = []
     at, end = 0, len(payload)
     while at < end:
         kind = payload[at]
         if kind == _PADDING:  # most of a padded Initial: skipped in one step
             at = end - len(payload[at:].lstrip(b"\0"))
             continue
-        at += 1
-        if kind == _PING:
-            continue
-        if kind in {_ACK, _ACK_ECN}:
-            at = _skip_ack(payload, at, end, ecn=kind == _ACK_ECN)
-        elif kind == _CRYPTO:
-            offset, at = read_varint(payload, at, end)
-            length, at = read_varint(payload, at, end)
-            if length > end - at and not cut:
-                raise WireError(f"length says {length} bytes, {end - at} left", "crypto.length", at)
-            found.append(CryptoFrame(offset, payload[at : at + length]))
-            at += length
-        elif kind == _CLOSE:
-            error, at = read_varint(payload, at, end)
-            frame_type, at = read_varint(payload, at, end)
-            length, at = read_varint(payload, at, end)
-            found.append(CloseFrame(error, frame_type, payload[at : min(at + length, end)]))
-            at += length
-        else:
-            raise WireError(f"frame type 0x{kind:02x} does not belong into an Initial (RFC 9000 12.4)", "frame", at - 1)
-    return found
+        read = _FRAMES.get(kind)
+        if read is None:
+            raise WireError(f"frame type 0x{kind:02x} does not belong into an Initial (RFC 9000 12.4)", "frame", at)
+        try:
+            frame, at = read(payload, at + 1, end, cut)
+        except WireError:
+            if cut:
+                return
+            raise
+        if frame is not None:
+            yield frame
 
 
-def _skip_ack(payload: bytes, at: int, end: int, *, ecn: bool) -> int:
+def _ping(_payload: bytes, at: int, _end: int, _cut: bool) -> tuple[None, int]:
+    return None, at
+
+
+def _ack(payload: bytes, at: int, end: int, _cut: bool) -> tuple[None, int]:
     for _ in range(2):  # largest acknowledged, delay
         _, at = read_varint(payload, at, end)
     count, at = read_varint(payload, at, end)
-    for _ in range(1 + 2 * min(count, end) + 3 * ecn):
+    for _ in range(1 + 2 * count):
         _, at = read_varint(payload, at, end)
-    return at
+    return None, at
+
+
+def _ack_ecn(payload: bytes, at: int, end: int, cut: bool) -> tuple[None, int]:
+    _, at = _ack(payload, at, end, cut)
+    for _ in range(3):
+        _, at = read_varint(payload, at, end)
+    return None, at
+
+
+def _crypto(payload: bytes, at: int, end: int, cut: bool) -> tuple[CryptoFrame, int]:
+    offset, at = read_varint(payload, at, end)
+    data, at = _opaque(payload, at, end, cut, "crypto")
+    return CryptoFrame(offset, data), at
+
+
+def _close(payload: bytes, at: int, end: int, cut: bool) -> tuple[CloseFrame, int]:
+    error, at = read_varint(payload, at, end)
+    frame_type, at = read_varint(payload, at, end)
+    reason, at = _opaque(payload, at, end, cut, "connection_close")
+    return CloseFrame(error, frame_type, reason), at
+
+
+def _opaque(payload: bytes, at: int, end: int, cut: bool, name: str) -> tuple[bytes, int]:
+    length, at = read_varint(payload, at, end)
+    if length > end - at and not cut:
+        raise WireError(f"length says {length} bytes, {end - at} left", f"{name}.length", at)
+    return payload[at : at + length], at + length
+
+
+_FRAMES: dict[int, Callable[[bytes, int, int, bool], tuple[CryptoFrame | CloseFrame | None, int]]] = {
+    _PING: _ping,
+    _ACK: _ack,
+    _ACK_ECN: _ack_ecn,
+    _CRYPTO: _crypto,
+    _CLOSE: _close,
+}
 
 
 def crypto_frame(frame: CryptoFrame) -> bytes:
@@ -184,6 +235,6 @@ def crypto_frame(frame: CryptoFrame) -> bytes:
 
 def initial_header(version: int, dcid: bytes, scid: bytes, token: bytes, number: int, length: int) -> bytes:
     """The header of an Initial in clear: a packet number of four bytes, ``length`` bytes of protected payload."""
-    first = 0xC3 | (_KINDS2 if version == V2 else _KINDS).index("initial") << 4
+    first = 0xC3 | _kinds(version).index("initial") << 4
     head = struct.pack(">BI", first, version) + bytes((len(dcid),)) + dcid + bytes((len(scid),)) + scid
     return head + varint(len(token)) + token + varint(length + 4) + number.to_bytes(4, "big")

@@ -1,0 +1,223 @@
+"""The sample packets of RFC 9001 appendix A and RFC 9369 appendix A, and the keys that the drafts printed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+DCID = bytes.fromhex("8394c8f03e515708")
+SERVER_SCID = bytes.fromhex("f067a5502a4262b5")
+
+# RFC 9001 A.2 and A.3, RFC 9369 A.2 and A.3: both versions carry the same frames.
+CLIENT_CRYPTO = bytes.fromhex(
+    "060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c00000413011302010000c0000000"
+    "10000e00000b6578616d706c652e636f6dff01000100000a00080006001d0017001800100007000504616c706e0005000501000000000033"
+    "00260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d43e994ec74d748002b0003020304000d0010000e040305"
+    "0306030203080408050806002d00020101001c00024001003900320408ffffffffffffffff05048000ffff07048000ffff08011001048000"
+    "75300901100f088394c8f03e51570806048000ffff"
+)
+CLIENT_PAYLOAD = CLIENT_CRYPTO.ljust(1162, b"\0")
+SERVER_PAYLOAD = bytes.fromhex(
+    "02000000000600405a020000560303eefce7f7b37ba1d1632e96677825ddf73988cfc79825df566dc5430b9a045a1200130100002e003300"
+    "24001d00209d3c940d89690b84d08a60993c144eca684d1081287c834d5311bcf32bb9da1a002b00020304"
+)
+
+
+class Sample(NamedTuple):
+    """One protected packet: its header in clear, its packet number, its frames, the bytes on the wire."""
+
+    version: int
+    server: bool
+    header: bytes
+    number: int
+    payload: bytes
+    packet: bytes
+
+
+# RFC 9001 A.2.
+CLIENT1 = bytes.fromhex(
+    "c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9bd8bab936b47d92ec356c0bab7df5976d27cd"
+    "449f63300099f3991c260ec4c60d17b31f8429157bb35a1282a643a8d2262cad67500cadb8e7378c8eb7539ec4d4905fed1bee1fc8aafba1"
+    "7c750e2c7ace01e6005f80fcb7df621230c83711b39343fa028cea7f7fb5ff89eac2308249a02252155e2347b63d58c5457afd84d05dfffd"
+    "b20392844ae812154682e9cf012f9021a6f0be17ddd0c2084dce25ff9b06cde535d0f920a2db1bf362c23e596d11a4f5a6cf3948838a3aec"
+    "4e15daf8500a6ef69ec4e3feb6b1d98e610ac8b7ec3faf6ad760b7bad1db4ba3485e8a94dc250ae3fdb41ed15fb6a8e5eba0fc3dd60bc8e3"
+    "0c5c4287e53805db059ae0648db2f64264ed5e39be2e20d82df566da8dd5998ccabdae053060ae6c7b4378e846d29f37ed7b4ea9ec5d82e7"
+    "961b7f25a9323851f681d582363aa5f89937f5a67258bf63ad6f1a0b1d96dbd4faddfcefc5266ba6611722395c906556be52afe3f565636a"
+    "d1b17d508b73d8743eeb524be22b3dcbc2c7468d54119c7468449a13d8e3b95811a198f3491de3e7fe942b330407abf82a4ed7c1b311663a"
+    "c69890f4157015853d91e923037c227a33cdd5ec281ca3f79c44546b9d90ca00f064c99e3dd97911d39fe9c5d0b23a229a234cb36186c481"
+    "9e8b9c5927726632291d6a418211cc2962e20fe47feb3edf330f2c603a9d48c0fcb5699dbfe5896425c5bac4aee82e57a85aaf4e2513e4f0"
+    "5796b07ba2ee47d80506f8d2c25e50fd14de71e6c418559302f939b0e1abd576f279c4b2e0feb85c1f28ff18f58891ffef132eef2fa09346"
+    "aee33c28eb130ff28f5b766953334113211996d20011a198e3fc433f9f2541010ae17c1bf202580f6047472fb36857fe843b19f5984009dd"
+    "c324044e847a4f4a0ab34f719595de37252d6235365e9b84392b061085349d73203a4a13e96f5432ec0fd4a1ee65accdd5e3904df54c1da5"
+    "10b0ff20dcc0c77fcb2c0e0eb605cb0504db87632cf3d8b4dae6e705769d1de354270123cb11450efc60ac47683d7b8d0f811365565fd98c"
+    "4c8eb936bcab8d069fc33bd801b03adea2e1fbc5aa463d08ca19896d2bf59a071b851e6c239052172f296bfb5e72404790a2181014f3b94a"
+    "4e97d117b438130368cc39dbb2d198065ae3986547926cd2162f40a29f0c3c8745c0f50fba3852e566d44575c29d39a03f0cda721984b6f4"
+    "40591f355e12d439ff150aab7613499dbd49adabc8676eef023b15b65bfc5ca06948109f23f350db82123535eb8a7433bdabcb909271a6ec"
+    "bcb58b936a88cd4e8f2e6ff5800175f113253d8fa9ca8885c2f552e657dc603f252e1a8e308f76f0be79e2fb8f5d5fbbe2e30ecadd220723"
+    "c8c0aea8078cdfcb3868263ff8f0940054da48781893a7e49ad5aff4af300cd804a6b6279ab3ff3afb64491c85194aab760d58a606654f9f"
+    "4400e8b38591356fbf6425aca26dc85244259ff2b19c41b9f96f3ca9ec1dde434da7d2d392b905ddf3d1f9af93d1af5950bd493f5aa731b4"
+    "056df31bd267b6b90a079831aaf579be0a39013137aac6d404f518cfd46840647e78bfe706ca4cf5e9c5453e9f7cfd2b8b4c8d169a44e55c"
+    "88d4a9a7f9474241e221af44860018ab0856972e194cd934"
+)
+# RFC 9001 A.3.
+SERVER1 = bytes.fromhex(
+    "cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a5816b6394100f37a1c69797554780bb38cc5a99f5ede4cf7"
+    "3c3ec2493a1839b3dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b562bfb19fb84022f8ef4cdd93795d77d06edbb7aaf2f"
+    "58891850abbdca3d20398c276456cbc42158407dd074ee"
+)
+# RFC 9001 A.4.
+RETRY1 = bytes.fromhex("ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba")
+# RFC 9369 A.2.
+CLIENT2 = bytes.fromhex(
+    "d76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485dd04de806071bf03dceebfa162e75d6c96058bdbfb127cdf"
+    "cbf903388e99ad049f9a3dd4425ae4d0992cfff18ecf0fdb5a842d09747052f17ac2053d21f57c5d250f2c4f0e0202b70785b7946e992e58"
+    "a59ac52dea6774d4f03b55545243cf1a12834e3f249a78d395e0d18f4d766004f1a2674802a747eaa901c3f10cda5500cb9122faa9f1df66"
+    "c392079a1b40f0de1c6054196a11cbea40afb6ef5253cd6818f6625efce3b6def6ba7e4b37a40f7732e093daa7d52190935b8da58976ff33"
+    "12ae50b187c1433c0f028edcc4c2838b6a9bfc226ca4b4530e7a4ccee1bfa2a3d396ae5a3fb512384b2fdd851f784a65e03f2c4fbe11a53c"
+    "7777c023462239dd6f7521a3f6c7d5dd3ec9b3f233773d4b46d23cc375eb198c63301c21801f6520bcfb7966fc49b393f0061d974a2706df"
+    "8c4a9449f11d7f3d2dcbb90c6b877045636e7c0c0fe4eb0f697545460c806910d2c355f1d253bc9d2452aaa549e27a1fac7cf4ed77f322e8"
+    "fa894b6a83810a34b361901751a6f5eb65a0326e07de7c1216ccce2d0193f958bb3850a833f7ae432b65bc5a53975c155aa4bcb4f7b2c4e5"
+    "4df16efaf6ddea94e2c50b4cd1dfe06017e0e9d02900cffe1935e0491d77ffb4fdf85290fdd893d577b1131a610ef6a5c32b2ee0293617a3"
+    "7cbb08b847741c3b8017c25ca9052ca1079d8b78aebd47876d330a30f6a8c6d61dd1ab5589329de714d19d61370f8149748c72f132f0fc99"
+    "f34d766c6938597040d8f9e2bb522ff99c63a344d6a2ae8aa8e51b7b90a4a806105fcbca31506c446151adfeceb51b91abfe43960977c874"
+    "71cf9ad4074d30e10d6a7f03c63bd5d4317f68ff325ba3bd80bf4dc8b52a0ba031758022eb025cdd770b44d6d6cf0670f4e990b22347a7db"
+    "848265e3e5eb72dfe8299ad7481a408322cac55786e52f633b2fb6b614eaed18d703dd84045a274ae8bfa73379661388d6991fe39b0d93de"
+    "bb41700b41f90a15c4d526250235ddcd6776fc77bc97e7a417ebcb31600d01e57f32162a8560cacc7e27a096d37a1a86952ec71bd89a3e9a"
+    "30a2a26162984d7740f81193e8238e61f6b5b984d4d3dfa033c1bb7e4f0037febf406d91c0dccf32acf423cfa1e7071010d3f270121b493c"
+    "e85054ef58bada42310138fe081adb04e2bd901f2f13458b3d6758158197107c14ebb193230cd1157380aa79cae1374a7c1e5bbcb80ee23e"
+    "06ebfde206bfb0fcbc0edc4ebec309661bdd908d532eb0c6adc38b7ca7331dce8dfce39ab71e7c32d318d136b6100671a1ae6a6600e3899f"
+    "31f0eed19e3417d134b90c9058f8632c798d4490da4987307cba922d61c39805d072b589bd52fdf1e86215c2d54e6670e07383a27bbffb5a"
+    "ddf47d66aa85a0c6f9f32e59d85a44dd5d3b22dc2be80919b490437ae4f36a0ae55edf1d0b5cb4e9a3ecabee93dfc6e38d209d0fa6536d27"
+    "a5d6fbb17641cde27525d61093f1b28072d111b2b4ae5f89d5974ee12e5cf7d5da4d6a31123041f33e61407e76cffcdcfd7e19ba58cf4b53"
+    "6f4c4938ae79324dc402894b44faf8afbab35282ab659d13c93f70412e85cb199a37ddec600545473cfb5a05e08d0b209973b2172b4d21fb"
+    "69745a262ccde96ba18b2faa745b6fe189cf772a9f84cbfc"
+)
+# RFC 9369 A.3.
+SERVER2 = bytes.fromhex(
+    "dc6b3343cf0008f067a5502a4262b5004075d92faaf16f05d8a4398c47089698baeea26b91eb761d9b89237bbf87263017915358230035f7"
+    "fd3945d88965cf17f9af6e16886c61bfc703106fbaf3cb4cfa52382dd16a393e42757507698075b2c984c707f0a0812d8cd5a6881eaf21ce"
+    "da98f4bd23f6fe1a3e2c43edd9ce7ca84bed8521e2e140"
+)
+# RFC 9369 A.4.
+RETRY2 = bytes.fromhex("cf6b3343cf0008f067a5502a4262b5746f6b656ec8646ce8bfe33952d955543665dcc7b6")
+
+SAMPLES = {
+    "RFC 9001 A.2": Sample(
+        0x00000001,
+        server=False,
+        header=bytes.fromhex("c300000001088394c8f03e5157080000449e00000002"),
+        number=2,
+        payload=CLIENT_PAYLOAD,
+        packet=CLIENT1,
+    ),
+    "RFC 9001 A.3": Sample(
+        0x00000001,
+        server=True,
+        header=bytes.fromhex("c1000000010008f067a5502a4262b50040750001"),
+        number=1,
+        payload=SERVER_PAYLOAD,
+        packet=SERVER1,
+    ),
+    "RFC 9369 A.2": Sample(
+        0x6B3343CF,
+        server=False,
+        header=bytes.fromhex("d36b3343cf088394c8f03e5157080000449e00000002"),
+        number=2,
+        payload=CLIENT_PAYLOAD,
+        packet=CLIENT2,
+    ),
+    "RFC 9369 A.3": Sample(
+        0x6B3343CF,
+        server=True,
+        header=bytes.fromhex("d16b3343cf0008f067a5502a4262b50040750001"),
+        number=1,
+        payload=SERVER_PAYLOAD,
+        packet=SERVER2,
+    ),
+}
+
+
+class Derived(NamedTuple):
+    """Key, IV and header protection key of one side."""
+
+    source: str
+    versions: tuple[int, ...]
+    server: bool
+    key: str
+    iv: str
+    hp: str
+
+
+DERIVED = (
+    Derived(
+        "draft-ietf-quic-tls-23 A.1",
+        tuple(range(0xFF000017, 0xFF00001D)),
+        server=False,
+        key="af7fd7efebd21878ff66811248983694",
+        iv="8681359410a70bb9c92f0420",
+        hp="a980b8b4fb7d9fbc13e814c23164253d",
+    ),
+    Derived(
+        "draft-ietf-quic-tls-29 A.1",
+        tuple(range(0xFF00001D, 0xFF000021)),
+        server=False,
+        key="175257a31eb09dea9366d8bb79ad80ba",
+        iv="6b26114b9cba2b63a9e8dd4f",
+        hp="9ddd12c994c0698b89374a9c077a3077",
+    ),
+    Derived(
+        "draft-ietf-quic-tls-29 A.1",
+        tuple(range(0xFF00001D, 0xFF000021)),
+        server=True,
+        key="149d0b1662ab871fbe63c49b5e655a5d",
+        iv="bab2b12a4c76016ace47856d",
+        hp="c0c499a65a60024a18a250974ea01dfa",
+    ),
+    Derived(
+        "RFC 9001 A.1",
+        (0x00000001, 0xFF000021, 0xFF000022),
+        server=False,
+        key="1f369613dd76d5467730efcbe3b1a22d",
+        iv="fa044b2f42a3fd3b46fb255c",
+        hp="9f50449e04a0e810283a1e9933adedd2",
+    ),
+    Derived(
+        "RFC 9001 A.1",
+        (0x00000001, 0xFF000021, 0xFF000022),
+        server=True,
+        key="cf3a5331653c364c88f0f379b6067e37",
+        iv="0ac1493ca1905853b0bba03e",
+        hp="c206b8d9b9f0f37644430b490eeaa314",
+    ),
+    Derived(
+        "draft-ietf-quic-v2-04 A.1",
+        (0x709A50C4,),
+        server=False,
+        key="95df2be2e8d549c82e996fc9339f4563",
+        iv="ea5e3c95f933db14b7020ad8",
+        hp="091efb735702447d07908f6501845794",
+    ),
+    Derived(
+        "draft-ietf-quic-v2-04 A.1",
+        (0x709A50C4,),
+        server=True,
+        key="15d5b4d9a2b8916aa39b1bfe574d2aad",
+        iv="a85e7ac31cd275cbb095c626",
+        hp="b13861cfadbb9d11ff942dd80c8fc33b",
+    ),
+    Derived(
+        "RFC 9369 A.1",
+        (0x6B3343CF,),
+        server=False,
+        key="8b1a0bc121284290a29e0971b5cd045d",
+        iv="91f73e2351d8fa91660e909f",
+        hp="45b95e15235d6f45a6b19cbcb0294ba9",
+    ),
+    Derived(
+        "RFC 9369 A.1",
+        (0x6B3343CF,),
+        server=True,
+        key="82db637861d55e1d011f19ea71d5d2a7",
+        iv="dd13c276499c0249d3310652",
+        hp="edf6d05c83121201b436e16877593c3a",
+    ),
+)
