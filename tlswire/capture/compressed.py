@@ -20,7 +20,7 @@ from tlswire.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 # Deflate reaches 1032:1 on nothing but zeros; captures compress 2:1 to 20:1.

@@ -281,6 +281,7 @@ class Streams:
             builder = stream.finish()
             if builder is not None and (found := assemble(self.capture, builder, flow, how, frame)) is not None:
                 self._ready.append(found)
+        del flow.halves  # which know their flow: memory is free at once, not when the collector comes
 
     # UDP
 

@@ -7,6 +7,7 @@ machinery. Must not hold logic of the reading or of the formats themselves.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import sys
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 CATEGORIES = ("weak", "refused", "unanswered")
 _FAILED = {"refused": ("alert",), "unanswered": ("unanswered", "reset", "closed")}
+_BUFFER = 1 << 18
 _MAX_DAMAGE = 64
 # Small captures are read before a bar is worth drawing.
 _PATIENCE = 0.4
@@ -127,6 +129,9 @@ def command(files: tuple[str, ...], jobs: int, **options: Any) -> None:
         raise UsageError("stdin", "is a terminal, not a capture")
     wanted = Wanted.of(**options)
     paths: dict[str, None] = {}
+    # Sessions are freed by their reference counts; what the collector looks for is rare here, and looking takes time.
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
     with contextlib.ExitStack() as stack:
         found = list(find_captures(files))
         if not found:
@@ -362,7 +367,7 @@ class Run:
         try:
             if path.exists() and any(other != "-" and path.samefile(other) for other in self._inputs):
                 raise UsageError(name, "is one of the captures", where)
-            return self._stack.enter_context(path.open("wb"))
+            return self._stack.enter_context(path.open("wb", buffering=_BUFFER))
         except (OSError, ValueError) as error:
             raise UsageError(name, f"cannot be written: {getattr(error, 'strerror', error)}", where) from None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from tlswire.report.table import ending, endpoint
@@ -58,6 +59,7 @@ K = TypeVar("K", bound=tuple[object, ...])
 V = TypeVar("V", bound=_Row)
 
 
+@lru_cache(maxsize=1 << 16)
 def _hash(key: object) -> bytes:
     return hashlib.blake2b(repr(key).encode("utf-8", "backslashreplace"), digest_size=8).digest()
 

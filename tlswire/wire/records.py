@@ -177,7 +177,9 @@ class Deframer:
             self._empty_record(content, offset)
         elif content == SSLV2:
             found.append(Message(SSLV2, version, fragment[0], fragment[1:], offset))
-        elif content not in {HANDSHAKE, ALERT} or (self._protected and not self._partial and not _in_clear(content, fragment)):
+        elif content not in {HANDSHAKE, ALERT} or (
+            self._protected and not self._partial and not _in_clear(content, fragment)
+        ):
             self._finish_partial(content, version, offset)
             self._protected = self._protected or content == CHANGE_CIPHER_SPEC
             found.append(Message(content, version, 0, fragment, offset))
