@@ -338,8 +338,9 @@ def _left_out(material: Material, paint: Paint) -> Iterator[str]:
     if lines:
         yield paint("Left out", _BOLD)
     wide = max((len(f"{count:,}") for count, _, _ in lines), default=0)
+    noun = max((len(word) + (count != 1) for count, word, _ in lines), default=0)
     for count, word, text in lines:
-        yield f"  {count:>{wide},} {word if count == 1 else word + 's'} {text}"
+        yield f"  {count:>{wide},} {word if count == 1 else word + 's':<{noun}} {text}"
 
 
 # One row a session. When the terminal is narrow, columns of high rank go.
