@@ -50,8 +50,8 @@ def bodies(code: int, message: str) -> st.SearchStrategy[bytes]:
     return st.one_of(made, made, made.map(lambda data: data[:-1]), st.binary(max_size=12))
 
 
-def extensions(message: str, without: int | None = None) -> st.SearchStrategy[tuple[Extension, ...] | None]:
-    code = st.sampled_from([code for code in (*LOOKED_AT, *GREASE, 23, 0xFF01) if code != without])
+def extensions(message: str) -> st.SearchStrategy[tuple[Extension, ...] | None]:
+    code = st.sampled_from([*LOOKED_AT, *GREASE, 23, 0xFF01])
     one = code.flatmap(lambda code: st.builds(Extension, st.just(code), bodies(code, message)))
     return st.one_of(st.none(), st.lists(one, max_size=9).map(tuple))
 
@@ -68,7 +68,7 @@ def todays_retry(hello: ServerHello) -> ServerHello:
 HELLOS = st.builds(with_extensions, values(CLIENT_HELLO_BODY), extensions("ch"))
 ANSWERS = st.one_of(
     st.builds(with_extensions, values(SERVER_HELLO_BODY), extensions("sh")),
-    st.builds(with_extensions, values(SERVER_HELLO_BODY).map(todays_retry), extensions("hrr", without=16)),
+    st.builds(with_extensions, values(SERVER_HELLO_BODY).map(todays_retry), extensions("hrr")),
 )
 
 
@@ -291,12 +291,10 @@ def test_random_bytes_are_described_or_refused_in_words(data: bytes, head: bool,
     describe_partial_server_hello(1, 0, body)
     with suppress(WireError):
         describe_sslv2_hello(1, body)
-    if body != b"\x7f":  # until the test below holds
-        with suppress(WireError):
-            describe_server_hello(1, 0, body)
+    with suppress(WireError):
+        describe_server_hello(1, 0, body)
 
 
-@pytest.mark.xfail(raises=IndexError, reason="the grammar of ServerHello looks at a second byte that is not there")
 def test_answer_of_one_byte_that_begins_a_draft_is_refused_in_words() -> None:
     with pytest.raises(WireError):
         describe_server_hello(1, 0, b"\x7f")
@@ -408,7 +406,7 @@ def test_memory_is_bounded_and_long_hellos_are_not_kept() -> None:
     assert found is not None
     assert fault is None
     assert len(found.suites) == 0x7FFF
-    assert ("t", long) not in describe._hellos
+    assert ("t", long, b"") not in describe._hellos
 
 
 def test_ech_has_the_fields_of_its_result_in_their_order() -> None:
@@ -492,7 +490,6 @@ def test_names_stand_beside_the_codes_of_an_answer() -> None:
     assert (found.version_name, found.suite_name, found.group_name) == ("0x0305", "0xEEEE", None)
 
 
-@pytest.mark.xfail(raises=TypeError, reason="ServerHello.alpn takes the raw body of a retry's ALPN for a list of names")
 def test_alpn_has_no_place_in_a_retry_and_does_no_harm_there() -> None:
     # RFC 9846 section 4.2: ALPN is not among the extensions of a HelloRetryRequest, so its body is opaque.
     answer = ServerHello(0x0303, RETRY, b"", 0x1301, 0, (Extension(16, b"\x00\x03\x02h2"),))

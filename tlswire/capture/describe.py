@@ -40,21 +40,22 @@ _SESSION_TICKET, _DRAFT_KEY_SHARE, _PRE_SHARED_KEY, _EARLY_DATA, _SUPPORTED_VERS
 # Bodies that come again and again (a replayed hello, a scanner) are described once; unlike ones do not fill the memory.
 _REMEMBERED = 512
 _LONGEST = 4096
-_hellos: dict[tuple[str, bytes], tuple[tuple[Any, ...], WireError | None]] = {}
+_hellos: dict[tuple[str, bytes, bytes], tuple[tuple[Any, ...], WireError | None]] = {}
 
 
 def describe_hello(
-    frame: int, record_version: int, body: bytes, transport: str
+    frame: int, record_version: int, body: bytes, transport: str, first: bytes = b""
 ) -> tuple[Hello | None, WireError | None]:
     """A ClientHello body (without header) and what was wrong with it; ``transport`` as in ``ja4``.
 
-    A body that breaks the grammar is described as far as it can be read; None when it cannot at all.
+    ``first`` is the body of the hello whose retry this one answers. A body that breaks the grammar is described as far
+    as it can be read; None when it cannot at all.
     """
-    key = (transport, body)
+    key = (transport, body, first)
     known = _hellos.get(key)
     if known is None:
         try:
-            known = _fields(parse_client_hello(body), body, len(body), transport), None
+            known = _fields(parse_client_hello(body), body, len(body), transport, first=first), None
         except WireError as fault:
             value = parse_partial_client_hello(body)
             if value is None:
@@ -165,7 +166,14 @@ def _server_fields(
 
 
 def _fields(
-    value: ClientHello, body: bytes, length: int, transport: str, *, partial: bool = False, prints: bool = True
+    value: ClientHello,
+    body: bytes,
+    length: int,
+    transport: str,
+    *,
+    partial: bool = False,
+    prints: bool = True,
+    first: bytes = b"",
 ) -> tuple[Any, ...]:
     """The fields of a Hello behind ``record_version``, in their order; without fingerprints unless ``prints``."""
     legacy, suites, types = value.legacy_version, value.suites, value.extension_types
@@ -177,7 +185,9 @@ def _fields(
     name = next((item.name for item in _view(bodies, _SERVER_NAME) if item.type == 0), None)
     text = ja3_text_of(legacy, suites, types, groups, formats) if prints else None
     marks = ja4_of(transport, legacy, versions, suites, types, schemes, names) if prints else None
-    ech = encrypted_client_hello(value, whole=not partial) if ECH in bodies or ESNI in bodies else None
+    ech = None
+    if ECH in bodies or ESNI in bodies:
+        ech = encrypted_client_hello(value, first=_readable_hello(first), whole=not partial)
     return (
         _version(legacy),
         _codes(suites),
@@ -204,6 +214,13 @@ def _fields(
         length,
         hashlib.sha256(body).hexdigest(),
     )
+
+
+def _readable_hello(body: bytes) -> ClientHello | None:
+    try:
+        return parse_client_hello(body) if body else None
+    except WireError:
+        return None
 
 
 def _view(bodies: dict[int, bytes], code: int) -> Any:

@@ -6,7 +6,7 @@ but ``registry``, ``wire``, ``hello``, ``certificates``, ``results`` and ``captu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tlswire.results.session import Certificate, CertificateRequest, Hello, KeyExchange, ServerHello, Transport
+    from tlswire.wire.messages import ServerHello as WireServerHello
     from tlswire.wire.records import Message
 
 # Bounds of one session; what is beyond them is counted in a note.
@@ -74,7 +75,7 @@ class SessionBuilder:
         self.records_after = 0
         self.fatal = False
         self.version = 0  # selected, as TLS counts (a DTLS 1.2 session has 0x0303)
-        self.selected: Any = None  # the last ServerHello
+        self.selected: WireServerHello | None = None
         self.protocol: str | None = None
         self.quic_version: int | None = None
         self.hellos: list[Hello] = []
@@ -83,7 +84,7 @@ class SessionBuilder:
         self.certificates: list[Certificate] = []
         self.key_exchange: KeyExchange | None = None
         self.certificate_request: CertificateRequest | None = None
-        self.alerts: list[tuple[int, Any]] = []
+        self.alerts: list[tuple[int, tuple[int, int, int]]] = []
         self.notes: list[str] = []
         self.sslv2_server = False
 
@@ -135,6 +136,11 @@ class SessionBuilder:
             self.raw_hellos.append(b"")
             self.note(f"frame {frame}, client: {len(body)} of {length} bytes of the ClientHello were captured")
         elif kind == 2 and not self.server_hellos:
+            described = describe.describe_partial_server_hello(frame, version, body)
+            if described is not None:
+                self.messages += 1
+                self.client = 1 - side if self.client is None else self.client
+                self._answered(*described)
             self.note(f"frame {frame}, server: {len(body)} of {length} bytes of the ServerHello were captured")
         elif kind == 11 and not self.certificates:
             self.note(
@@ -160,7 +166,7 @@ class SessionBuilder:
                 self.done = True
 
     def _handshake(self, side: int, message: Message, frame: int) -> None:
-        handler = _HANDLERS.get(message.type)
+        handler = self._HANDLERS.get(message.type)
         self.messages += 1
         if handler is None:
             return
@@ -176,12 +182,18 @@ class SessionBuilder:
             self.note(f"more than {MAX_HELLOS} hellos")
             return
         body = message.body
+        hello: Hello | None
+        error: WireError | None = None
         if self.transport == "dtls":
-            value, _ = parse_dtls_client_hello(body)
-            hello = describe.describe_client_hello(frame, message.version, value, body, "d")
-            error = None
+            try:
+                value, _ = parse_dtls_client_hello(body)
+            except WireError as fault:
+                hello, error = describe.describe_partial_hello(frame, message.version, body, len(body), "d"), fault
+            else:
+                hello = describe.describe_client_hello(frame, message.version, value, body, "d")
         else:
-            hello, error = describe.describe_hello(frame, message.version, body, self._letter())
+            first = self.raw_hellos[-1][4:] if self.raw_hellos and self.server_hellos else b""
+            hello, error = describe.describe_hello(frame, message.version, body, self._letter(), first)
         if error is not None:
             self.note(f"frame {frame}, client: {error}")
         if hello is not None:
@@ -193,7 +205,9 @@ class SessionBuilder:
             self.client = 1 - side
         if len(self.server_hellos) >= MAX_HELLOS:
             return
-        described, value = describe.describe_server_hello(frame, message.version, message.body)
+        self._answered(*describe.describe_server_hello(frame, message.version, message.body))
+
+    def _answered(self, described: ServerHello, value: WireServerHello) -> None:
         self.server_hellos.append(described)
         self.selected = value
         if not value.is_retry:
@@ -207,12 +221,12 @@ class SessionBuilder:
                 break
             self.certificates.append(answers.certificate(frame, "client" if sender == "client" else "server", facts))
 
-    def _server_key_exchange(self, side: int, message: Message, frame: int) -> None:
+    def _server_key_exchange(self, _side: int, message: Message, frame: int) -> None:
         if self.selected is None:
             return
         self.key_exchange = answers.key_exchange(frame, self.selected.suite, self.version, message.body)
 
-    def _certificate_request(self, side: int, message: Message, frame: int) -> None:
+    def _certificate_request(self, _side: int, message: Message, frame: int) -> None:
         self.certificate_request = answers.certificate_request(frame, self.version, message.body)
 
     def _alert(self, side: int, body: bytes, frame: int) -> None:
@@ -253,18 +267,17 @@ class SessionBuilder:
         else:
             self._encrypted(side)
 
+    _HANDLERS: ClassVar[dict[int, Callable[[SessionBuilder, int, Message, int], None]]] = {
+        1: _client_hello,
+        2: _server_hello,
+        11: _certificate,
+        12: _server_key_exchange,
+        13: _certificate_request,
+    }
+
     def alert_results(self, client: int) -> list[Alert]:
         """The alerts with the names of their senders, which may be known only at the end."""
         return [
             Alert(frame, "client" if side == client else "server", _LEVELS[level], ALERTS[code].name, code)
             for side, (frame, level, code) in self.alerts
         ]
-
-
-_HANDLERS: dict[int, Callable[[SessionBuilder, int, Message, int], None]] = {
-    1: SessionBuilder._client_hello,
-    2: SessionBuilder._server_hello,
-    11: SessionBuilder._certificate,
-    12: SessionBuilder._server_key_exchange,
-    13: SessionBuilder._certificate_request,
-}

@@ -159,12 +159,12 @@ class _ServerHelloGrammar(Record):
         head = stream.getvalue()[stream.tell() : stream.tell() + 34]
         if head[2:] == HRR_RANDOM:
             return self._retry._parse(stream, context, path)
-        if head[:1] == b"\x7f" and head[1] <= 21:
+        if head[:1] == b"\x7f" and head[1:2] <= b"\x15":
             return self._draft._parse(stream, context, path)
         return super()._parse(stream, context, path)
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        if 0x7F00 <= obj.legacy_version <= 0x7F15:
+        if 0x7F00 <= obj.legacy_version <= 0x7F15 and obj.random != HRR_RANDOM:
             return self._draft._build(obj, stream, context, path)
         return super()._build(obj, stream, context, path)
 

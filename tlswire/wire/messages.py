@@ -147,14 +147,15 @@ class ServerHello(msgspec.Struct, _Extended, frozen=True):
     @property
     def group(self) -> int | None:
         """The group of the key share, or the one a HelloRetryRequest asks for."""
-        share = self.readable(51) or self.readable(40)
+        share = self.readable(51)
+        share = self.readable(40) if share is None else share
         return share if share is None or isinstance(share, int) else share.group
 
     @property
     def alpn(self) -> bytes | None:
         """The protocol selected in clear (TLS 1.2 and older)."""
         names = self.readable(16)
-        return names[0] if names else None
+        return names[0] if isinstance(names, tuple) and names else None
 
 
 class CertificateEntry(msgspec.Struct, _Extended, frozen=True):
