@@ -108,9 +108,9 @@ def told(paths: list[Path], *jobs: int) -> list[list[Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-@pytest.fixture
-def shared_file(tmp_path: Path) -> Path:
-    return big(tmp_path / "big.pcap")
+@pytest.fixture(scope="module")
+def shared_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return big(tmp_path_factory.mktemp("jobs") / "big.pcap")
 
 
 # The same of everything
@@ -154,7 +154,7 @@ def test_errors_are_exceptions_that_say_what_and_why(tmp_path: Path) -> None:
     assert (report.error.what, report.error.reason) == (report.name, report.failed)
 
 
-@pytest.mark.parametrize("jobs", JOBS)
+@pytest.mark.parametrize("jobs", [1, 3])
 def test_stdin_is_read_by_one_process_whatever_was_asked_for(shared_file: Path, jobs: int) -> None:
     program = (
         f"print(sum(isinstance(item, str) for item in read_captures(['-', {str(FILES[0])!r}], Lines, jobs={jobs})))"
@@ -163,12 +163,11 @@ def test_stdin_is_read_by_one_process_whatever_was_asked_for(shared_file: Path, 
         assert script(program, stdin=stdin).split() == ["3012"]
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
-def test_a_named_pipe_is_read_by_one_process(tmp_path: Path, shared_file: Path, jobs: int) -> None:
+def test_a_named_pipe_is_read_by_one_process(tmp_path: Path, shared_file: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with subprocess.Popen(["/bin/sh", "-c", 'exec cat "$0" >"$1"', str(shared_file), str(pipe)]):
-        command = [sys.executable, "-m", "tlswire", "pcap", str(pipe), "--jobs", str(jobs), "--jsonl", "-"]
+        command = [sys.executable, "-m", "tlswire", "pcap", str(pipe), "--jobs", "3", "--jsonl", "-"]
         done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert len(done.stdout.splitlines()) == 3000
 
@@ -213,7 +212,7 @@ KILLED = """
 """
 
 
-@pytest.mark.parametrize(("jobs", "which"), [(2, 0), (2, 1), (3, -1)])
+@pytest.mark.parametrize(("jobs", "which"), [(2, 0), (3, -1)])
 def test_a_process_that_is_killed_is_told_and_the_others_go_on(shared_file: Path, jobs: int, which: int) -> None:
     out = script(KILLED.format(paths=[str(shared_file)], jobs=jobs, which=which))
     found: list[Any] = json.loads(out)
@@ -272,7 +271,7 @@ def children(pid: int) -> Iterator[int]:
 # Progress
 
 
-@pytest.mark.parametrize("jobs", JOBS)
+@pytest.mark.parametrize("jobs", [1, 3])
 def test_progress_is_told_for_every_piece_also_without_sessions(tmp_path: Path, jobs: int) -> None:
     path = tmp_path / "nothing.pcap"
     path.write_bytes(pcap(*[bytes(60_000)] * 80))
@@ -293,9 +292,9 @@ def test_progress_is_told_for_every_piece_also_without_sessions(tmp_path: Path, 
     assert last == size
 
 
-def test_progress_of_compressed_files_is_that_of_the_file(tmp_path: Path) -> None:
+def test_progress_of_compressed_files_is_that_of_the_file(tmp_path: Path, shared_file: Path) -> None:
     path = tmp_path / "packed.pcap.gz"
-    path.write_bytes(gzip.compress(big(tmp_path / "big.pcap").read_bytes()))
+    path.write_bytes(gzip.compress(shared_file.read_bytes()))
     seen: list[tuple[str, int, int]] = []
     list(read_captures([path], Lines, progress=lambda *news: seen.append(news)))
     positions = [position for _, _, position in seen]
@@ -303,8 +302,7 @@ def test_progress_of_compressed_files_is_that_of_the_file(tmp_path: Path) -> Non
     assert positions[-1] == path.stat().st_size
 
 
-@pytest.mark.parametrize("jobs", [2, 4])
-def test_no_process_is_forked_while_a_thread_draws(shared_file: Path, jobs: int) -> None:
+def test_no_process_is_forked_while_a_thread_draws(shared_file: Path) -> None:
     """A fork beside a thread may copy a lock that nobody will ever open."""
     out = script(
         f"""
@@ -315,10 +313,10 @@ def test_no_process_is_forked_while_a_thread_draws(shared_file: Path, jobs: int)
         paths = [{str(shared_file)!r}, {str(FILES[0])!r}] * 3
         threads = set()
         with cli.CaptureProgress(paths, enabled=True) as progress:
-            for item in read_captures(paths, Lines, jobs={jobs}, progress=progress):
+            for item in read_captures(paths, Lines, jobs=3, progress=progress):
                 threads.add(threading.active_count())
-        print(max(counts), len(counts) >= {jobs}, max(threads))
+        print(max(counts), len(counts), max(threads))
         """,
         env=os.environ | {"TERM": "dumb"},
     )
-    assert out.split() == ["1", "True", "2"]
+    assert out.split() == ["1", "3", "2"]
