@@ -193,7 +193,8 @@ def main() -> int:
     """Everything, with what could be seen of it."""
     for path in captures(OWN) + captures(SHARED):
         seen, noticed = torture(path, CUTS, MUTANTS)
-        print(f"{path.name:70} cuts seen {seen:3} of {CUTS}, changes seen {noticed:2} of {MUTANTS}")
+        line = f"{path.name:70} cuts seen {seen:3} of {CUTS}, changes seen {noticed:2} of {MUTANTS}"
+        sys.stdout.write(f"{line}\n")
     return 0
 
 
