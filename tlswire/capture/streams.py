@@ -204,7 +204,7 @@ class Streams:
                 return
         if data or missing:
             if flow.consumer is NOBODY:
-                flow.consumer = TlsStream(midstream=flow.opener is None)
+                flow.consumer = TlsStream(flow.opener is None)
             reassembly.segment(half, seq, data, missing, frame)
             if flow.consumer.done:
                 self._end_tcp(flow, None, frame, skip=True)
@@ -218,7 +218,7 @@ class Streams:
 
     def _open(self, key: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> Half:
         reverse = _reverse(key)
-        flow = Flow(key, reverse, first, origin)
+        flow = reassembly.open_flow(key, reverse, first, origin)
         self._tcp[key], self._tcp[reverse] = flow.halves
         self._admit(flow, key, first[0])
         return flow.halves[0]
