@@ -35,58 +35,38 @@ ONE_SIDED = 64
 _LEVELS = {1: "warning", 2: "fatal"}
 _NAMES = ("client", "server")
 
+_NEITHER = [False, False].copy
 
-class SessionBuilder:
-    """Collects what one flow says. Sides are 0 and 1 as the flow numbers them; ``client`` is known with a hello."""
 
-    __slots__ = (
-        "alerts",
-        "ccs",
-        "certificate_request",
-        "certificates",
-        "client",
-        "done",
-        "encrypted",
-        "fatal",
-        "hellos",
-        "holes",
-        "key_exchange",
-        "messages",
-        "notes",
-        "protocol",
-        "quic_version",
-        "raw_hellos",
-        "records_after",
-        "selected",
-        "server_hellos",
-        "sslv2_server",
-        "transport",
-        "version",
-    )
+class SessionBuilder(msgspec.Struct, eq=False):
+    """Collects what one flow says. Sides are 0 and 1 as the flow numbers them; ``client`` is known with a hello.
 
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
-        self.client: int | None = None
-        self.done = False
-        self.messages = 0  # handshake messages and alerts read in clear
-        self.encrypted = [False, False]
-        self.ccs = [False, False]
-        self.holes = [False, False]  # bytes in clear that were not captured
-        self.records_after = 0
-        self.fatal = False
-        self.version = 0  # selected, as TLS counts (a DTLS 1.2 session has 0x0303)
-        self.selected: WireServerHello | None = None
-        self.protocol: str | None = None
-        self.quic_version: int | None = None
-        self.hellos: list[Hello] = []
-        self.raw_hellos: list[bytes] = []
-        self.server_hellos: list[ServerHello] = []
-        self.certificates: list[Certificate] = []
-        self.key_exchange: KeyExchange | None = None
-        self.certificate_request: CertificateRequest | None = None
-        self.alerts: list[tuple[int, tuple[int, int, int]]] = []
-        self.notes: list[str] = []
-        self.sslv2_server = False
+    ``messages`` counts what was read in clear, ``holes`` tells of bytes in clear that were not captured; ``version`` is
+    the selected one as TLS counts (0x0303 for DTLS 1.2).
+    """
+
+    transport: Transport
+    client: int | None = None
+    done: bool = False
+    messages: int = 0
+    encrypted: list[bool] = msgspec.field(default_factory=_NEITHER)
+    ccs: list[bool] = msgspec.field(default_factory=_NEITHER)
+    holes: list[bool] = msgspec.field(default_factory=_NEITHER)
+    records_after: int = 0
+    fatal: bool = False
+    version: int = 0
+    selected: WireServerHello | None = None
+    protocol: str | None = None
+    quic_version: int | None = None
+    hellos: list[Hello] = []
+    raw_hellos: list[bytes] = []
+    server_hellos: list[ServerHello] = []
+    certificates: list[Certificate] = []
+    key_exchange: KeyExchange | None = None
+    certificate_request: CertificateRequest | None = None
+    alerts: list[tuple[int, tuple[int, int, int]]] = []
+    notes: list[str] = []
+    sslv2_server: bool = False
 
     def message(self, side: int, message: Message, frame: int) -> None:
         """One message of ``side``, completed by ``frame``."""

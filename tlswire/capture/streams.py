@@ -78,7 +78,8 @@ class Streams:
         self._ready: list[Found] = []
         self._frame = 0
 
-    def read(self, packets: Iterable[Packet]) -> Iterator[Found]:
+    # Branches are spelled out: a call a packet would cost more than what most packets need.
+    def read(self, packets: Iterable[Packet]) -> Iterator[Found]:  # noqa: C901, PLR0912, PLR0915 - as said above
         """Sessions as they are complete; those still open at the end come last, in the order they began."""
         tcp, udp, ready, mine = self._tcp, self._udp, self._ready, self._mine
         unpack4, unpack6, peel = _IPV4.unpack_from, _IPV6.unpack_from, self._peeler.peel
@@ -172,7 +173,7 @@ class Streams:
 
     # TCP
 
-    def _segment(
+    def _segment(  # noqa: C901, PLR0912 - the rest of the hot path, as ``read``
         self,
         half: Half | None,
         key: bytes,
@@ -204,7 +205,7 @@ class Streams:
                 return
         if data or missing:
             if flow.consumer is NOBODY:
-                flow.consumer = TlsStream(midstream=flow.opener is None)
+                flow.consumer = TlsStream(flow.opener is None)
             reassembly.segment(half, seq, data, missing, frame)
             if flow.consumer.done:
                 self._end_tcp(flow, None, frame, skip=True)
@@ -218,7 +219,7 @@ class Streams:
 
     def _open(self, key: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> Half:
         reverse = _reverse(key)
-        flow = Flow(key, reverse, first, origin)
+        flow = reassembly.open_flow(key, reverse, first, origin)
         self._tcp[key], self._tcp[reverse] = flow.halves
         self._admit(flow, key, first[0])
         return flow.halves[0]

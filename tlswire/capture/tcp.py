@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 if TYPE_CHECKING:
     from tlswire.capture.files import Interface
     from tlswire.capture.layers import Origin
@@ -59,49 +61,48 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
-class Half:
+class Half(msgspec.Struct, eq=False):
     """One direction. ``next`` is the sequence number expected, None before anything was seen."""
 
-    __slots__ = ("closed", "flow", "guessed", "index", "key", "late", "next", "recent", "stale", "waiting")
-
-    def __init__(self, flow: Flow, index: int, key: bytes) -> None:
-        self.flow = flow
-        self.index = index
-        self.key = key
-        self.next: int | None = None
-        self.guessed = False  # no SYN was seen: the stream may have begun before ``next``
-        self.waiting: dict[int, tuple[bytes, int]] | None = None
-        self.recent: list[tuple[int, bytes]] = []
-        self.late = 0
-        self.stale = 0
-        self.closed = False
+    flow: Flow
+    index: int
+    key: bytes
+    next: int | None = None
+    waiting: dict[int, tuple[bytes, int]] | None = None
+    recent: list[tuple[int, bytes]] = []
+    late: int = 0
+    stale: int = 0
+    closed: bool = False
 
 
-class Flow:
+class Flow(msgspec.Struct, eq=False):
     """One connection: two halves and what is made of their bytes.
 
     ``first`` is where it was first seen (frame, time high, time low, interface), ``opener`` the side that sent a SYN.
     """
 
-    __slots__ = ("bucket", "conflict", "consumer", "first", "halves", "opener", "origin")
+    first: tuple[int, int, int, Interface]
+    origin: Origin | None
+    consumer: Consumer = NOBODY  # until the first payload
+    conflict: bool = False
+    opener: int | None = None
+    bucket: int = 0
+    halves: tuple[Half, Half] = ()  # type: ignore[assignment] # they need their flow: ``open_flow`` makes them
 
-    def __init__(
-        self, key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None
-    ) -> None:
-        self.halves = (Half(self, 0, key), Half(self, 1, reverse))
-        self.consumer: Consumer = NOBODY  # until the first payload
-        self.conflict = False
-        self.first = first
-        self.origin = origin
-        self.opener: int | None = None
-        self.bucket = 0
+    __hash__ = object.__hash__
+
+
+def open_flow(key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> Flow:
+    """A new connection with both its directions."""
+    flow = Flow(first, origin)
+    flow.halves = (Half(flow, 0, key), Half(flow, 1, reverse))
+    return flow
 
 
 def synchronise(half: Half, seq: int) -> None:
     """A SYN: the stream begins behind it. Another one before any data (a retry with a new number) wins."""
     if not half.recent:
         half.next = (seq + 1) & _MASK
-        half.guessed = False
 
 
 def segment(half: Half, seq: int, data: bytes, missing: int, frame: int) -> None:
@@ -110,7 +111,6 @@ def segment(half: Half, seq: int, data: bytes, missing: int, frame: int) -> None
     expected = half.next
     if expected is None:
         expected = half.next = seq
-        half.guessed = True
     ahead = (seq - expected) & _MASK
     if ahead:
         if ahead < _HALF:

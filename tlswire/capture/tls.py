@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from tlswire.capture.preambles import name_of
 from tlswire.capture.sessions import SessionBuilder
 from tlswire.wire.records import APPLICATION_DATA, HANDSHAKE, MAX_CIPHERTEXT, Deframer
@@ -30,31 +32,37 @@ WAITING, READING, LOST = range(3)
 _HANDSHAKE_TYPES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22})
 
 
-class Side:
-    """One direction: what state its reader is in, what came before TLS, and the deframer once TLS began."""
+class Side(msgspec.Struct, eq=False):
+    """One direction: what state its reader is in, what came before TLS, and the deframer once TLS began.
 
-    __slots__ = ("before", "deframer", "frame", "seen", "state")
+    ``seen`` counts the bytes before TLS, those dropped from ``before`` included; ``frame`` is the last one that brought
+    bytes of TLS.
+    """
 
-    def __init__(self) -> None:
-        self.state = WAITING
-        self.seen = 0  # bytes before TLS, those dropped from ``before`` included
-        self.before = b""
-        self.frame = 0  # the last frame that brought bytes of TLS
-        self.deframer: Deframer | None = None
+    state: int = WAITING
+    seen: int = 0
+    before: bytes = b""
+    frame: int = 0
+    deframer: Deframer | None = None
 
 
-class TlsStream:
-    """The consumer of a TCP flow's bytes (``capture.tcp.Consumer``)."""
+def _sides() -> tuple[Side, Side]:
+    return Side(), Side()
 
-    __slots__ = ("builder", "done", "encrypted_only", "found", "midstream", "sides")
 
-    def __init__(self, *, midstream: bool) -> None:
-        self.builder: SessionBuilder | None = None  # made when TLS is found: most flows of a capture have none
-        self.midstream = midstream
-        self.done = False
-        self.found = False
-        self.encrypted_only = False  # records, but the handshake came before the capture
-        self.sides = (Side(), Side())
+class TlsStream(msgspec.Struct, eq=False):
+    """The consumer of a TCP flow's bytes (``capture.tcp.Consumer``).
+
+    ``builder`` is made when TLS is found: most flows of a capture have none. ``encrypted_only`` says that there were
+    records whose handshake came before the capture.
+    """
+
+    midstream: bool
+    builder: SessionBuilder | None = None
+    done: bool = False
+    found: bool = False
+    encrypted_only: bool = False
+    sides: tuple[Side, Side] = msgspec.field(default_factory=_sides)
 
     def data(self, side: int, data: bytes, frame: int) -> None:
         """The next bytes of one side."""

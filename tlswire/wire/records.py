@@ -81,6 +81,19 @@ class Deframer:
     a HelloRetryRequest and its compatibility ChangeCipherSpec, RFC 9846 appendix E.4).
     """
 
+    __slots__ = (
+        "_buffer",
+        "_consumed",
+        "_empties",
+        "_max_message",
+        "_partial",
+        "_partial_kind",
+        "_partial_offset",
+        "_protected",
+        "error",
+        "records",
+    )
+
     def __init__(self, *, max_message: int = 1 << 18) -> None:
         self.error: WireError | None = None
         self._protected = False
