@@ -6,10 +6,14 @@ import json
 import random
 from pathlib import Path
 
-import tlswire
-from tlswire.lab.server import running
-from tlswire.results import json_schema
+import pytest
 
+import tlswire
+from tests.report.made import capture
+from tlswire.lab.server import running
+from tlswire.results import SCHEMAS, json_schema
+
+SCHEMA_FILES = Path(__file__).parent.parent / "docs" / "schemas"
 OPTIONS = tlswire.Options(method="eliminate", versions=(0x0303, 0x0304))
 
 
@@ -44,6 +48,30 @@ def test_scan_sync_and_async_agree() -> None:
     assert [version.suites for version in one.versions] == [version.suites for version in other.versions]
 
 
-def test_the_published_schema_is_the_one_in_force() -> None:
-    published = Path(__file__).parent.parent / "docs" / "schemas" / "tlswire.scan-1.json"
-    assert json.loads(published.read_text(encoding="utf-8")) == json_schema("tlswire.scan/1")
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_published_schemas_are_those_in_force(name: str) -> None:
+    published = SCHEMA_FILES / f"{name.replace('/', '-')}.json"
+    assert json.loads(published.read_text(encoding="utf-8")) == json_schema(name)
+
+
+def test_no_schema_is_published_that_is_not_in_force() -> None:
+    assert {path.name for path in SCHEMA_FILES.iterdir()} == {f"{name.replace('/', '-')}.json" for name in SCHEMAS}
+
+
+def test_sessions_of_a_path_and_of_a_file_are_streamed(tmp_path: Path) -> None:
+    path = tmp_path / "made.pcap"
+    path.write_bytes(capture())
+    found = tlswire.sessions(path)
+    first = next(found)
+    assert (first.server_name, first.capture, first.outcome) == ("www.example.com", str(path), "alert")
+    assert [session.server_name for session in found] == ["api.example.org"]
+    assert [session.first_frame for session in tlswire.sessions(str(path))] == [1, 9]
+    with path.open("rb") as file:
+        assert [session.first_frame for session in tlswire.sessions(file)] == [1, 9]
+        assert not file.closed
+
+
+def test_what_is_no_capture_is_an_exception_with_fields(tmp_path: Path) -> None:
+    with pytest.raises(tlswire.UsageError, match="No such file") as caught:
+        next(tlswire.sessions(tmp_path / "missing"))
+    assert caught.value.what == str(tmp_path / "missing")

@@ -106,6 +106,7 @@ def check_cut(data: bytes, whole: Result, size: int) -> Result:
     assert frames <= whole.frames
     assert ended_by(cut, frames) == ended_by(whole, frames)
     check_left_open(cut, whole)
+    check_nothing_lost(cut, whole)
     check_one_line(cut, size, compressed=is_compressed(data))
     return cut
 
@@ -118,6 +119,18 @@ def check_left_open(cut: Result, whole: Result) -> None:
     for item in cut.found:
         if item.order[0] > cut.frames:
             assert any(_begins(item, other) for other in known.get(_flow(item), ())), item.session
+
+
+def check_nothing_lost(cut: Result, whole: Result) -> None:
+    """Every hello that was complete before the cut is told, whether its session was over or not."""
+    kept = {(hello.frame, hello.sha256) for item in cut.found for hello in item.session.hellos}
+    before = {
+        (hello.frame, hello.sha256)
+        for item in whole.found
+        for hello in item.session.hellos
+        if hello.frame <= cut.frames and not hello.partial
+    }
+    assert before <= kept
 
 
 def _flow(item: Found) -> object:

@@ -549,6 +549,8 @@ def test_captures_are_found(tmp_path: Path) -> None:
         "b/.x.pcap": PCAP,
         "c.pcap": PCAP,
         "d.zst": compressed.ZSTD,
+        "b/manual.1.gz": gzip.compress(b"no capture at all"),
+        "b/nothing.gz": gzip.compress(b""),
     }
     for name, data in contents.items():
         (tmp_path / name).write_bytes(data)

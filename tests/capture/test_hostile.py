@@ -216,7 +216,7 @@ def test_an_unknown_link_type_is_named_and_counted_and_the_rest_goes_on(path: Pa
     assert outcome.code == 0
     assert "  1 session: 1 refused\n" in text
     assert "  4 frames not read: link type 147" in text
-    assert "  1 frame  not read: link type 195" in text
+    assert "  1 frame not read: link type 195 (IEEE 802.15.4)" in text
 
 
 def test_a_capture_of_nothing_but_an_unknown_link_type(path: Path) -> None:

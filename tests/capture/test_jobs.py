@@ -187,7 +187,7 @@ def test_a_reader_that_goes_away_ends_it(shared_file: Path) -> None:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(30)
+        assert process.wait(30) == 0
         assert b"Traceback" not in process.stderr.read()
 
 
@@ -199,6 +199,7 @@ KILLED = """
     reading = read_captures({paths!r}, Lines, jobs={jobs})
     items = [next(reading)]
     children = multiprocessing.active_children()
+    time.sleep(0.5)  # until the pipe is full and half a message is in it
     os.kill(children[{which}].pid, signal.SIGKILL)
     children[{which}].join()
     items += reading

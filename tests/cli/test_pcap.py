@@ -9,7 +9,8 @@ import json
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,9 +25,6 @@ from tlswire.wire.dumps import read_input
 from tlswire.wire.handshake import parse_client_hello
 
 from .run import one_line, refused, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 jsonschema = pytest.importorskip("jsonschema")  # it has no types of its own
 
@@ -182,7 +180,8 @@ def test_exit_codes_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--jsonl", "-", "--csv", "-"], "--csv -: stdout is taken by --jsonl -"),
+        (["--jsonl", "-", "--csv", "-"], "--csv: -: stdout is taken by --jsonl -"),
+        (["--jsonl", "/dev/null", "--csv", "/dev/null"], "--csv: /dev/null: this file is taken by --jsonl /dev/null"),
         (["--host", "example.com"], "--host: 'example.com': is neither an address"),
         (["--port", "x"], "--port: 'x'"),
         (["--version", "TLS9"], "--version: "),
@@ -203,6 +202,60 @@ def test_a_capture_is_never_overwritten(file: Path) -> None:
     before = file.read_bytes()
     assert "is one of the captures" in refused(run("pcap", file, "--jsonl", file))
     assert file.read_bytes() == before
+
+
+def test_a_full_disk_is_one_line(file: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    for option in ("--jsonl", "--csv"):
+        outcome = run("pcap", file, option, "/dev/full")
+        assert outcome.code == 2
+        assert one_line(outcome) == "output: cannot be written: No space left on device"
+    with Path("/dev/full").open("w") as full:
+        for options in ([], ["--sessions"], ["--jsonl", "-"]):
+            command = [sys.executable, "-m", "tlswire", "pcap", str(file), *options]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            assert done.returncode == 2
+            assert done.stderr == "tlswire: output: cannot be written: No space left on device\n"
+
+
+def test_a_reader_that_left_is_no_failure(file: Path) -> None:
+    command = [sys.executable, "-m", "tlswire", "pcap", str(file), "--top", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 0
+
+
+def test_sessions_of_a_pipe_are_written_as_they_come() -> None:
+    data = capture()
+    command = [sys.executable, "-m", "tlswire", "pcap", "-", "--jsonl", "-", "--jobs", "2"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(data[: len(data) // 2 + 200])
+        process.stdin.flush()
+        # Would wait for ever if the line waited for the end.
+        assert json.loads(process.stdout.readline())["server_name"].encode() == NAMES[0]
+        process.stdin.write(data[len(data) // 2 + 200 :])
+        process.stdin.close()
+        assert json.loads(process.stdout.readline())["server_name"].encode() == NAMES[1]
+
+
+def test_damage_of_several_captures_names_them_and_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        (tmp_path / f"{number}.pcap").write_bytes(capture()[: -5 - number])
+    text = run("pcap", tmp_path).raw.decode()
+    for number in range(5):
+        assert f"\n  {tmp_path}/{number}.pcap: cut short: " in text
+    monkeypatch.setattr("tlswire.cli.pcap._MAX_DAMAGE", 2)
+    text = run("pcap", tmp_path).raw.decode()
+    assert text.count("cut short") == 2
+    assert "  and 3 more broken places; --quiet tells all on stderr\n" in text
+    outcome = run("pcap", tmp_path, "--quiet")
+    assert (outcome.code, outcome.raw, len(outcome.err.splitlines())) == (3, b"", 5)
 
 
 def test_quiet(file: Path) -> None:

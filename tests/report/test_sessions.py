@@ -91,7 +91,21 @@ def test_several_addresses_of_a_name_are_counted() -> None:
 def test_like_notes_count_as_one() -> None:
     text = render(summed(*MIXED), material())
     assert "2  client: N bytes before were not captured" in text
+    odd = session(notes=["server: type 0x55 begins no TLS 1.2 or SSLv2 at byte 77"])
+    assert "server: type N begins no TLS 1.2 or SSLv2 at byte N" in render(summed(odd), material())
     assert "(RFC 9000 8.1)" in render(summed(session(notes=["Retry 5 (RFC 9000 8.1)"])), material())
+
+
+def test_days_of_certificates_do_not_make_a_row_each() -> None:
+    expired = [session(weak=[f"certificate expired on 2024-01-{day:02}"]) for day in range(1, 20)]
+    text = render(summed(*expired, session(weak=["certificate not valid before 2030-01-01"])), material())
+    assert "  certificate expired    19  www.example.com\n" in text
+    assert "  certificate not valid   1  www.example.com\n" in text
+
+
+def test_reasons_are_cut_only_where_names_need_the_room() -> None:
+    text = render(summed(session(weak=["64-bit blocks (SWEET32 CVE-2016-2183)"])), material(), width=80)
+    assert "  64-bit blocks (SWEET32 CVE-2016-2183)  1  www.example.com\n" in text
 
 
 def test_what_was_left_out_and_what_is_damaged_is_said() -> None:
@@ -231,6 +245,14 @@ def test_rows_fit_the_terminal_and_keep_what_matters(width: int) -> None:
         assert len(rows(item)) <= width
     assert "old.example.com" in rows(WEAK)
     assert "192.0.2.1:443" in rows(session(server_name=None))
+
+
+def test_rows_keep_what_tells_suites_and_endings_apart() -> None:
+    long = session(suite_name="TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", outcome="reset")
+    row = Rows(80)(long)
+    assert "RSA_WITH_AES_256_GCM_SHA384" in row
+    assert row.endswith("reset")
+    assert "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" in Rows()(long)
 
 
 def test_cells() -> None:

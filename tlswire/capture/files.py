@@ -294,10 +294,24 @@ def open_capture(path: str | Path | BinaryIO) -> Capture:
 
 
 def is_capture(path: str | Path) -> bool:
-    """Whether a file begins as a capture, or as something compressed that may hold one."""
+    """Whether a file begins as a capture, also compressed, or is compressed and cannot be looked into."""
     with Path(path).open("rb") as file:
         head = file.read(12)
-    return head[:4] in _PCAP or (head[:4] == MAGIC and head[8:] in ORDERS) or head.startswith((GZIP, ZSTD))
+    if not head.startswith((GZIP, ZSTD)):
+        return _begins(head)
+    try:
+        _, _, source = open_source(path)
+    except UsageError:
+        return True
+    head = b""
+    while len(head) < 12 and (more := source.read()):
+        head += more
+    source.close()
+    return _begins(head) or (not head and bool(source.damage))
+
+
+def _begins(head: bytes) -> bool:
+    return head[:4] in _PCAP or (head[:4] == MAGIC and head[8:12] in ORDERS)
 
 
 def find_captures(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, UsageError | None]]:

@@ -18,7 +18,7 @@ import click
 from tlswire.capture.jobs import Report
 from tlswire.capture.live import LiveCapture, interface_names
 from tlswire.capture.reader import Reading
-from tlswire.cli.pcap import Renderer, Run, Wanted, outputs
+from tlswire.cli.pcap import Renderer, Run, Wanted, outputs, writing
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,14 +50,13 @@ def command(interface: str | None, *, seconds: float | None, max_sessions: int |
     wanted = Wanted.of(**options)
     if seconds is None and max_sessions is None:
         seconds = DEFAULT_SECONDS
-    with contextlib.ExitStack() as stack:
-        run = stack.enter_context(Run(wanted))
-        stop = stack.enter_context(Stop(seconds, max_sessions))
-        capture = stack.enter_context(LiveCapture(interface, stop))
-        if not wanted.quiet and sys.stderr.isatty():
-            click.echo(f"tlswire: listening on {interface}{stop}, Ctrl-C ends it", err=True)
-        listen(run, capture, stop)
-    sys.exit(run.finish())
+    with writing(), Run(wanted) as run:
+        with Stop(seconds, max_sessions) as stop, LiveCapture(interface, stop) as capture:
+            if not wanted.quiet and sys.stderr.isatty():
+                click.echo(f"tlswire: listening on {interface}{stop}, Ctrl-C ends it", err=True)
+            listen(run, capture, stop)
+        code = run.finish()
+    sys.exit(code)
 
 
 class Stop:

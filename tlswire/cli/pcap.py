@@ -128,28 +128,43 @@ def command(files: tuple[str, ...], jobs: int, **options: Any) -> None:
     if "-" in files and sys.stdin.isatty():
         raise UsageError("stdin", "is a terminal, not a capture")
     wanted = Wanted.of(**options)
-    paths: dict[str, None] = {}
+    found = list(find_captures(files))
+    if not found:
+        raise UsageError(", ".join(files), "holds no captures")
+    paths = list(dict.fromkeys(str(path) for path, error in found if error is None))
+    jobs = jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
     # Sessions are freed by their reference counts; what the collector looks for is rare here, and looking takes time.
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
-    with contextlib.ExitStack() as stack:
-        found = list(find_captures(files))
-        if not found:
-            raise UsageError(", ".join(files), "holds no captures")
-        run = stack.enter_context(Run(wanted, [str(path) for path, error in found if error is None]))
-        for path, error in found:
-            if error is None:
-                paths[str(path)] = None
-            else:
+    with writing(), Run(wanted, paths) as run:
+        for _, error in found:
+            if error is not None:
                 run.refuse(error)
-        progress = stack.enter_context(run.progress(list(paths)))
-        jobs = jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
-        for item in read_captures(list(paths), partial(Renderer, wanted), jobs=jobs, progress=progress):
-            if isinstance(item, Report):
-                run.ended(item)
-            else:
-                run.write(item)
-    sys.exit(run.finish())
+        with run.progress(paths) as progress:
+            for item in read_captures(paths, partial(Renderer, wanted), jobs=jobs, progress=progress):
+                if isinstance(item, Report):
+                    run.ended(item)
+                else:
+                    run.write(item, flush="-" in files)  # a pipe may go on for hours
+        code = run.finish()
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """A full disk is one line, a reader that left is the end. What cannot be read is told before it comes to this."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        cli.forget_stdout()
+        sys.exit(cli.FINE)
+    except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            cli.forget_stdout()
+        raise UsageError("output", f"cannot be written: {error.strerror or error}") from None
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -182,8 +197,9 @@ class Wanted(msgspec.Struct, frozen=True):
         quiet: bool,
     ) -> Self:
         """From the options of the command line. Raises UsageError."""
-        if jsonl_file == csv_file == "-":
-            raise UsageError("--csv -", "stdout is taken by --jsonl -")
+        if jsonl_file is not None and csv_file is not None and Path(jsonl_file).absolute() == Path(csv_file).absolute():
+            taken = "stdout" if csv_file == "-" else "this file"
+            raise UsageError(csv_file, f"{taken} is taken by --jsonl {jsonl_file}", "--csv")
         quiet = quiet or "-" in {jsonl_file, csv_file}
         # A pipe gets rows as wide as they are; a terminal's must not wrap.
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -201,8 +201,9 @@ def _shares(
     grades = {text: grade(text) for text, _ in rows}
     rows.sort(key=lambda row: (grades[row[0]][0], -row[1].sessions, row[0]))
     yield paint(f"{title}, {count:,} of {counted(total, 'session')}", _BOLD)
-    wide = min(max(len(text) for text, _ in rows), max(width - 45, 30))
     digits = max(len(f"{share.sessions:,}") for _, share in rows)
+    names = min(max(len(_names(share.servers, width)) for _, share in rows), 37)
+    wide = min(max(len(text) for text, _ in rows), max(width - names - digits - 6, 30))
     for text, share in rows[: top or None]:
         room = width - wide - digits - 6
         label = paint(f"{fit(text, wide):<{wide}}", grades[text][1])
@@ -338,9 +339,8 @@ def _left_out(material: Material, paint: Paint) -> Iterator[str]:
     if lines:
         yield paint("Left out", _BOLD)
     wide = max((len(f"{count:,}") for count, _, _ in lines), default=0)
-    noun = max((len(word) + (count != 1) for count, word, _ in lines), default=0)
     for count, word, text in lines:
-        yield f"  {count:>{wide},} {word if count == 1 else word + 's':<{noun}} {text}"
+        yield f"  {count:>{wide},} {word if count == 1 else word + 's'} {text}"
 
 
 # One row a session. When the terminal is narrow, columns of high rank go.
@@ -352,7 +352,7 @@ _COLUMNS = (
     Column("server", 21, 21, 9),
     Column("server name", 22, 36, 1, keep="end"),
     Column("version", 8, 8, 0),
-    Column("suite", 30, 45, 2, greedy=True),
+    Column("suite", 30, 45, 2, keep="end", greedy=True),
     Column("group", 6, 14, 11),
     Column("JA4", 11, 36, 7),
     Column("outcome", 11, 30, 3),
@@ -391,7 +391,7 @@ class Rows:
             session.suite_name or "-",
             session.group_name or "-",
             fingerprint(session),
-            ending(session),
+            ending(session).removeprefix("connection "),
             "".join(_marks(session)),
         )
         text = line(_COLUMNS, self.widths, cells, cut=self.cut)

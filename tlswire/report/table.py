@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tlswire.results.session import Endpoint, Session
 
-WIDTH = 110
+WIDTH = 120
 GAP = "  "
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLURALS = {"address": "addresses"}

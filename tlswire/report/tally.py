@@ -27,7 +27,8 @@ _SEVERAL = 16  # inside one row
 # A full table is cut back when it has grown by a quarter: sorting at every new key would be slow.
 _SLACK = 4
 _PLACE = re.compile(r"^frame \d+, ")
-_NUMBER = re.compile(r"(\(RFC [^)]*\))|\d+")
+_NUMBER = re.compile(r"(\(RFC [^)]*\)|TLS \d\.\d)|\b(?:0x[0-9A-Fa-f]+|\d+)\b")
+_DATE = re.compile(r" (?:on|before) \d{4}-\d\d-\d\d$")
 
 # What a session that was not established is told as: these are no fault of anybody.
 QUIET = frozenset({"established", "incomplete"})
@@ -271,7 +272,8 @@ class Summary:
 
         shown = name or address
         for reason in session.weak:
-            _share(self.reasons, reason, shown)
+            # Each certificate has its own day: the rows of the sessions tell it.
+            _share(self.reasons, _DATE.sub("", reason), shown)
         if session.outcome not in QUIET:
             _share(self.endings, end, shown)
         for note in {_kind(text) for text in session.notes}:
@@ -314,7 +316,7 @@ def _share(rows: Kept[tuple[str], Share], key: str, server: str) -> None:
 
 
 def _kind(note: str) -> str:
-    """A note without its numbers, so that like ones count as one; those of an RFC stay."""
+    """A note without its numbers, so that like ones count as one; those of an RFC and of versions stay."""
     return _NUMBER.sub(lambda found: found[1] or "N", _PLACE.sub("", note))
 
 
