@@ -22,7 +22,7 @@ MAX_WAITING_BYTES = 1 << 18
 MAX_WAITING = 128
 # The peer acknowledged bytes that we have not seen: after so many of its segments they are not merely late.
 PATIENCE = 4
-_RECENT = 4
+_RECENT = 2
 
 _MASK = 0xFFFFFFFF
 _HALF = 1 << 31
