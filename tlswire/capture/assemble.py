@@ -103,6 +103,7 @@ def _answer(hellos: list[ServerHello]) -> ServerHello | None:
 
 
 _ENDED = {
+    "idle": "nothing came for two minutes: not followed any further",
     "evicted": "the flow table was full: nothing was read after this",
     "replaced": "the same ports began a new connection",
 }

@@ -36,6 +36,9 @@ MAX_FLOWS = 2048  # a bucket
 MAX_SKIPPED = 2048  # a bucket: keys of flows that need no more looking at
 MAX_STRANGERS = 512  # a bucket: UDP flows of which nothing was recognised yet
 
+# Seconds without a segment or datagram after which a handshake is over: servers wait less.
+IDLE = 120
+
 # From the Ethernet type to the TCP flags, with the IPv4 addresses and ports as one key: type, version and length of
 # the header, total length, fragment, protocol, key, sequence, acknowledgement, data offset, flags.
 _IPV4 = struct.Struct(">HBxHxxHxBxx12sIIBB")
@@ -197,6 +200,7 @@ class Streams:
                 return
             half = self._open(key, first, origin)
         flow = half.flow
+        flow.last = first
         if flow.origin is None:
             flow.origin = origin
         if flags & ACK and flow.halves[1 - half.index].waiting:
@@ -304,6 +308,7 @@ class Streams:
                 self._stranger(key, buffer, at)
                 return
             flow = self._open_udp(key, kind, first, origin)
+        flow.last = first
         if not flow.datagram(0 if flow.keys[0] == key else 1, buffer, at, stop, missing, frame):
             self._end_udp(flow, frame)
             flow = self._open_udp(key, flow.kind, first, origin)
@@ -369,15 +374,20 @@ class Streams:
     # The table
 
     def _admit(self, flow: Flow | UdpFlow, key: bytes, frame: int) -> None:
-        """A new flow; the oldest of its bucket gives way when the bucket is full."""
+        """A new flow; idle ones of its bucket give way, and the oldest when the bucket is full."""
         self.counts.flows += 1
         flow.bucket = bucket = _bucket(key)
         live = self._live[bucket]
-        live[flow] = None
-        if len(live) > MAX_FLOWS:
-            oldest = next(iter(live))
+        now = _time(flow)
+        while live and now - _time(oldest := next(iter(live))) > IDLE:
+            self._end(oldest, "idle", frame)
+        if len(live) >= MAX_FLOWS:
             self.counts.evicted += 1
-            self._end(oldest, "evicted", frame)
+            self._end(next(iter(live)), "evicted", frame)
+        elif live:
+            # Looked at again when all others have been: so those that wait longest come first, or nearly so.
+            live[oldest] = live.pop(oldest)
+        live[flow] = None
 
     def _end(self, flow: Flow | UdpFlow, how: str, frame: int) -> None:
         if isinstance(flow, Flow):
@@ -393,6 +403,11 @@ class Streams:
             self._end(flow, "end of capture", frame)
             yield from self._ready
             self._ready.clear()
+
+
+def _time(flow: Flow | UdpFlow) -> float:
+    _, high, low, interface = flow.last
+    return interface.time(high, low)
 
 
 def _order(found: Found) -> tuple[int, int]:

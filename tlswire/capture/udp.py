@@ -46,6 +46,7 @@ class UdpFlow:
         "deframers",
         "done",
         "first",
+        "frames",
         "keys",
         "kind",
         "last",
@@ -59,7 +60,7 @@ class UdpFlow:
     ) -> None:
         self.keys = (key, reverse)
         self.kind = kind
-        self.first = first
+        self.first = self.last = first
         self.origin = origin
         self.bucket = 0
         self.done = False  # nothing more can be learnt of the session
@@ -67,11 +68,11 @@ class UdpFlow:
         self.builder: SessionBuilder | None = SessionBuilder(kind)
         self.quic = QuicFlow() if kind == "quic" else None
         self.deframers = (DtlsDeframer(), DtlsDeframer()) if kind == "dtls" else None
-        self.last = [0, 0]  # the last frame of each side
+        self.frames = [0, 0]  # the last of each side
 
     def datagram(self, side: int, buffer: bytes, start: int, end: int, missing: int, frame: int) -> bool:
         """One datagram's payload, of which ``missing`` bytes were not captured. False: it begins another session, for which the caller makes another flow."""
-        self.last[side] = frame
+        self.frames[side] = frame
         if self.kind == "quic":
             return self._quic(side, buffer, start, end, missing, frame)
         if 0x40 <= buffer[start] <= 0x4F:
@@ -89,7 +90,7 @@ class UdpFlow:
             for side, deframer in enumerate(self.deframers):
                 if not builder.encrypted[side]:
                     for kind, length, body in deframer.pending():
-                        builder.partial(side, deframer.version, kind, length, body, self.last[side])
+                        builder.partial(side, deframer.version, kind, length, body, self.frames[side])
         return builder if builder.messages or builder.notes else None
 
     def release(self) -> None:
@@ -128,7 +129,7 @@ class UdpFlow:
             builder.client = quic.client
         builder.quic_version = quic.version
         for side, kind, length, body in quic.partial():
-            builder.partial(side, 0, kind, length, body, self.last[side])
+            builder.partial(side, 0, kind, length, body, self.frames[side])
         for note in quic.notes:
             builder.note(note)
         if quic.closed is not None:
