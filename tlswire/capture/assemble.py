@@ -39,8 +39,8 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: str | None, frame: int) -> Found | None:
-    """The session of a flow that ended ``how`` at ``frame``; None where no message was read."""
-    if not builder.messages:
+    """The session of a flow that ended ``how`` at ``frame``; None where nothing was read."""
+    if not builder.messages and not (builder.transport == "quic" and builder.notes):
         return None
     keys = flow.keys if hasattr(flow, "keys") else (flow.halves[0].key, flow.halves[1].key)
     opener = getattr(flow, "opener", None)
@@ -103,6 +103,7 @@ def _answer(hellos: list[ServerHello]) -> ServerHello | None:
 
 
 _ENDED = {
+    "idle": "nothing came for two minutes: not followed any further",
     "evicted": "the flow table was full: nothing was read after this",
     "replaced": "the same ports began a new connection",
 }

@@ -19,20 +19,25 @@ from tlswire.capture.links import Peeler
 from tlswire.capture.tcp import ACK, FIN, NOBODY, RST, SYN, Flow, Half
 from tlswire.capture.tls import TlsStream
 from tlswire.capture.tunnels import OVER_UDP
-from tlswire.capture.udp import UdpFlow
+from tlswire.capture.udp import PATIENCE, UdpFlow, is_stun, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tlswire.capture.files import Interface
     from tlswire.capture.layers import Origin
+    from tlswire.capture.udp import Kind
 
     Packet = tuple[int, int, int, bytes, int, int, Interface]
 
 # The flow table is divided so that several processes that share a capture keep and evict the same flows as one.
 BUCKETS = 16
 MAX_FLOWS = 2048  # a bucket
-MAX_SKIPPED = 16384  # a bucket: keys of flows that need no more looking at
+MAX_SKIPPED = 2048  # a bucket: keys of flows that need no more looking at
+MAX_STRANGERS = 512  # a bucket: UDP flows of which nothing was recognised yet
+
+# Seconds without a segment or datagram after which a handshake is over: servers wait less.
+IDLE = 120
 
 # From the Ethernet type to the TCP flags, with the IPv4 addresses and ports as one key: type, version and length of
 # the header, total length, fragment, protocol, key, sequence, acknowledgement, data offset, flags.
@@ -56,11 +61,10 @@ SKIP: Any = _Skip()
 class Counts(msgspec.Struct):
     """What was met on the way."""
 
-    frames: int = 0
+    ignored: Counter[str]
     flows: int = 0
     evicted: int = 0
     encrypted_only: int = 0
-    ignored: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class Streams:
@@ -68,15 +72,16 @@ class Streams:
 
     def __init__(self, capture: str, mine: frozenset[int] | None = None) -> None:
         self.capture = capture
-        self.counts = Counts()
         self._mine = mine
         self._peeler = Peeler()
+        self.counts = Counts(self._peeler.ignored)
         self._tcp: dict[bytes, Half] = {}
         self._udp: dict[bytes, UdpFlow] = {}
         self._live: tuple[dict[Flow | UdpFlow, None], ...] = tuple({} for _ in range(BUCKETS))
+        self._closed: set[bytes] = set()  # the other direction's keys of flows that are skipped and half closed
         self._skipped: tuple[deque[bytes], ...] = tuple(deque() for _ in range(BUCKETS))
+        self._strangers: tuple[dict[bytes, int], ...] = tuple({} for _ in range(BUCKETS))
         self._ready: list[Found] = []
-        self._frame = 0
 
     # Branches are spelled out: a call a packet would cost more than what most packets need.
     def read(self, packets: Iterable[Packet]) -> Iterator[Found]:  # noqa: C901, PLR0912, PLR0915 - as said above
@@ -146,8 +151,6 @@ class Streams:
                 ready.sort(key=_order)
                 yield from ready
                 ready.clear()
-        self.counts.frames = frame
-        self.counts.ignored += self._peeler.ignored
         yield from self._finish_all(frame + 1)
 
     def _peeled(self, segment: Any, first: tuple[int, int, int, Interface]) -> None:
@@ -197,6 +200,7 @@ class Streams:
                 return
             half = self._open(key, first, origin)
         flow = half.flow
+        flow.last = first
         if flow.origin is None:
             flow.origin = origin
         if flags & ACK and flow.halves[1 - half.index].waiting:
@@ -248,13 +252,16 @@ class Streams:
         return half
 
     def _closing(self, key: bytes, flags: int) -> None:
-        """A FIN or RST of a flow that is skipped: a reset frees its place, a FIN leaves it for what is still under way."""
-        if flags & RST:
+        """A FIN or RST of a flow that is skipped: its place is free after a reset, or after the FIN of both."""
+        if flags & RST or key in self._closed:
             self._forget(key)
+        elif flags & FIN:
+            self._closed.add(_reverse(key))
 
     def _forget(self, key: bytes) -> None:
-        self._tcp.pop(key, None)
-        self._tcp.pop(_reverse(key), None)
+        for either in (key, _reverse(key)):
+            self._tcp.pop(either, None)
+            self._closed.discard(either)
 
     def _acknowledged(self, half: Half, ack: int, frame: int) -> None:
         flow = half.flow
@@ -268,10 +275,7 @@ class Streams:
         first, second = flow.halves
         if skip:
             self._tcp[first.key] = self._tcp[second.key] = SKIP
-            skipped = self._skipped[flow.bucket]
-            skipped.append(first.key)
-            if len(skipped) > MAX_SKIPPED and self._tcp.get(old := skipped.popleft()) is SKIP:
-                self._forget(old)
+            self._skip(first.key)
         else:
             reassembly.flush(flow, frame)
             self._tcp.pop(first.key, None)
@@ -299,17 +303,42 @@ class Streams:
     ) -> None:
         frame = first[0]
         if flow is None:
-            flow = self._open_udp(key, first, origin)
+            kind = recognise(buffer, at, stop, missing)
+            if kind is None:
+                self._stranger(key, buffer, at)
+                return
+            flow = self._open_udp(key, kind, first, origin)
+        flow.last = first
         if not flow.datagram(0 if flow.keys[0] == key else 1, buffer, at, stop, missing, frame):
             self._end_udp(flow, frame)
-            flow = self._open_udp(key, first, origin)
+            flow = self._open_udp(key, flow.kind, first, origin)
             flow.datagram(0, buffer, at, stop, missing, frame)
         if flow.done and not flow.told:
             self._tell_udp(flow, frame)
 
-    def _open_udp(self, key: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> UdpFlow:
+    def _stranger(self, key: bytes, buffer: bytes, at: int) -> None:
+        """A datagram that is none of ours; after some of them so is the flow."""
+        if is_stun(buffer, at):
+            return
         reverse = _reverse(key)
-        flow = UdpFlow(key, reverse, first, origin)
+        strangers = self._strangers[_bucket(key)]
+        known = min(key, reverse)
+        seen = strangers.pop(known, 0) + 1
+        if seen == 1:
+            self.counts.flows += 1
+        if seen < PATIENCE:
+            strangers[known] = seen
+            if len(strangers) > MAX_STRANGERS:
+                del strangers[next(iter(strangers))]
+        else:
+            self._udp[key] = self._udp[reverse] = SKIP
+            self._skip(key)
+
+    def _open_udp(
+        self, key: bytes, kind: Kind, first: tuple[int, int, int, Interface], origin: Origin | None
+    ) -> UdpFlow:
+        reverse = _reverse(key)
+        flow = UdpFlow(key, reverse, kind, first, origin)
         self._udp[key] = self._udp[reverse] = flow
         self._admit(flow, key, first[0])
         return flow
@@ -319,21 +348,19 @@ class Streams:
         builder = flow.finish()
         if builder is not None and (found := assemble(self.capture, builder, flow, None, frame)) is not None:
             self._ready.append(found)
-        if flow.kind:
-            flow.release()
-        else:
-            self._live[flow.bucket].pop(flow, None)
-            self._udp[flow.keys[0]] = self._udp[flow.keys[1]] = SKIP
-            skipped = self._skipped[flow.bucket]
-            skipped.append(flow.keys[0])
-            if len(skipped) > MAX_SKIPPED:
-                self._drop(skipped.popleft())
+        flow.release()
 
-    def _drop(self, key: bytes) -> None:
-        for table in (self._tcp, self._udp):
-            if table.get(key) is SKIP:
-                del table[key]
-                table.pop(_reverse(key), None)
+    def _skip(self, key: bytes) -> None:
+        """Remember a key that stands as SKIP in a table; the oldest of its bucket gives way."""
+        skipped = self._skipped[_bucket(key)]
+        skipped.append(key)
+        if len(skipped) > MAX_SKIPPED:
+            old = skipped.popleft()
+            if self._tcp.get(old) is SKIP:
+                self._forget(old)
+            if self._udp.get(old) is SKIP:
+                del self._udp[old]
+                self._udp.pop(_reverse(old), None)
 
     def _end_udp(self, flow: UdpFlow, frame: int) -> None:
         self._live[flow.bucket].pop(flow, None)
@@ -347,15 +374,20 @@ class Streams:
     # The table
 
     def _admit(self, flow: Flow | UdpFlow, key: bytes, frame: int) -> None:
-        """A new flow; the oldest of its bucket gives way when the bucket is full."""
+        """A new flow; idle ones of its bucket give way, and the oldest when the bucket is full."""
         self.counts.flows += 1
         flow.bucket = bucket = _bucket(key)
         live = self._live[bucket]
-        live[flow] = None
-        if len(live) > MAX_FLOWS:
-            oldest = next(iter(live))
+        now = _time(flow)
+        while live and now - _time(oldest := next(iter(live))) > IDLE:
+            self._end(oldest, "idle", frame)
+        if len(live) >= MAX_FLOWS:
             self.counts.evicted += 1
-            self._end(oldest, "evicted", frame)
+            self._end(next(iter(live)), "evicted", frame)
+        elif live:
+            # Looked at again when all others have been: so those that wait longest come first, or nearly so.
+            live[oldest] = live.pop(oldest)
+        live[flow] = None
 
     def _end(self, flow: Flow | UdpFlow, how: str, frame: int) -> None:
         if isinstance(flow, Flow):
@@ -371,6 +403,11 @@ class Streams:
             self._end(flow, "end of capture", frame)
             yield from self._ready
             self._ready.clear()
+
+
+def _time(flow: Flow | UdpFlow) -> float:
+    _, high, low, interface = flow.last
+    return interface.time(high, low)
 
 
 def _order(found: Found) -> tuple[int, int]:

@@ -22,7 +22,7 @@ MAX_WAITING_BYTES = 1 << 18
 MAX_WAITING = 128
 # The peer acknowledged bytes that we have not seen: after so many of its segments they are not merely late.
 PATIENCE = 4
-_RECENT = 4
+_RECENT = 2
 
 _MASK = 0xFFFFFFFF
 _HALF = 1 << 31
@@ -78,10 +78,12 @@ class Half(msgspec.Struct, eq=False):
 class Flow(msgspec.Struct, eq=False):
     """One connection: two halves and what is made of their bytes.
 
-    ``first`` is where it was first seen (frame, time high, time low, interface), ``opener`` the side that sent a SYN.
+    ``first`` and ``last`` are where it was seen (frame, time high, time low, interface), ``opener`` the side that sent a
+    SYN.
     """
 
     first: tuple[int, int, int, Interface]
+    last: tuple[int, int, int, Interface]
     origin: Origin | None
     consumer: Consumer = NOBODY  # until the first payload
     conflict: bool = False
@@ -94,7 +96,7 @@ class Flow(msgspec.Struct, eq=False):
 
 def open_flow(key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> Flow:
     """A new connection with both its directions."""
-    flow = Flow(first, origin)
+    flow = Flow(first, first, origin)
     flow.halves = (Half(flow, 0, key), Half(flow, 1, reverse))
     return flow
 

@@ -35,13 +35,14 @@ _HANDSHAKE_TYPES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22})
 class Side(msgspec.Struct, eq=False):
     """One direction: what state its reader is in, what came before TLS, and the deframer once TLS began.
 
-    ``seen`` counts the bytes before TLS, those dropped from ``before`` included; ``frame`` is the last one that brought
-    bytes of TLS.
+    ``seen`` counts the bytes before TLS, of which ``before`` holds the first and ``tail`` the last; ``frame`` is the last
+    one that brought bytes of TLS.
     """
 
     state: int = WAITING
     seen: int = 0
     before: bytes = b""
+    tail: bytes = b""
     frame: int = 0
     deframer: Deframer | None = None
 
@@ -118,25 +119,27 @@ class TlsStream(msgspec.Struct, eq=False):
 
     def _begin(self, half: Side, data: bytes) -> bytes:
         """Bytes of a side that speaks no TLS yet: the part from where TLS begins, empty where it does not."""
-        before = half.before
-        whole = before + data if before else data
-        if (at := _begins_at(whole, len(before), fresh=half.seen == len(before))) is not None:
+        fresh = half.seen == len(half.before)  # nothing was dropped yet
+        old = half.before if fresh else half.tail
+        whole = old + data if old else data
+        if (at := _begins_at(whole, len(old), fresh=fresh)) is not None:
             pass
         elif self.found and _ALERT.match(data):
-            at = len(before)
+            at = len(old)
         elif self.midstream and plausible_records(data):
             if data[0] == APPLICATION_DATA and not self.found:
                 self.encrypted_only = self.done = True
                 return b""
-            at = len(before)
+            at = len(old)
         else:
             half.seen += len(data)
-            half.before = whole
-            if half.seen > MAX_PREAMBLE:
+            half.tail = whole[-_HELLO_HEAD:]
+            if fresh:
                 half.before = whole[:_MARK]
-                self.done = not self.found
+            self.done = half.seen > MAX_PREAMBLE and not self.found
             return b""
-        half.before = whole[: min(at, _MARK)]
+        if fresh:
+            half.before = whole[: min(at, _MARK)]
         half.state = READING
         half.deframer = Deframer()
         if self.builder is None:

@@ -5,7 +5,7 @@ Must not import anything of tlswire but ``wire``, ``registry`` and the rest of `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tlswire.capture.quic import QuicFlow, looks_like_quic
 from tlswire.capture.sessions import SessionBuilder
@@ -18,7 +18,23 @@ if TYPE_CHECKING:
 
 # So many datagrams that are none of ours (STUN not counted), and the flow is somebody else's.
 PATIENCE = 4
-_STUN_COOKIE = b"\x21\x12\xa4\x42"  # RFC 8489 section 5
+_STUN_COOKIE = b"\x21\x12\xa4\x42"
+
+Kind = Literal["dtls", "quic"]
+
+
+def recognise(buffer: bytes, start: int, end: int, missing: int) -> Kind | None:
+    """What a datagram of an unknown flow begins: ``dtls``, ``quic``, or nothing of ours."""
+    if 0x40 <= buffer[start] <= 0x4F:
+        start, end = _channel_data(buffer, start, end)
+    if looks_like_dtls(buffer, start, end):
+        return "dtls"
+    return "quic" if looks_like_quic(buffer, start, end, missing) else None
+
+
+def is_stun(buffer: bytes, start: int) -> bool:
+    """Whether a datagram is one of those that may go on for long before DTLS begins (RFC 8489 section 5)."""
+    return buffer[start + 4 : start + 8] == _STUN_COOKIE
 
 
 class UdpFlow:
@@ -30,40 +46,37 @@ class UdpFlow:
         "deframers",
         "done",
         "first",
+        "frames",
         "keys",
         "kind",
         "last",
         "origin",
-        "others",
         "quic",
         "told",
     )
 
     def __init__(
-        self, key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None
+        self, key: bytes, reverse: bytes, kind: Kind, first: tuple[int, int, int, Interface], origin: Origin | None
     ) -> None:
         self.keys = (key, reverse)
-        self.first = first
+        self.kind = kind
+        self.first = self.last = first
         self.origin = origin
         self.bucket = 0
-        self.kind = ""
-        self.others = 0
         self.done = False  # nothing more can be learnt of the session
         self.told = False  # the session was handed out
-        self.builder: SessionBuilder | None = None
-        self.quic: QuicFlow | None = None
-        self.last = [0, 0]  # the last frame of each side
-        self.deframers: tuple[DtlsDeframer, DtlsDeframer] | None = None
+        self.builder: SessionBuilder | None = SessionBuilder(kind)
+        self.quic = QuicFlow() if kind == "quic" else None
+        self.deframers = (DtlsDeframer(), DtlsDeframer()) if kind == "dtls" else None
+        self.frames = [0, 0]  # the last of each side
 
     def datagram(self, side: int, buffer: bytes, start: int, end: int, missing: int, frame: int) -> bool:
         """One datagram's payload, of which ``missing`` bytes were not captured. False: it begins another session, for which the caller makes another flow."""
-        self.last[side] = frame
-        if 0x40 <= buffer[start] <= 0x4F and self.kind != "quic":
-            start, end = _channel_data(buffer, start, end)
-        if not self.kind and not self._recognise(buffer, start, end, missing):
-            return True
+        self.frames[side] = frame
         if self.kind == "quic":
             return self._quic(side, buffer, start, end, missing, frame)
+        if 0x40 <= buffer[start] <= 0x4F:
+            start, end = _channel_data(buffer, start, end)
         return self._dtls(side, buffer, start, end, frame)
 
     def finish(self) -> SessionBuilder | None:
@@ -77,7 +90,7 @@ class UdpFlow:
             for side, deframer in enumerate(self.deframers):
                 if not builder.encrypted[side]:
                     for kind, length, body in deframer.pending():
-                        builder.partial(side, deframer.version, kind, length, body, self.last[side])
+                        builder.partial(side, deframer.version, kind, length, body, self.frames[side])
         return builder if builder.messages or builder.notes else None
 
     def release(self) -> None:
@@ -85,21 +98,6 @@ class UdpFlow:
         self.told = self.done = True
         self.builder = None
         self.deframers = None
-
-    def _recognise(self, buffer: bytes, start: int, end: int, missing: int) -> bool:
-        if looks_like_dtls(buffer, start, end):
-            self.kind = "dtls"
-            self.deframers = (DtlsDeframer(), DtlsDeframer())
-        elif looks_like_quic(buffer, start, end, missing):
-            self.kind = "quic"
-            self.quic = QuicFlow()
-        else:
-            if buffer[start + 4 : start + 8] != _STUN_COOKIE:
-                self.others += 1
-                self.done = self.others >= PATIENCE
-            return False
-        self.builder = SessionBuilder("dtls" if self.kind == "dtls" else "quic")
-        return True
 
     def _dtls(self, side: int, buffer: bytes, start: int, end: int, frame: int) -> bool:
         if self.told or self.builder is None or self.deframers is None:
@@ -131,7 +129,7 @@ class UdpFlow:
             builder.client = quic.client
         builder.quic_version = quic.version
         for side, kind, length, body in quic.partial():
-            builder.partial(side, 0, kind, length, body, self.last[side])
+            builder.partial(side, 0, kind, length, body, self.frames[side])
         for note in quic.notes:
             builder.note(note)
         if quic.closed is not None:
