@@ -25,6 +25,7 @@ _HELLO = re.compile(
     rb"\x16\x03[\x00-\x04][\x00-\x48].(?:\x01[\x00\x01]..\x03[\x00-\x04]|\x02\x00..(?:\x03[\x00-\x04]|\x7f))", re.DOTALL
 )
 _ALERT = re.compile(rb"\x15\x03[\x00-\x04]\x00\x02[\x01\x02]")
+_ALERT_RECORD = 7
 _HELLO_HEAD = 11
 
 WAITING, READING, LOST = range(3)
@@ -124,8 +125,8 @@ class TlsStream(msgspec.Struct, eq=False):
         whole = old + data if old else data
         if (at := _begins_at(whole, len(old), fresh=fresh)) is not None:
             pass
-        elif self.found and _ALERT.match(data):
-            at = len(old)
+        elif _ALERT.match(data) and (self.found or (self.midstream and len(data) == _ALERT_RECORD and not half.seen)):
+            at = len(old)  # also a refusal of a hello that was not captured
         elif self.midstream and plausible_records(data):
             if data[0] == APPLICATION_DATA and not self.found:
                 self.encrypted_only = self.done = True

@@ -272,12 +272,12 @@ class Summary:
 
         shown = name or address
         for reason in session.weak:
-            # Each certificate has its own day: the rows of the sessions tell it.
-            _share(self.reasons, _DATE.sub("", reason), shown)
+            _share(self.reasons, _undated(reason), shown)
         if session.outcome not in QUIET:
             _share(self.endings, end, shown)
-        for note in {_kind(text) for text in session.notes}:
-            _share(self.notes, note, shown)
+        if session.notes:
+            for note in {_kind(text) for text in session.notes}:
+                _share(self.notes, note, shown)
 
     def _mark(self, session: Session) -> None:
         marks = self.marks
@@ -313,6 +313,12 @@ def _share(rows: Kept[tuple[str], Share], key: str, server: str) -> None:
     row = rows.row((key,))
     row.sessions += 1
     row.servers.add(server)
+
+
+@lru_cache(maxsize=1024)
+def _undated(reason: str) -> str:
+    """Each certificate has its own day: the rows of the sessions tell it."""
+    return _DATE.sub("", reason)
 
 
 def _kind(note: str) -> str:
