@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import ast
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "tlswire"
+PROJECT = Path(__file__).parent.parent
+PACKAGE = PROJECT / "tlswire"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Data flows one way: a room imports only from rooms above its own.
@@ -24,12 +28,22 @@ ROOMS = (
     "lab",
     "cli",
 )
-# The lab answers hellos and knows nothing of those who send them; writers know results only.
+# Narrower than the order: the lab answers hellos and knows nothing of those who send them; writers know results only;
+# what reads captures sends nothing; facts of certificates and keys of QUIC stand alone.
 ALLOWED = {
+    "crypto": {"errors", "wire", "crypto"},
+    "certificates": {"certificates"},
+    "results": {"errors", "registry", "results"},
+    "capture": {"errors", "registry", "wire", "crypto", "hello", "certificates", "results", "capture"},
     "lab": {"errors", "registry", "wire", "hello", "lab"},
     "report": {"errors", "registry", "wire", "results", "report"},
 }
-HEAVY = {"scapy", "hypothesis", "jinja2", "rich", "cryptography", "certifi"}
+HEAVY = {"scapy", "hypothesis", "jinja2", "rich", "cryptography", "certifi", "zstandard"}
+# What even a lazy import may only do here.
+HOMES = {"scapy": {"capture/live.py"}, "zstandard": {"capture/compressed.py"}}
+# Rooms without I/O, clock and randomness: what they are told is all they know.
+PURE = {"wire", "crypto", "hello", "certificates", "results"}
+OUTSIDE = {"asyncio", "os", "pathlib", "random", "secrets", "ssl", "subprocess", "tempfile", "threading", "time"}
 SOCKETS = {"probe/transport.py", "lab/server.py", "report/trace.py"}  # trace.py only packs addresses
 LONGEST = 450
 
@@ -40,6 +54,7 @@ def room_of(path: Path) -> str:
 
 
 def imports(tree: ast.AST, *, everywhere: bool) -> set[str]:
+    """The modules a tree imports when it is loaded, or ``everywhere``: in functions and by ``import_module``, too."""
     found: set[str] = set()
     nodes = ast.walk(tree) if everywhere else ast.iter_child_nodes(tree)
     for node in nodes:
@@ -47,7 +62,15 @@ def imports(tree: ast.AST, *, everywhere: bool) -> set[str]:
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+            found.add(ast.unparse(node.args[0]).removeprefix("f").strip("'"))
     return found
+
+
+def without_types(tree: ast.Module) -> ast.Module:
+    """The tree without what only the type checker reads."""
+    body = [node for node in tree.body if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")]
+    return ast.Module(body, [])
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -57,9 +80,12 @@ def test_module_keeps_the_rules_of_the_house(path: Path) -> None:
     assert ast.get_docstring(tree), "no docstring says what lives here"
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
     assert not {module.partition(".")[0] for module in imports(tree, everywhere=False)} & HEAVY
+    used = {module.partition(".")[0] for module in imports(without_types(tree), everywhere=True)}
+    assert not {package for package, homes in HOMES.items() if package in used and name not in homes}
     if name not in SOCKETS:
-        assert "socket" not in imports(tree, everywhere=True)
+        assert "socket" not in used
     room = room_of(path)
+    assert room not in PURE or not used & OUTSIDE
     if room not in ROOMS:
         assert name in {"__init__.py", "__main__.py"}
         return
@@ -67,3 +93,64 @@ def test_module_keeps_the_rules_of_the_house(path: Path) -> None:
     for module in imports(tree, everywhere=True):
         if module.startswith("tlswire."):
             assert module.split(".")[1] in above, f"{name} imports {module}"
+
+
+def loaded(code: str, *arguments: str) -> set[str]:
+    """The modules that are loaded when ``code`` has run with these arguments."""
+    told = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))"
+    command = [sys.executable, "-c", f"{told}; {code}", *arguments]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stderr.split())
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    modules = loaded("import tlswire")
+    assert not modules & (HEAVY | {"asyncio", "click", "construct", "msgspec"})
+    assert {module for module in modules if module.startswith("tlswire")} == {"tlswire"}
+
+
+# What a command does without: a capture of TLS 1.3 holds no certificate in clear and no QUIC.
+@pytest.mark.parametrize(
+    ("line", "without"),
+    [
+        ("--help", HEAVY | {"asyncio", "construct", "msgspec", "multiprocessing"}),
+        ("pcap --help", HEAVY | {"asyncio"}),
+        ("live --help", HEAVY | {"asyncio"}),
+        ("pcap --quiet captures/recorded/tls13.pcap", HEAVY | {"asyncio"}),
+        ("pcap --quiet captures/recorded/tls12-ecdhe.pcap", (HEAVY | {"asyncio"}) - {"cryptography"}),
+        ("decode 15030300020228", HEAVY | {"asyncio"}),
+    ],
+)
+def test_a_command_loads_only_what_it_needs(line: str, without: set[str]) -> None:
+    assert not loaded("from tlswire.cli import main; main()", *line.split()) & without
+
+
+DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+ARCHITECTURE = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+_FROM_ROOT = re.compile(r"`((?:tlswire|tests|captures|docs|bench)/[\w/.-]+)`")
+_FROM_PACKAGE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w/.-]*)`")
+
+
+def test_architecture_names_every_room() -> None:
+    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", ARCHITECTURE, re.MULTILINE)
+    there = {room_of(path) for path in MODULES} - {"__init__", "__main__"}
+    assert set(rows) == set(ROOMS) == there
+
+
+@pytest.mark.parametrize("room", ["capture", "report", "results"])
+def test_architecture_names_every_module_of_the_room(room: str) -> None:
+    section = re.search(rf"^### `{room}/`\n(.*?)(?=^#|\Z)", ARCHITECTURE, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    named = {
+        name for row in re.findall(r"^\| ([^|]*) \|", section[1], re.MULTILINE) for name in re.findall(r"\w+\.py", row)
+    }
+    assert named == {path.name for path in (PACKAGE / room).glob("*.py")} - {"__init__.py"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
+def test_documents_name_only_what_is_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    links = [document.parent / link for link in re.findall(r"\]\(((?!https?:)[^)#]+)\)", text)]
+    paths = [PROJECT / name for name in _FROM_ROOT.findall(text)] + [
+        PACKAGE / name for name in _FROM_PACKAGE.findall(text)
+    ]
+    assert [str(path) for path in links + paths if not path.exists()] == []

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CERTIFICATE = 11
 _CACHED_CHAIN = 1 << 15
+_CACHED_EXCHANGE = 1 << 12
 
 
 def chain(body: bytes) -> tuple[CertificateFacts, ...]:
@@ -60,11 +61,11 @@ def certificate(frame: int, sender: Peer, facts: CertificateFacts) -> Certificat
 
 def key_exchange(frame: int, suite: int, version: int, body: bytes) -> KeyExchange:
     """A ServerKeyExchange: its group or prime, and the scheme of its signature (RFC 5246 7.4.3). Raises WireError."""
-    return KeyExchange(frame, *_key_exchange(suite, version, body))
+    read = _remembered_exchange if len(body) <= _CACHED_EXCHANGE else _read_exchange
+    return KeyExchange(frame, *read(suite, version, body))
 
 
-@lru_cache(maxsize=512)
-def _key_exchange(suite: int, version: int, body: bytes) -> tuple[Any, ...]:
+def _read_exchange(suite: int, version: int, body: bytes) -> tuple[Any, ...]:
     value = parse(server_key_exchange(suite, version), body, "server_key_exchange")
     params: Any = value.params
     group: int | None = None
@@ -83,9 +84,13 @@ def _key_exchange(suite: int, version: int, body: bytes) -> tuple[Any, ...]:
     )
 
 
+_remembered_exchange = lru_cache(maxsize=512)(_read_exchange)
+
+
 def certificate_request(frame: int, version: int, body: bytes) -> CertificateRequest:
     """A CertificateRequest of TLS 1.2 or older. Raises WireError."""
-    value = parse(body_grammar(13, version or 0x0303), body, "certificate_request")
+    # TLS 1.3 encrypts its own: whatever comes in clear there can only be read as an older one.
+    value = parse(body_grammar(13, min(version or 0x0303, 0x0303)), body, "certificate_request")
     schemes = getattr(value, "schemes", ())
     return CertificateRequest(frame, list(value.types), list(map(SCHEMES.hex, schemes)), len(value.authorities))
 

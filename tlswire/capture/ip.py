@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tlswire.capture.layers import IP, Key, Packet
 from tlswire.capture.tunnels import OVER_UDP
 
@@ -16,59 +18,92 @@ if TYPE_CHECKING:
 
     from tlswire.capture.layers import Layer
 
-# Datagrams of which fragments wait for the rest, and the pieces of one.
-MAX_DATAGRAMS = 512
+# Packets of which fragments wait for the rest, the fragments of one, and the bytes of all, with what keeps a fragment.
+MAX_PACKETS = 512
 MAX_PIECES = 1024
-MAX_DATAGRAM = 65535
+MAX_HELD = 1 << 25
+OVERHEAD = 256
+MAX_PACKET = 65535
 
 WAITING = "fragments of incomplete IP packets"
 
 _V4 = struct.Struct(">BxHHHxB2x8s")
+_V6 = struct.Struct(">B3xHBx32s")
+
+# Addresses, protocol (0 for IPv6, whose fragments may differ there), identification.
+_Key = tuple[bytes, int, int]
+
+
+class _Pieces(msgspec.Struct, eq=False, gc=False):
+    """The fragments of one packet by the places they begin and end, in the order they came."""
+
+    held: dict[tuple[int, int], bytes]
+    protocol: int = 0
+    size: int = 0  # 0 until the last fragment tells
+    bytes: int = 0
 
 
 class Fragments:
-    """IP packets in pieces, put together when the last has come. The first copy of a byte wins."""
+    """IP packets in pieces, put together when nothing is missing any more. The first copy of a byte wins."""
 
     def __init__(self, ignored: Counter[str]) -> None:
-        self._waiting: dict[tuple[bytes, int, int], dict[int, bytes]] = {}
-        self._sizes: dict[tuple[bytes, int, int], int] = {}
+        self._waiting: dict[_Key, _Pieces] = {}
+        self._held = 0
         self._ignored = ignored
 
-    def add(self, key: tuple[bytes, int, int], offset: int, data: bytes, *, more: bool) -> bytes | None:
-        """One piece: the whole payload when nothing is missing any more. ``key`` is addresses, protocol, number."""
-        if offset + len(data) > MAX_DATAGRAM:
+    def add(self, key: _Key, protocol: int, offset: int, data: bytes, *, more: bool) -> tuple[int, bytes] | None:
+        """One piece: protocol and payload of the packet when it was the last that was missing."""
+        end = offset + len(data)
+        if end > MAX_PACKET:
             self._ignored["fragments beyond the end of an IP packet"] += 1
             return None
+        self._make_room(len(data) + OVERHEAD, new=key not in self._waiting)
         pieces = self._waiting.get(key)
         if pieces is None:
-            if len(self._waiting) == MAX_DATAGRAMS:
-                self._forget(next(iter(self._waiting)))
-            pieces = self._waiting[key] = {}
-        if offset in pieces or len(pieces) == MAX_PIECES:
+            pieces = self._waiting[key] = _Pieces({})
+        if (offset, end) in pieces.held:
+            self._ignored["repeated fragments of IP packets"] += 1
             return None
-        pieces[offset] = data
+        if len(pieces.held) == MAX_PIECES:
+            self._ignored[f"IP packets in more than {MAX_PIECES} fragments"] += 1
+            return None
+        pieces.held[offset, end] = data
+        pieces.bytes += len(data)
+        self._held += len(data) + OVERHEAD
         self._ignored[WAITING] += 1
+        if not offset:
+            pieces.protocol = protocol
         if not more:
-            self._sizes[key] = offset + len(data)
-        size = self._sizes.get(key)
-        if size is None or sum(map(len, pieces.values())) < size or (whole := _joined(pieces, size)) is None:
+            pieces.size = pieces.size or end
+        if not pieces.size or pieces.bytes < pieces.size or (whole := _joined(pieces)) is None:
             return None
-        self._ignored[WAITING] -= len(pieces)
+        self._ignored[WAITING] -= len(pieces.held)
+        if not self._ignored[WAITING]:
+            del self._ignored[WAITING]
         self._forget(key)
-        return whole
+        return pieces.protocol, whole
 
-    def _forget(self, key: tuple[bytes, int, int]) -> None:
-        del self._waiting[key]
-        self._sizes.pop(key, None)
+    def _make_room(self, size: int, *, new: bool) -> None:
+        while self._waiting and (self._held + size > MAX_HELD or (new and len(self._waiting) == MAX_PACKETS)):
+            self._forget(next(iter(self._waiting)))
+
+    def _forget(self, key: _Key) -> None:
+        pieces = self._waiting.pop(key)
+        self._held -= pieces.bytes + OVERHEAD * len(pieces.held)
 
 
-def _joined(pieces: dict[int, bytes], size: int) -> bytes | None:
-    whole = bytearray()
-    for offset in sorted(pieces):
-        if offset > len(whole):
+def _joined(pieces: _Pieces) -> bytes | None:
+    covered = 0
+    for offset, end in sorted(pieces.held):
+        if offset > covered:
             return None
-        whole += pieces[offset][len(whole) - offset :]
-    return bytes(whole[:size]) if len(whole) >= size else None
+        covered = max(covered, end)
+    if covered < pieces.size:
+        return None
+    whole = bytearray(covered)
+    for offset, end in reversed(pieces.held):
+        whole[offset:end] = pieces.held[offset, end]
+    return bytes(whole[: pieces.size])
 
 
 class InternetProtocol:
@@ -86,28 +121,25 @@ class InternetProtocol:
             return packet.ignore("no IPv4 header where one was promised")
         packet.addresses = addresses
         packet.at = at + size
-        if total >= size:  # segmentation offload leaves 0 there
-            packet.missing = max(at + total - packet.end, 0)
-            packet.end = min(at + total, packet.end)
+        if total:  # segmentation offload leaves 0 there
+            if total < size:
+                return packet.ignore("IPv4 packets shorter than their header")
+            _shorten(packet, at + total)
         if fragment & 0x3FFF:
-            more = bool(fragment & 0x2000)
-            return self._fragment(packet, protocol, number, (fragment & 0x1FFF) << 3, more=more)
-        return IP, protocol
+            key = (addresses, protocol, number)
+            return self._fragment(packet, key, protocol, (fragment & 0x1FFF) << 3, more=bool(fragment & 0x2000))
+        # Most of what comes here: not worth another turn of the peeler.
+        return tcp(packet) if protocol == 6 else (IP, protocol)
 
     def ipv6(self, packet: Packet) -> Key | None:
         """RFC 8200 section 3."""
-        buffer, at = packet.buffer, packet.at
-        if buffer[at] >> 4 != 6:
+        head, length, following, packet.addresses = _V6.unpack_from(packet.buffer, packet.at)
+        if head >> 4 != 6:
             return packet.ignore("no IPv6 header where one was promised")
-        length = int.from_bytes(buffer[at + 4 : at + 6], "big")
-        packet.addresses = buffer[at + 8 : at + 40]
-        packet.at = at + 40
+        packet.at += 40
         if length:  # 0 in jumbograms (RFC 2675) and before segmentation offload
-            packet.missing = max(at + 40 + length - packet.end, 0)
-            packet.end = min(at + 40 + length, packet.end)
-        if len(packet.addresses) < 32:
-            raise IndexError
-        return IP, buffer[at + 6]
+            _shorten(packet, packet.at + length)
+        return tcp(packet) if following == 6 else (IP, following)
 
     def fragment6(self, packet: Packet) -> Key | None:
         """RFC 8200 section 4.5."""
@@ -115,17 +147,28 @@ class InternetProtocol:
         packet.at += 8
         if not place & 0xFFF9:
             return IP, following  # an atomic fragment (RFC 6946)
-        return self._fragment(packet, following, number, place & 0xFFF8, more=bool(place & 1))
+        key = (packet.addresses, 0, number)
+        return self._fragment(packet, key, following, place & 0xFFF8, more=bool(place & 1))
 
-    def _fragment(self, packet: Packet, protocol: int, number: int, offset: int, *, more: bool) -> Key | None:
+    def _fragment(self, packet: Packet, key: _Key, protocol: int, offset: int, *, more: bool) -> Key | None:
         if packet.missing:
             return packet.ignore("fragments of IP packets that were cut")
-        data = bytes(packet.buffer[packet.at : packet.end])
-        whole = self._fragments.add((packet.addresses, protocol, number), offset, data, more=more)
-        if whole is None:
+        data = packet.buffer[packet.at : packet.end]
+        complete = self._fragments.add(key, protocol, offset, data, more=more)
+        if complete is None:
             return None
-        packet.buffer, packet.at, packet.end = whole, 0, len(whole)
+        protocol, packet.buffer = complete
+        packet.at, packet.end = 0, len(packet.buffer)
         return IP, protocol
+
+
+def _shorten(packet: Packet, end: int) -> None:
+    """A header says where the packet ends: what stands behind is padding, what does not was not captured."""
+    if end <= packet.end:
+        packet.end = end
+        packet.missing = 0
+    else:
+        packet.missing = end - packet.end
 
 
 def extension(packet: Packet) -> Key | None:
@@ -144,9 +187,10 @@ def authentication(packet: Packet) -> Key | None:
 
 def tcp(packet: Packet) -> Key | None:
     """A segment, whose header must be there whole (RFC 9293 section 3.1)."""
-    if packet.end - packet.at < 20:
+    at = packet.at
+    if packet.end - at < 20:
         return packet.ignore("TCP segments cut in their header")
-    packet.ports = packet.buffer[packet.at : packet.at + 4]
+    packet.key = packet.addresses + packet.buffer[at : at + 4]
     packet.protocol = 6
     return None
 
@@ -162,10 +206,9 @@ def udp(packet: Packet) -> Key | None:
         if tunnel is not None and (key := _in_tunnel(packet, tunnel)) is not None:
             return key
     length = int.from_bytes(packet.buffer[at + 4 : at + 6], "big")
-    if 8 <= length < packet.end - at:
-        packet.end = at + length
-        packet.missing = 0
-    packet.ports = ports
+    if 8 <= length < packet.end - at + packet.missing:
+        _shorten(packet, at + length)
+    packet.key = packet.addresses + ports
     packet.protocol = 17
     return None
 

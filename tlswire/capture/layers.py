@@ -17,6 +17,7 @@ import msgspec
 LINK, ETHERTYPE, IP, PPP = range(4)
 
 ETHERNET = (LINK, 1)
+PPP_FRAME = (LINK, 9)
 BARE_IP = (LINK, 101)
 IPV4 = (ETHERTYPE, 0x0800)
 IPV6 = (ETHERTYPE, 0x86DD)
@@ -41,37 +42,21 @@ def origin(tunnel: str | None, pid: int | None, process: str | None) -> Origin:
     return Origin(tunnel, pid, process)
 
 
-class Packet:
+class Packet(msgspec.Struct, eq=False, gc=False):
     """``buffer[at:end]`` is what is left to peel; ``missing`` bytes behind ``end`` were not captured."""
 
-    __slots__ = (
-        "addresses",
-        "at",
-        "buffer",
-        "end",
-        "missing",
-        "padded",
-        "pid",
-        "ports",
-        "process",
-        "protocol",
-        "reason",
-        "tunnels",
-    )
-
-    def __init__(self, buffer: bytes, start: int, end: int) -> None:
-        self.buffer = buffer
-        self.at = start
-        self.end = end
-        self.missing = 0
-        self.padded = False  # 802.11 headers may be filled up to a multiple of four
-        self.addresses = b""
-        self.ports = b""
-        self.protocol = 0  # 6 or 17 once a segment is reached
-        self.tunnels: tuple[str, ...] = ()
-        self.pid: int | None = None
-        self.process: str | None = None
-        self.reason: str | None = None
+    buffer: bytes
+    at: int
+    end: int
+    missing: int = 0
+    padded: bool = False  # 802.11 headers may be filled up to a multiple of four
+    addresses: bytes = b""
+    key: bytes = b""  # addresses and ports
+    protocol: int = 0  # 6 or 17 once a segment is reached
+    tunnels: tuple[str, ...] = ()
+    pid: int | None = None
+    process: str | None = None
+    reason: str | None = None
 
     def tunnel(self, name: str, header: int, key: Key) -> Key | None:
         """What follows a tunnel's ``header`` bytes."""
@@ -92,9 +77,13 @@ Layer = Callable[[Packet], Key | None]
 
 def nibble(packet: Packet, offset: int = 0) -> Key | None:
     """IPv4 or IPv6 as the first four bits say (RFC 791, RFC 8200); None for neither."""
-    return {4: IPV4, 6: IPV6}.get(packet.buffer[packet.at + offset] >> 4)
+    return _VERSIONS.get(packet.buffer[packet.at + offset] >> 4)
+
+
+_VERSIONS: dict[int, Key] = {4: IPV4, 6: IPV6}
 
 
 def bare_ip(packet: Packet) -> Key | None:
     """A packet that is IP without more ado."""
-    return nibble(packet) or packet.ignore("neither IPv4 nor IPv6 behind a header that promises IP")
+    key = _VERSIONS.get(packet.buffer[packet.at] >> 4)
+    return key or packet.ignore("neither IPv4 nor IPv6 behind a header that promises IP")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tlswire.capture import ip, tunnels, wireless
@@ -21,11 +22,13 @@ from tlswire.capture.layers import (
     IPV6,
     LINK,
     PPP,
+    PPP_FRAME,
     Key,
     Layer,
     Origin,
     Packet,
     bare_ip,
+    nibble,
     origin,
 )
 
@@ -42,32 +45,42 @@ def ethernet(packet: Packet) -> Key | None:
     """IEEE 802.3; a capture of rvictl says Ethernet and holds bare IP."""
     buffer, at = packet.buffer, packet.at
     kind = int.from_bytes(buffer[at + 12 : at + 14], "big")
-    key = (ETHERTYPE, kind)
-    if (kind > 1500 and key not in _IP_TYPES) or (at + 14 < packet.end and buffer[at + 14] >> 4 == _IP_TYPES.get(key)):
-        if key not in LAYERS and _is_bare(packet):
-            return bare_ip(packet)
-        packet.at = at + 14
-        return key
-    if _is_bare(packet):
+    # A type of IP with that IP behind it is Ethernet: ``capture.streams`` takes it so before it comes here.
+    if _IP_TYPES.get(kind) != buffer[at + 14] >> 4 and _is_bare(packet):
         return bare_ip(packet)
     packet.at = at + 14
-    return llc(packet) if kind <= 1500 else key
+    return (ETHERTYPE, kind) if kind > 1500 else llc(packet)
 
 
-_IP_TYPES: dict[Key, int] = {IPV4: 4, IPV6: 6}
+_IP_TYPES = {0x0800: 4, 0x86DD: 6}
 
 
 def _is_bare(packet: Packet) -> bool:
-    """Whether IP begins where Ethernet should: version, length and protocol must all fit."""
+    """Whether IP begins where Ethernet should.
+
+    Stations whose address begins with 0x4 or 0x6 are many, so all else must fit too: length, protocol, and the header
+    checksum (none where the hardware makes it) or the prefixes of the addresses, which IPv6 has instead of one.
+    """
     buffer, at = packet.buffer, packet.at
-    size = packet.end - at
-    if size >= 20 and buffer[at] >> 4 == 4 and (buffer[at] & 15) >= 5:
+    size, first = packet.end - at, buffer[at]
+    if first >> 4 == 4 and size >= (first & 15) << 2 >= 20:
         total = int.from_bytes(buffer[at + 2 : at + 4], "big")
-        return total >= 20 and (total == size or (total > size >= 40)) and (IP, buffer[at + 9]) in LAYERS
-    if size >= 40 and buffer[at] >> 4 == 6:
+        if total < size or buffer[at + 9] not in _PROTOCOLS:
+            return False
+        words = struct.unpack_from(f">{(first & 15) << 1}H", buffer, at)
+        return not words[5] or not sum(words) % 0xFFFF
+    if first >> 4 == 6 and size >= 48:
         total = 40 + int.from_bytes(buffer[at + 4 : at + 6], "big")
-        return (total == size or total > size >= 60) and (IP, buffer[at + 6]) in LAYERS
+        if total < size or buffer[at + 6] not in _PROTOCOLS:
+            return False
+        return _is_used(buffer[at + 8 : at + 24]) and _is_used(buffer[at + 24 : at + 40])
     return False
+
+
+def _is_used(address: bytes) -> bool:
+    """Whether it is of 2000::/3, fc00::/6 (local, multicast) or 64:ff9b::/32 (RFC 6052, RFC 8215), or ::1."""
+    first = address[0]
+    return first >> 5 == 1 or first >= 0xFC or address[:4] == b"\0\x64\xff\x9b" or not any(address[:15])
 
 
 def llc(packet: Packet) -> Key | None:
@@ -108,25 +121,20 @@ def behind(size: int, key: Key) -> Layer:
 def mpls(packet: Packet) -> Key | None:
     """A label stack (RFC 3032); what it carries is told by its first bits (RFC 4928)."""
     buffer, at = packet.buffer, packet.at
-    while at + 4 <= packet.end:
+    while not buffer[at + 2] & 1:
         at += 4
-        if buffer[at - 2] & 1:
-            break
-    packet.at = at
-    key = _IP_NIBBLES.get(buffer[at] >> 4)
-    if key is None:
-        packet.at += 0 if buffer[at] >> 4 else 4  # a control word (RFC 4385 section 3)
-        return ETHERNET
-    return key
-
-
-_IP_NIBBLES: dict[int, Key] = {4: IPV4, 6: IPV6}
+    packet.at = at + 4
+    if (key := nibble(packet)) is not None:
+        return key
+    if not buffer[at + 4] >> 4 and not tunnels.holds_ethernet(packet):
+        packet.at += 4  # a control word (RFC 4385 section 3)
+    return ETHERNET
 
 
 def pppoe(packet: Packet) -> Key:
     """A session's packet (RFC 2516 section 4)."""
     packet.at += 6
-    return PPP, 0
+    return PPP_FRAME
 
 
 def ppp(packet: Packet) -> Key:
@@ -134,6 +142,8 @@ def ppp(packet: Packet) -> Key:
     buffer, at = packet.buffer, packet.at
     if buffer[at : at + 2] == b"\xff\x03":
         at += 2
+    elif buffer[at] in {0x0F, 0x8F}:  # no protocol of PPP begins so (RFC 1661 section 2)
+        return CISCO_HDLC
     protocol = buffer[at]
     if protocol & 1:
         packet.at = at + 1
@@ -149,7 +159,7 @@ def family(packet: Packet) -> Key | None:
     word = packet.buffer[at : at + 4]
     packet.at = at + 4
     number = min(int.from_bytes(word, "big"), int.from_bytes(word, "little"))
-    return _FAMILIES.get(number) or packet.ignore(f"address family {number}")
+    return _FAMILIES.get(number) or packet.ignore(f"address family {number if number < 256 else 'unknown'}")
 
 
 # Linux and Windows, then IPv6 as NetBSD, FreeBSD and Darwin number it.
@@ -158,27 +168,38 @@ _FAMILIES: dict[int, Key] = {2: IPV4, 10: IPV6, 23: IPV6, 24: IPV6, 28: IPV6, 30
 
 def pktap(packet: Packet) -> Key | None:
     """Apple's packet tap: link type, interface and process of the packet (struct pktap_header of Darwin's pktap.h)."""
-    buffer, at = packet.buffer, packet.at
-    order = "<" if buffer[at + 2 : at + 4] == b"\0\0" else ">"
-    size, following, linktype = struct.unpack_from(order + "III", buffer, at)
-    if not 76 <= size <= packet.end - at:
+    at = packet.at
+    # The length is well below 65536, so two of its bytes tell the order.
+    header = _PKTAP if packet.buffer[at + 2 : at + 4] == b"\0\0" else _PKTAP_BIG
+    size, following, linktype, pid, name = header.unpack_from(packet.buffer, at)
+    if not header.size <= size <= packet.end - at:
         return packet.ignore("PKTAP headers of impossible length")
     if following == 0:
         return packet.ignore("PKTAP without a packet")
-    pid = struct.unpack_from(order + "i", buffer, at + 52)[0]
-    name = bytes(buffer[at + 56 : at + 73]).partition(b"\0")[0]
-    if name or pid > 0:
+    if pid > 0 or name[0]:
         packet.pid = pid
-        packet.process = name.decode("utf-8", "backslashreplace")
+        packet.process = _process(name)
     packet.at = at + size
     return LINK, linktype
 
 
+# Length, what follows, link type; behind name, flags, family and sizes: pid and name of the process, padded.
+_PKTAP = struct.Struct("<III40xi17s3x")
+_PKTAP_BIG = struct.Struct(">III40xi17s3x")
+
+
+@lru_cache(maxsize=1024)
+def _process(name: bytes) -> str:
+    return name.partition(b"\0")[0].decode("utf-8", "backslashreplace")
+
+
 def nflog(packet: Packet) -> Key | None:
-    """Linux netfilter log: attributes, one of which is the packet."""
+    """Linux netfilter log: attributes in the order of the host, one of which is the packet."""
     buffer, at = packet.buffer, packet.at + 4
+    # Types are small numbers.
+    order = ">HH" if not buffer[at + 2] and buffer[at + 3] else "<HH"
     while at + 4 <= packet.end:
-        length, kind = struct.unpack_from("<HH", buffer, at)
+        length, kind = struct.unpack_from(order, buffer, at)
         if length < 4:
             break
         if kind == 9:
@@ -195,6 +216,9 @@ def pflog(packet: Packet) -> Key:
     return BARE_IP
 
 
+CISCO_HDLC = (LINK, 104)
+
+
 def tag(size: int) -> Layer:
     """A tag behind an Ethernet type, the next type in its last two bytes."""
     return typed(size, size - 2)
@@ -204,13 +228,13 @@ def tag(size: int) -> Layer:
 LAYERS: dict[Key, Layer] = {
     (LINK, 0): family,
     ETHERNET: ethernet,
-    (LINK, 9): ppp,
+    PPP_FRAME: ppp,
     (LINK, 12): bare_ip,
     (LINK, 14): bare_ip,
     (LINK, 50): ppp,
     (LINK, 51): pppoe,
     BARE_IP: bare_ip,
-    (LINK, 104): typed(4, 2),  # Cisco HDLC
+    CISCO_HDLC: typed(4, 2),
     (LINK, 105): wireless.ieee80211,
     (LINK, 108): family,
     (LINK, 109): behind(12, BARE_IP),  # OpenBSD's ENC
@@ -221,15 +245,14 @@ LAYERS: dict[Key, Layer] = {
     (LINK, 138): typed(18, 16),  # IP over IEEE 1394
     (LINK, 149): pktap,
     (LINK, 163): wireless.avs,
-    (LINK, 166): ppp,
+    (LINK, 166): behind(2, PPP_FRAME),  # pppd says in place of the address which way a packet goes
     (LINK, 192): wireless.ppi,
-    (LINK, 204): behind(1, (PPP, 0)),
+    (LINK, 204): behind(1, PPP_FRAME),
     (LINK, 228): bare_ip,
     (LINK, 229): bare_ip,
     (LINK, 239): nflog,
     (LINK, 258): pktap,
     (LINK, 276): typed(20, 0),  # Linux cooked, version 2
-    (PPP, 0): ppp,
     (PPP, 0x21): lambda _: IPV4,
     (PPP, 0x57): lambda _: IPV6,
     (PPP, 0x281): mpls,
@@ -306,6 +329,9 @@ _NAMES: dict[Key, str] = {
     (LINK, 252): "link type 252 (Wireshark upper PDU)",
 }
 
+# What may stand in IP's field for a protocol: what we read and what we know by name.
+_PROTOCOLS = frozenset(number for table, number in (*LAYERS, *_NAMES) if table == IP) | {44}
+
 
 class Peeler:
     """Goes from frames to segments; ``ignored`` counts, by reason, the frames that hold none."""
@@ -320,32 +346,38 @@ class Peeler:
 
         ``buffer`` is another one where fragments were put together; ``missing`` bytes were cut behind ``end``.
         """
-        packet = Packet(buffer, start, end)
-        key: Key | None = (LINK, linktype)
+        # Behind a frame stand others: lengths that lie must not reach them.
+        packet = Packet(buffer[start:end], 0, end - start)
+        layers = self._layers
+        key = (LINK, linktype)
         try:
             for _ in range(MAX_LAYERS):
-                layer = self._layers.get(key)  # type: ignore[arg-type] # None ends the loop below
+                layer = layers.get(key)
                 if layer is None:
-                    packet.reason = _NAMES.get(key) or f"{_TABLES[key[0]]} {_number(key)}"  # type: ignore[arg-type,index]
+                    packet.reason = _NAMES.get(key) or f"{_TABLES[key[0]]} {_number(key)}"
                     break
-                key = layer(packet)
+                following = layer(packet)
                 if packet.at > packet.end:
                     packet.reason = _CUT
                     break
-                if key is None:
+                if following is None:
                     break
+                key = following
+            else:
+                packet.reason = f"more than {MAX_LAYERS} headers in one another"
         except (IndexError, struct.error):
             packet.reason = _CUT
-        if packet.reason is not None or not packet.protocol:
-            if packet.reason is not None:
-                self.ignored[packet.reason] += 1
+        if packet.reason is not None:
+            self.ignored[packet.reason] += 1
             return None
+        if not packet.protocol:
+            return None  # a fragment that waits for others
         source = None
         if packet.tunnels or packet.process is not None:
             source = origin("/".join(packet.tunnels) or None, packet.pid, packet.process)
         return (
             packet.protocol,
-            packet.addresses + packet.ports,
+            packet.key,
             packet.buffer,
             packet.at,
             packet.end,
@@ -355,4 +387,6 @@ class Peeler:
 
 
 def _number(key: Key) -> str:
+    if key[1] > 0xFFFF:
+        return "unknown"  # so that hostile numbers do not make reasons without end
     return f"0x{key[1]:04x}" if key[0] in {ETHERTYPE, PPP} else str(key[1])

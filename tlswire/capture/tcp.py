@@ -24,6 +24,8 @@ MAX_WAITING = 128
 PATIENCE = 4
 _RECENT = 2
 
+_CONFLICT = "overlapping segments differ: the first copy was taken"
+
 _MASK = 0xFFFFFFFF
 _HALF = 1 << 31
 
@@ -40,7 +42,7 @@ class Consumer(Protocol):
         """So many bytes of one side were not captured."""
 
     def note(self, text: str) -> None:
-        """Something to tell of the connection."""
+        """Something to tell of the connection, perhaps more than once."""
 
 
 class _Nobody:
@@ -62,13 +64,16 @@ NOBODY = _Nobody()
 
 
 class Half(msgspec.Struct, eq=False):
-    """One direction. ``next`` is the sequence number expected, None before anything was seen."""
+    """One direction. ``next`` is the sequence number expected, None before anything was seen.
+
+    ``waiting`` are ``late`` bytes from beyond a hole, by their sequence numbers, none of them twice.
+    """
 
     flow: Flow
     index: int
     key: bytes
     next: int | None = None
-    waiting: dict[int, tuple[bytes, int]] | None = None
+    waiting: dict[int, bytes] | None = None
     recent: list[tuple[int, bytes]] = []
     late: int = 0
     stale: int = 0
@@ -109,14 +114,15 @@ def synchronise(half: Half, seq: int) -> None:
 
 def segment(half: Half, seq: int, data: bytes, missing: int, frame: int) -> None:
     """One segment's payload, with ``missing`` bytes cut off its end by the capture."""
-    consumer = half.flow.consumer
     expected = half.next
     if expected is None:
-        expected = half.next = seq
+        expected = half.next = seq & _MASK
     ahead = (seq - expected) & _MASK
     if ahead:
         if ahead < _HALF:
-            _hold(half, seq, data, frame)  # what was cut off is found missing when its turn comes
+            _hold(half, ahead, data)  # what was cut off is found missing when its turn comes
+            if half.late > MAX_WAITING_BYTES or (half.waiting and len(half.waiting) > MAX_WAITING):
+                skip(half, frame)
             return
         old = (-ahead) & _MASK
         if old == 1 == len(data):
@@ -125,18 +131,13 @@ def segment(half: Half, seq: int, data: bytes, missing: int, frame: int) -> None
         if old >= len(data):
             return
         data = data[old:]
-        seq = expected
-    half.next = (seq + len(data)) & _MASK
-    recent = half.recent
-    recent.append((seq, data))
-    if len(recent) > _RECENT:
-        del recent[0]
-    consumer.data(half.index, data, frame)
-    if missing:
-        half.next = (half.next + missing) & _MASK
-        consumer.gap(half.index, missing, frame)
     if half.waiting:
+        _hold(half, 0, data)
         _drain(half, frame)
+    else:
+        _deliver(half, data, frame)
+    if missing:
+        _lose(half, expected + len(data) + missing, frame)
 
 
 def acknowledged(half: Half, ack: int, frame: int) -> None:
@@ -151,14 +152,9 @@ def acknowledged(half: Half, ack: int, frame: int) -> None:
 def skip(half: Half, frame: int) -> None:
     """Give up waiting for the missing bytes before the first segment that waits."""
     half.stale = 0
-    consumer = half.flow.consumer
-    if not half.waiting or half.next is None:
-        return
-    expected = half.next
-    first = min(half.waiting, key=lambda seq: (seq - expected) & _MASK)
-    consumer.gap(half.index, (first - expected) & _MASK, frame)
-    half.next = first
-    _drain(half, frame)
+    if half.waiting and half.next is not None:
+        expected = half.next
+        _lose(half, expected + min((seq - expected) & _MASK for seq in half.waiting), frame)
 
 
 def flush(flow: Flow, frame: int) -> None:
@@ -168,44 +164,68 @@ def flush(flow: Flow, frame: int) -> None:
             skip(half, frame)
 
 
-def _hold(half: Half, seq: int, data: bytes, frame: int) -> None:
-    if not data:
-        return
+def _deliver(half: Half, data: bytes, frame: int) -> None:
+    """Give the consumer what continues the stream."""
+    seq = half.next or 0
+    half.next = (seq + len(data)) & _MASK
+    recent = half.recent
+    recent.append((seq, data))
+    if len(recent) > _RECENT:
+        del recent[0]
+    flow = half.flow
+    flow.consumer.data(half.index, data, frame)
+    if flow.conflict:
+        flow.consumer.note(_CONFLICT)  # again: until now it may not have known that the connection matters
+
+
+def _hold(half: Half, ahead: int, data: bytes) -> None:
+    """Keep what is new of a segment: where bytes of it wait already, that first copy stays."""
+    expected = half.next or 0
     if half.waiting is None:
         half.waiting = {}
-    held = half.waiting.get(seq)
-    if held is None or len(held[0]) < len(data):
-        if held is not None and data[: len(held[0])] != held[0]:
+    waiting = half.waiting
+    end = ahead + len(data)
+    known = sorted(
+        (start, held)
+        for seq, held in waiting.items()
+        if (start := (seq - expected) & _MASK) < end and start + len(held) > ahead
+    )
+    for start, held in known:
+        stop = start + len(held)
+        first = max(start, ahead)
+        if held[first - start : end - start] != data[first - ahead : stop - ahead]:
             _conflict(half)
-            data = held[0] + data[len(held[0]) :]
-        half.late += len(data) - (0 if held is None else len(held[0]))
-        half.waiting[seq] = (data, frame)
-    elif held[0][: len(data)] != data:
-        _conflict(half)
-    if half.late > MAX_WAITING_BYTES or len(half.waiting) > MAX_WAITING:
-        skip(half, frame)
+        if ahead < start:
+            _keep(half, expected + ahead, data[: start - ahead])
+        data = data[stop - ahead :]
+        ahead = stop
+    if data:
+        _keep(half, expected + ahead, data)
+
+
+def _keep(half: Half, seq: int, data: bytes) -> None:
+    if half.waiting is not None:
+        half.waiting[seq & _MASK] = data
+        half.late += len(data)
 
 
 def _drain(half: Half, frame: int) -> None:
     """Deliver what waits and now continues the stream."""
     waiting = half.waiting
-    consumer = half.flow.consumer
-    while waiting and half.next is not None:
-        expected = half.next
-        ready = [seq for seq in waiting if ((expected - seq) & _MASK) < _HALF]
-        if not ready:
-            return
-        seq = max(ready, key=lambda number: (expected - number) & _MASK)
-        data, _ = waiting.pop(seq)
+    while waiting and half.next is not None and (data := waiting.pop(half.next, None)) is not None:
         half.late -= len(data)
-        old = (expected - seq) & _MASK
-        _compare(half, seq, data)
-        if old < len(data):
-            data = data[old:]
-            half.recent.append((expected, data))
-            half.next = (expected + len(data)) & _MASK
-            consumer.data(half.index, data, frame)
-    half.stale = 0
+        half.stale = 0
+        _deliver(half, data, frame)
+
+
+def _lose(half: Half, end: int, frame: int) -> None:
+    """The bytes up to ``end`` will not come: gaps, but for those of which a copy waits."""
+    while half.next is not None and 0 < (left := (end - half.next) & _MASK) < _HALF:
+        expected = half.next
+        size = min([left, *((seq - expected) & _MASK for seq in half.waiting or ())])
+        half.next = (expected + size) & _MASK
+        half.flow.consumer.gap(half.index, size, frame)
+        _drain(half, frame)
 
 
 def _compare(half: Half, seq: int, data: bytes) -> None:
@@ -232,4 +252,4 @@ def _conflict(half: Half) -> None:
     flow = half.flow
     if not flow.conflict:
         flow.conflict = True
-        flow.consumer.note("overlapping segments differ: the first copy was taken")
+        flow.consumer.note(_CONFLICT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tlswire.capture.layers import BARE_IP, ETHERNET, ETHERTYPE, IPV4, IPV6, LINK, PPP, nibble
+from tlswire.capture.layers import BARE_IP, ETHERNET, ETHERTYPE, IPV4, IPV6, LINK, PPP_FRAME
 
 if TYPE_CHECKING:
     from tlswire.capture.layers import Key, Layer, Packet
@@ -36,20 +36,23 @@ def gre(packet: Packet) -> Key | None:
     flags = int.from_bytes(buffer[at : at + 2], "big")
     kind = int.from_bytes(buffer[at + 2 : at + 4], "big")
     if flags & 7 == 1:
-        size = 8 + 4 * (flags >> 12 & 1) + 4 * (flags >> 7 & 1)
-        return packet.tunnel("pptp", size, (PPP, 0))
-    # A checksum or a routing list brings the other's field along (RFC 1701).
-    size = 4 + 4 * bool(flags & 0xC000) + 4 * (flags >> 13 & 1) + 4 * (flags >> 12 & 1)
+        if not flags & 0x1000:
+            return packet.ignore("PPTP acknowledgements")
+        return packet.tunnel("pptp", 12 + 4 * (flags >> 7 & 1), PPP_FRAME)
+    if flags & 0x4007:
+        return packet.ignore("GRE with a source route or of an unknown version")
+    size = 4 + 4 * (flags >> 15) + 4 * (flags >> 13 & 1) + 4 * (flags >> 12 & 1)
     if kind == 0x88BE:
         return packet.tunnel("erspan", size + 8 * (flags >> 12 & 1), ETHERNET)  # types II and I
     if kind == 0x22EB:
-        more = 8 * (buffer[at + size + 11] & 1)
-        return packet.tunnel("erspan", size + 12 + more, ETHERNET)  # type III, with its platform header
+        # Type III: what it holds, and whether a platform's header follows.
+        content, more = buffer[at + size + 10] >> 2 & 31, 8 * (buffer[at + size + 11] & 1)
+        return packet.tunnel("erspan", size + 12 + more, BARE_IP if content == 2 else ETHERNET)
     if kind == 0x883E:
         redirect = 0 if buffer[at + size] >> 4 == 4 else 4
         return packet.tunnel("wccp", size + redirect, IPV4)
     if kind == 0x8881:
-        return packet.tunnel("gre", size, (PPP, 0))
+        return packet.tunnel("gre", size, PPP_FRAME)
     return packet.tunnel("gre", size, ETHERNET if kind == _TRANSPARENT_ETHERNET else (ETHERTYPE, kind))
 
 
@@ -74,14 +77,15 @@ def _pseudowire(packet: Packet, header: int) -> Key | None:
     """What stands behind a cookie of 0, 4 or 8 bytes and maybe a sublayer of 4 (RFC 3931 section 4.1)."""
     for size in range(header, header + 16, 4):
         packet.at += size
-        found = ETHERNET if _ethernet_of_ip(packet) else None
+        found = holds_ethernet(packet)
         packet.at -= size
-        if found is not None:
-            return packet.tunnel("l2tp", size, found)
+        if found:
+            return packet.tunnel("l2tp", size, ETHERNET)
     return None
 
 
-def _ethernet_of_ip(packet: Packet) -> bool:
+def holds_ethernet(packet: Packet) -> bool:
+    """Whether an Ethernet frame with IP or a VLAN tag is what is left to peel."""
     at = packet.at + 12
     kind = packet.buffer[at : at + 2]
     if kind not in _INNER_TYPES or at + 2 >= packet.end:
@@ -138,8 +142,16 @@ def teredo(packet: Packet) -> Key | None:
         size = 13 + buffer[at + 2] + buffer[at + 3]
     if buffer[at + size : at + size + 2] == b"\x00\x00":
         size += 8
-    at += size
-    return packet.tunnel("teredo", size, IPV6) if packet.end - at >= 40 and nibble(packet, size) == IPV6 else None
+    return packet.tunnel("teredo", size, IPV6) if buffer[at + size] >> 4 == 6 and _fits(packet, size) else None
+
+
+def _fits(packet: Packet, offset: int) -> bool:
+    """Whether an IP header stands there and its length is within the datagram's."""
+    buffer, at = packet.buffer, packet.at + offset
+    room = packet.end - at + packet.missing
+    if buffer[at] >> 4 == 4:
+        return 20 <= (buffer[at] & 15) << 2 <= (int.from_bytes(buffer[at + 2 : at + 4], "big") or room) <= room
+    return buffer[at] >> 4 == 6 and 40 + int.from_bytes(buffer[at + 4 : at + 6], "big") <= room
 
 
 def gtp_u(packet: Packet) -> Key | None:
@@ -154,7 +166,7 @@ def gtp_u(packet: Packet) -> Key | None:
         while following and at + size < packet.end and (units := buffer[at + size]):
             size += units << 2
             following = buffer[at + size - 1]
-    return packet.tunnel("gtp", size, BARE_IP) if nibble(packet, size) is not None else None
+    return packet.tunnel("gtp", size, BARE_IP) if _fits(packet, size) else None
 
 
 def l2tp(packet: Packet) -> Key | None:
@@ -163,14 +175,16 @@ def l2tp(packet: Packet) -> Key | None:
     flags = int.from_bytes(buffer[at : at + 2], "big")
     if flags & 0x8000:
         return None  # a control message
-    if flags & 15 == 3:
+    if flags == 3:
         return _pseudowire(packet, 8)
-    if flags & 15 != 2 or flags & 0x34F0 & ~0x4A00:
+    if flags & 0x34FF != 2:  # bits that must be 0, and the version
         return None
     size = 6 + 2 * (flags >> 14 & 1) + 4 * (flags >> 11 & 1)
+    if flags & 0x4000 and int.from_bytes(buffer[at + 2 : at + 4], "big") > packet.end - at + packet.missing:
+        return None
     if flags & 0x0200:
         size += 2 + int.from_bytes(buffer[at + size : at + size + 2], "big")
-    return packet.tunnel("l2tp", size, (PPP, 0))
+    return packet.tunnel("l2tp", size, PPP_FRAME)
 
 
 def gre_in_udp(packet: Packet) -> Key | None:
@@ -180,16 +194,16 @@ def gre_in_udp(packet: Packet) -> Key | None:
 
 def mpls_in_udp(packet: Packet) -> Key | None:
     """RFC 7510: a label stack with IP behind it."""
-    at = packet.at
-    while at + 4 < packet.end and not packet.buffer[at + 2] & 1:
-        at += 4
-    return mpls_in_ip(packet) if nibble(packet, at + 4 - packet.at) is not None else None
+    size = 4
+    while not packet.buffer[packet.at + size - 2] & 1:
+        size += 4
+    return mpls_in_ip(packet) if _fits(packet, size) else None
 
 
 def tzsp(packet: Packet) -> Key | None:
     """TaZmen Sniffer Protocol, in which access points and routers send what they sniff."""
     buffer, at = packet.buffer, packet.at
-    key = {1: ETHERNET, 18: (LINK, 105)}.get(int.from_bytes(buffer[at + 2 : at + 4], "big"))
+    key = _SNIFFED.get(int.from_bytes(buffer[at + 2 : at + 4], "big"))
     if buffer[at] != 1 or buffer[at + 1] not in {0, 1} or key is None:
         return None
     size = 4
@@ -197,6 +211,9 @@ def tzsp(packet: Packet) -> Key | None:
         size += 1 if tag == 0 else 2 + buffer[at + size + 1]
     return packet.tunnel("tzsp", size + 1, key)
 
+
+# 802.11 bare, and behind the headers of Prism and AVS.
+_SNIFFED: dict[int, Key] = {1: ETHERNET, 18: (LINK, 105), 119: (LINK, 119), 127: (LINK, 163)}
 
 OVER_UDP: dict[int, Layer] = {
     1701: l2tp,

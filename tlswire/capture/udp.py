@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from tlswire.capture.quic import QuicFlow, looks_like_quic
 from tlswire.capture.sessions import SessionBuilder
 from tlswire.registry import ALERTS
-from tlswire.wire.dtls import DtlsDeframer, looks_like_dtls
+from tlswire.wire.dtls import DtlsDeframer, begun_hello, looks_like_dtls
 
 if TYPE_CHECKING:
     from tlswire.capture.files import Interface
@@ -25,15 +25,16 @@ Kind = Literal["dtls", "quic"]
 
 def recognise(buffer: bytes, start: int, end: int, missing: int) -> Kind | None:
     """What a datagram of an unknown flow begins: ``dtls``, ``quic``, or nothing of ours."""
-    if 0x40 <= buffer[start] <= 0x4F:
-        start, end = _channel_data(buffer, start, end)
-    if looks_like_dtls(buffer, start, end):
+    at, stop, lost = _channel_data(buffer, start, end, missing)
+    if looks_like_dtls(buffer, at, stop, lost):
         return "dtls"
     return "quic" if looks_like_quic(buffer, start, end, missing) else None
 
 
 def is_stun(buffer: bytes, start: int) -> bool:
     """Whether a datagram is one of those that may go on for long before DTLS begins (RFC 8489 section 5)."""
+    if 0x40 <= buffer[start] <= 0x4F:
+        start += 4  # in a channel, whose peers make sure of each other first
     return buffer[start + 4 : start + 8] == _STUN_COOKIE
 
 
@@ -50,6 +51,7 @@ class UdpFlow:
         "keys",
         "kind",
         "last",
+        "opening",
         "origin",
         "quic",
         "told",
@@ -69,15 +71,17 @@ class UdpFlow:
         self.quic = QuicFlow() if kind == "quic" else None
         self.deframers = (DtlsDeframer(), DtlsDeframer()) if kind == "dtls" else None
         self.frames = [0, 0]  # the last of each side
+        self.opening: tuple[int, bytes] | None = None  # who sent the first hello of DTLS, and its random
 
     def datagram(self, side: int, buffer: bytes, start: int, end: int, missing: int, frame: int) -> bool:
         """One datagram's payload, of which ``missing`` bytes were not captured. False: it begins another session, for which the caller makes another flow."""
         self.frames[side] = frame
         if self.kind == "quic":
             return self._quic(side, buffer, start, end, missing, frame)
-        if 0x40 <= buffer[start] <= 0x4F:
-            start, end = _channel_data(buffer, start, end)
-        return self._dtls(side, buffer, start, end, frame)
+        start, end, missing = _channel_data(buffer, start, end, missing)
+        return not self._opens_another(side, buffer, start, end, missing) and self._dtls(
+            side, buffer[start:end], missing, frame
+        )
 
     def finish(self) -> SessionBuilder | None:
         """The flow ended: the builder with what was incomplete; None where nothing was found or it was told."""
@@ -99,15 +103,30 @@ class UdpFlow:
         self.builder = None
         self.deframers = None
 
-    def _dtls(self, side: int, buffer: bytes, start: int, end: int, frame: int) -> bool:
-        if self.told or self.builder is None or self.deframers is None:
-            return not _begins_dtls(buffer, start, end)
-        deframer, builder = self.deframers[side], self.builder
-        for message in deframer.feed(buffer[start:end]):
-            if message.type == 1 and message.content == 22 and builder.encrypted[side] and builder.encrypted[1 - side]:
-                return False
-            builder.message(side, message, frame)
-        self.done = builder.done
+    def _opens_another(self, side: int, buffer: bytes, start: int, end: int, missing: int) -> bool:
+        """Whether a datagram begins with the hello of another handshake than ours: one with another random.
+
+        Ours keeps its random when a HelloVerifyRequest or HelloRetryRequest makes the client say it again, with the next
+        message_seq (RFC 6347 sections 4.2.1 and 4.2.2, RFC 9846 section 4.1.2): either of them tells ours.
+        """
+        begun = begun_hello(buffer, start, end, missing)
+        if begun is None:
+            return False
+        number, random = begun
+        if self.opening is None:
+            self.opening = side, random
+            return self.told
+        opener, known = self.opening
+        if known.startswith(random) or random.startswith(known):
+            return False
+        return self.told or (side == opener and not number)
+
+    def _dtls(self, side: int, data: bytes, missing: int, frame: int) -> bool:
+        builder = self.builder
+        if builder is not None and self.deframers is not None:
+            for message in self.deframers[side].feed(data, missing):
+                builder.message(side, message, frame)
+            self.done = builder.done
         return True
 
     def _quic(self, side: int, buffer: bytes, start: int, end: int, missing: int, frame: int) -> bool:
@@ -139,12 +158,12 @@ class UdpFlow:
             builder.note(f"connection closed in an Initial: {name}{': ' + reason if reason else ''}")
 
 
-def _channel_data(buffer: bytes, start: int, end: int) -> tuple[int, int]:
-    """What a TURN ChannelData message carries (RFC 8656 section 12.4)."""
-    length = int.from_bytes(buffer[start + 2 : start + 4], "big")
-    return (start + 4, start + 4 + length) if 0 <= end - start - 4 - length < 4 else (start, end)
-
-
-def _begins_dtls(buffer: bytes, start: int, end: int) -> bool:
-    """Whether a datagram behind a finished session begins another one: an unencrypted ClientHello."""
-    return looks_like_dtls(buffer, start, end) and buffer[start + 3 : start + 5] == b"\0\0" and buffer[start + 13] == 1
+def _channel_data(buffer: bytes, start: int, end: int, missing: int) -> tuple[int, int, int]:
+    """What a TURN ChannelData message carries (RFC 8656 section 12.4): where, and how much of it is missing."""
+    if not 0x40 <= buffer[start] <= 0x4F or end - start < 4:
+        return start, end, missing
+    stop = start + 4 + int.from_bytes(buffer[start + 2 : start + 4], "big")
+    # Padding to a multiple of four is optional over UDP.
+    if not 0 <= end + missing - stop < 4:
+        return start, end, missing
+    return start + 4, min(stop, end), max(stop - end, 0)

@@ -20,7 +20,7 @@ def ieee80211(packet: Packet) -> Key | None:
     """A data frame (IEEE 802.11 section 9.3.2) with LLC and SNAP inside."""
     buffer, at = packet.buffer, packet.at
     control, flags = buffer[at], buffer[at + 1]
-    if control & 0x0C != 0x08 or control & 0x40:  # another type of frame, or data without data
+    if control & 0x4F != 0x08:  # another version or type of frame, or data without data
         return packet.ignore("802.11 frames without data")
     if flags & 0x40:
         return packet.ignore("802.11 encrypted data")
@@ -39,7 +39,7 @@ def ieee80211(packet: Packet) -> Key | None:
 
 
 def radiotap(packet: Packet) -> Key | None:
-    """radiotap.org; its flags tell of padding behind the 802.11 header and of a checksum at the end."""
+    """radiotap.org; its flags tell of padding behind the 802.11 header (a checksum at the end is behind what IP says)."""
     buffer, at = packet.buffer, packet.at
     size = int.from_bytes(buffer[at + 2 : at + 4], "little")
     present = int.from_bytes(buffer[at + 4 : at + 8], "little")
@@ -57,7 +57,9 @@ def radiotap(packet: Packet) -> Key | None:
 
 
 def prism(packet: Packet) -> Key | None:
-    """The header of Prism chips, its length in the order of the host."""
+    """The header of Prism chips, its length in the order of the host; newer drivers put AVS's in its place."""
+    if packet.buffer[packet.at : packet.at + 3] == b"\x80\x21\x10":
+        return avs(packet)
     at = packet.at + 4
     length = packet.buffer[at : at + 4]
     packet.at += min(int.from_bytes(length, "little"), int.from_bytes(length, "big"))

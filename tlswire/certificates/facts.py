@@ -21,10 +21,26 @@ if TYPE_CHECKING:
 
 MAX_NAMES = 512
 MAX_TEXT = 1024
+_LONGEST_REMEMBERED = 1 << 13
+
+# Where the name of cryptography's class is not that of the algorithm; sizes in bits (RFC 8032, RFC 7748).
+_KEYS: dict[str, tuple[str, int | None]] = {
+    "Ed25519": ("Ed25519", 256),
+    "Ed448": ("Ed448", 456),
+    "X25519": ("X25519", 256),
+    "X448": ("X448", 448),
+    "MLDSA44": ("ML-DSA-44", None),
+    "MLDSA65": ("ML-DSA-65", None),
+    "MLDSA87": ("ML-DSA-87", None),
+}
 
 
 class CertificateFacts(msgspec.Struct, frozen=True):
-    """What a certificate says. Times are RFC 3339 UTC, ``bits`` the size of the key; None: could not be read."""
+    """What a certificate says. Times are RFC 3339 UTC, ``bits`` the size of the key; None: could not be read.
+
+    ``key`` is an object identifier where the key is of a kind or on a curve that cryptography does not know.
+    ``self_signed`` says that it names itself as its issuer; the signature is not verified.
+    """
 
     sha256: str
     length: int
@@ -43,9 +59,12 @@ class CertificateFacts(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-@lru_cache(maxsize=1024)
 def certificate_facts(der: bytes) -> CertificateFacts:
     """The facts of a DER certificate; never raises for bad bytes."""
+    return _remembered(der) if len(der) <= _LONGEST_REMEMBERED else _facts(der)
+
+
+def _facts(der: bytes) -> CertificateFacts:
     from cryptography import x509  # noqa: PLC0415 - costs 70 ms, and most captures of TLS 1.3 show no certificate
 
     digest = hashlib.sha256(der).hexdigest()
@@ -64,7 +83,7 @@ def certificate_facts(der: bytes) -> CertificateFacts:
                 faults.append(f"{what}: {_reason(error)}")
                 return None
 
-        key, bits = read("key", lambda: _key(certificate)) or (None, None)
+        key, bits = read("key", lambda: _key(certificate)) or (certificate.public_key_algorithm_oid.dotted_string, None)
         return CertificateFacts(
             sha256=digest,
             length=len(der),
@@ -77,11 +96,14 @@ def certificate_facts(der: bytes) -> CertificateFacts:
             bits=bits,
             signature_algorithm=read("signature", lambda: _algorithm(certificate)),
             names=read("names", lambda: _names(certificate)) or [],
-            spki_sha256=read("key", lambda: hashlib.sha256(_spki(certificate)).hexdigest()),
+            spki_sha256=read("key", lambda: hashlib.sha256(_spki(certificate.tbs_certificate_bytes)).hexdigest()),
             self_signed=read("issuer", lambda: certificate.subject.public_bytes() == certificate.issuer.public_bytes()),
             authority=read("basicConstraints", lambda: _authority(certificate)),
             error="; ".join(dict.fromkeys(faults)) or None,
         )
+
+
+_remembered = lru_cache(maxsize=1024)(_facts)
 
 
 def _reason(error: Exception) -> str:
@@ -97,7 +119,7 @@ def _text(text: str) -> str:
 
 
 def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _algorithm(certificate: Certificate) -> str:
@@ -107,26 +129,28 @@ def _algorithm(certificate: Certificate) -> str:
 
 
 def _key(certificate: Certificate) -> tuple[str, int | None]:
-    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa  # noqa: PLC0415 - loaded with x509
-
-    try:
-        key = certificate.public_key()
-    except Exception:  # noqa: BLE001 - an algorithm or curve that cryptography does not know
-        return certificate.public_key_algorithm_oid.dotted_string, None
-    if isinstance(key, rsa.RSAPublicKey):
-        return "RSA", key.key_size
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return f"EC {key.curve.name}", key.curve.key_size
-    if isinstance(key, dsa.DSAPublicKey):
-        return "DSA", key.key_size
-    name = type(key).__name__.removesuffix("PublicKey")
-    return name, {"Ed25519": 256, "Ed448": 456}.get(name)
+    key: Any = certificate.public_key()
+    kind = type(key).__name__.removesuffix("PublicKey")
+    if (curve := getattr(key, "curve", None)) is not None:
+        return f"EC {curve.name}", curve.key_size
+    return _KEYS.get(kind, (kind, getattr(key, "key_size", None)))
 
 
-def _spki(certificate: Certificate) -> bytes:
-    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415 - loaded with x509
+def _spki(tbs: bytes) -> bytes:
+    """SubjectPublicKeyInfo of a TBSCertificate as it stands there (RFC 5280 section 4.1): pins are made of these bytes."""
+    at, _ = _element(tbs, 0)
+    for _ in range(5 + (tbs[at] == 0xA0)):  # serial number to subject; the version before them may be absent
+        _, at = _element(tbs, at)
+    return tbs[at : _element(tbs, at)[1]]
 
-    return certificate.public_key().public_bytes(form.Encoding.DER, form.PublicFormat.SubjectPublicKeyInfo)
+
+def _element(der: bytes, at: int) -> tuple[int, int]:
+    """Where the contents of a DER element begin and end; its tag is one byte (X.690 section 8.1)."""
+    length, at = der[at + 1], at + 2
+    if length & 0x80:
+        size = length & 0x7F
+        length, at = int.from_bytes(der[at : at + size], "big"), at + size
+    return at, at + length
 
 
 def _names(certificate: Certificate) -> list[str]:

@@ -19,11 +19,13 @@ from tlswire.wire.primitives import Codes, Fixed, Maybe, Opaque, Record, UInt, b
 from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, MAX_CIPHERTEXT, Message
 
 DTLS10, DTLS12, DTLS13, BAD_VERSION = 0xFEFF, 0xFEFD, 0xFEFC, 0x0100
-HELLO_VERIFY_REQUEST = 3
+CLIENT_HELLO, HELLO_VERIFY_REQUEST = 1, 3
 
 MAX_MESSAGE = 1 << 17
 MAX_OPEN = 8
+MAX_RUNS = 256
 _REMEMBERED = 256
+_HEAD = 34  # version and random: what tells two hellos apart
 
 _TLS_VERSIONS = {DTLS10: 0x0302, DTLS12: 0x0303, DTLS13: 0x0304, BAD_VERSION: 0x0302}
 _HEADER = struct.Struct(">BHHHIH")  # type, version, epoch, sequence number in two parts, length
@@ -130,7 +132,7 @@ def fragment_dtls(kind: int, body: bytes, message_seq: int, size: int, version: 
                 HANDSHAKE,
                 version,
                 0,
-                (message_seq << 8 | number).to_bytes(6, "big"),
+                (message_seq << 24 | number).to_bytes(6, "big"),
                 _fragment_bytes(kind, body, message_seq, at, size),
             ),
         )
@@ -142,86 +144,96 @@ def _fragment_bytes(kind: int, body: bytes, message_seq: int, at: int, size: int
     return build(FRAGMENT, HandshakeFragment(kind, len(body), message_seq, at, body[at : at + size]))
 
 
-def looks_like_dtls(buffer: bytes, start: int, end: int) -> bool:
-    """Whether a datagram begins with a record of epoch 0 that a handshake may begin with."""
+def looks_like_dtls(buffer: bytes, start: int, end: int, missing: int = 0) -> bool:
+    """Whether a datagram, of which ``missing`` bytes were not captured, begins as a handshake may: in epoch 0."""
     if end - start < 13 + 12 or buffer[start] != HANDSHAKE or buffer[start + 1] not in {0xFE, 0x01}:
         return False
     _, version, epoch, _, _, length = _HEADER.unpack_from(buffer, start)
-    if version not in _TLS_VERSIONS or epoch or not 12 <= length <= end - start - 13:
+    if version not in _TLS_VERSIONS or epoch or not 12 <= length <= end + missing - start - 13:
         return False
     kind, high, low, _, offset_high, offset, part_high, part = _FRAGMENT.unpack_from(buffer, start + 13)
     size, at, piece = high << 16 | low, offset_high << 16 | offset, part_high << 16 | part
     return kind in {0, 1, 2, 3, 11} and at + piece <= size and piece + 12 <= length
 
 
-class _Open:
-    """A message whose fragments have not all come: which bytes are there, the first copy of each."""
+def begun_hello(buffer: bytes, start: int, end: int, missing: int = 0) -> tuple[int, bytes] | None:
+    """The message_seq and the random, as far as it is there, of the ClientHello that a datagram begins with."""
+    if not looks_like_dtls(buffer, start, end, missing):
+        return None
+    kind, _, _, number, offset_high, offset, part_high, part = _FRAGMENT.unpack_from(buffer, start + 13)
+    if kind != CLIENT_HELLO or offset_high or offset:
+        return None
+    stop = min(start + 25 + (part_high << 16 | part), start + 25 + _HEAD, end)
+    return number, buffer[start + 27 : stop]
 
-    __slots__ = ("body", "have", "kind", "length")
 
-    def __init__(self, kind: int, length: int) -> None:
-        self.kind = kind
+class _Body:
+    """The body of a message whose fragments have not all come: the first copy of every byte that did.
+
+    ``runs`` are (where it begins, bytes) in order, with a hole between any two: no more memory than what was sent.
+    """
+
+    __slots__ = ("length", "runs")
+
+    def __init__(self, length: int) -> None:
         self.length = length
-        self.body = bytearray(length)
-        self.have: list[tuple[int, int]] = []
+        self.runs: list[tuple[int, bytearray]] = []
 
     def add(self, at: int, piece: bytes) -> bool:
-        """Take a fragment; whether the message is complete."""
+        """Take a fragment; whether the body is complete. One too many that lies apart from all others is dropped."""
         end = at + len(piece)
-        for start, stop in self._holes(at, end):
-            self.body[start:stop] = piece[start - at : stop - at]
-        merged: list[tuple[int, int]] = []
-        for start, stop in sorted([*self.have, (at, end)]):
-            if merged and start <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-            else:
-                merged.append((start, stop))
-        self.have = merged
-        return merged == [(0, self.length)]
-
-    def _holes(self, at: int, end: int) -> list[tuple[int, int]]:
-        holes = []
-        for start, stop in self.have:
-            if at < start:
-                holes.append((at, min(start, end)))
-            at = max(at, stop)
-            if at >= end:
-                return holes
-        return [*holes, (at, end)]
+        before = [run for run in self.runs if run[0] + len(run[1]) < at]
+        after = [run for run in self.runs if run[0] > end]
+        touched = self.runs[len(before) : len(self.runs) - len(after)]
+        if not piece or (not touched and len(self.runs) >= MAX_RUNS):
+            return False
+        first, joined = touched.pop(0) if touched and touched[0][0] <= at else (at, bytearray())
+        for begin, held in [*touched, (end, bytearray())]:
+            joined += piece[first + len(joined) - at : begin - at]
+            joined += held
+        self.runs = [*before, (first, joined), *after]
+        return len(joined) == self.length
 
     @property
     def contiguous(self) -> bytes:
         """The beginning of the body, up to the first hole."""
-        return bytes(self.body[: self.have[0][1]]) if self.have and self.have[0][0] == 0 else b""
+        return bytes(self.runs[0][1]) if self.runs and not self.runs[0][0] else b""
 
 
 class DtlsDeframer:
     """Datagrams of one direction in, complete messages out; what comes twice is handed out once.
 
     Messages have the DTLS version of their record and ``offset`` is their message_seq. Records of a later epoch are
-    encrypted: handed out as type 0. ``error`` holds the last fault; later datagrams are still read.
+    encrypted: handed out as application data. ``error`` holds the last fault; later datagrams are still read.
     """
 
     def __init__(self) -> None:
         self.error: WireError | None = None
         self.version = DTLS12
-        self._open: dict[int, _Open] = {}
-        self._done: dict[tuple[int, int, int], None] = {}
+        # By message_seq, type and length: a fragment that lies about its length spoils no other.
+        self._open: dict[tuple[int, int, int], _Body] = {}
+        self._done: dict[tuple[int, int, int], bytes] = {}
 
     def pending(self) -> list[tuple[int, int, bytes]]:
-        """(type, length, body up to the first hole) of the messages that are not complete."""
-        return [(item.kind, item.length, item.contiguous) for item in self._open.values()]
+        """(type, length, body up to the first hole) of the messages that are not complete, retransmissions left out."""
+        found = []
+        for (number, kind, length), body in self._open.items():
+            begun = body.contiguous
+            heads = (head for key, head in self._done.items() if key[:2] == (number, kind))
+            if not any(head.startswith(begun[:_HEAD]) for head in heads):
+                found.append((kind, length, begun))
+        return found
 
-    def feed(self, data: bytes) -> list[Message]:
-        """Messages completed by one datagram."""
+    def feed(self, data: bytes, missing: int = 0) -> list[Message]:
+        """Messages completed by one datagram, of whose end ``missing`` bytes were not captured."""
         found: list[Message] = []
         try:
-            self._walk(data, found)
+            self._walk(data, missing, found)
         except WireError as error:
             self.error = error
         return found
 
-    def _walk(self, data: bytes, found: list[Message]) -> None:
+    def _walk(self, data: bytes, missing: int, found: list[Message]) -> None:
         at, end = 0, len(data)
         while at < end:
             content = data[at]
@@ -238,47 +250,51 @@ class DtlsDeframer:
                 return
             if version not in _TLS_VERSIONS:
                 raise WireError(f"version 0x{version:04x} is none of DTLS", "record.version", at + 1)
-            if length > MAX_CIPHERTEXT or length > end - at - 13:
+            cut = max(length - (end - at - 13), 0)
+            if length > MAX_CIPHERTEXT or cut > missing:
                 raise WireError(f"length says {length} bytes, {end - at - 13} left", "record.length", at + 11)
             fragment = data[at + 13 : at + 13 + length]
-            if epoch or content not in {HANDSHAKE, ALERT, CHANGE_CIPHER_SPEC}:
-                kind = HANDSHAKE if content == HANDSHAKE else APPLICATION_DATA
-                found.append(Message(kind, version, 0, fragment, 0))
+            if epoch:
+                found.append(Message(APPLICATION_DATA, version, 0, fragment, 0))
             elif content == HANDSHAKE:
                 self.version = version
-                self._handshake(version, fragment, at + 13, found)
-            else:
+                self._handshake(version, fragment, cut, at + 13, found)
+            elif content in {ALERT, CHANGE_CIPHER_SPEC} and not cut:
+                # What else may come in clear is an ACK (RFC 9147 section 7), which tells nothing of the session.
                 found.append(Message(content, version, 0, fragment, 0))
             at += 13 + length
 
-    def _handshake(self, version: int, data: bytes, base: int, found: list[Message]) -> None:
+    def _handshake(self, version: int, data: bytes, cut: int, base: int, found: list[Message]) -> None:
         at = 0
         while at < len(data):
             if len(data) - at < 12:
+                if cut:
+                    return
                 raise WireError(f"{len(data) - at} bytes cannot hold a handshake header", "handshake", base + at)
             kind, high, low, number, offset_high, offset, part_high, part = _FRAGMENT.unpack_from(data, at)
             length, first, size = high << 16 | low, offset_high << 16 | offset, part_high << 16 | part
             piece = data[at + 12 : at + 12 + size]
-            if len(piece) != size or first + size > length:
+            if size - len(piece) > cut or first + size > length:
                 reason = f"fragment {first}..{first + size} of {length} bytes, {len(piece)} left"
                 raise WireError(reason, "handshake.fragment_length", base + at + 9)
             if length > MAX_MESSAGE:
                 raise WireError(
                     f"length {length} is over this reader's bound of {MAX_MESSAGE}", "handshake.length", base + at + 1
                 )
-            body = piece if size == length else self._assemble(number, kind, length, first, piece)
+            body = piece if len(piece) == length else self._assemble((number, kind, length), first, piece)
             if body is not None:
-                self._open.pop(number, None)
+                for key in [key for key in self._open if key[0] == number]:
+                    del self._open[key]
                 self._deliver(version, kind, number, body, found)
             at += 12 + size
 
-    def _assemble(self, number: int, kind: int, length: int, first: int, piece: bytes) -> bytes | None:
-        item = self._open.get(number)
-        if item is None or (item.kind, item.length) != (kind, length):
+    def _assemble(self, key: tuple[int, int, int], first: int, piece: bytes) -> bytes | None:
+        body = self._open.get(key)
+        if body is None:
             if len(self._open) >= MAX_OPEN:
                 del self._open[next(iter(self._open))]
-            item = self._open[number] = _Open(kind, length)
-        return bytes(item.body) if item.add(first, piece) else None
+            body = self._open[key] = _Body(key[2])
+        return body.contiguous if body.add(first, piece) else None
 
     def _deliver(self, version: int, kind: int, number: int, body: bytes, found: list[Message]) -> None:
         """A complete message, unless it is a retransmission (RFC 6347 section 4.2.4)."""
@@ -287,5 +303,5 @@ class DtlsDeframer:
             return
         if len(self._done) >= _REMEMBERED:
             del self._done[next(iter(self._done))]
-        self._done[key] = None
+        self._done[key] = body[:_HEAD]
         found.append(Message(HANDSHAKE, version, kind, body, number))
