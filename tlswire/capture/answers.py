@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tlswire.certificates.facts import certificate_facts
 from tlswire.registry import GROUPS, SCHEMES, SSLV2_KINDS, VERSIONS
 from tlswire.results.session import Certificate, CertificateRequest, KeyExchange, Peer, ServerHello
@@ -24,13 +26,19 @@ _CACHED_CHAIN = 1 << 15
 _CACHED_EXCHANGE = 1 << 12
 
 
-def chain(body: bytes) -> tuple[CertificateFacts, ...]:
-    """The certificates of a Certificate message of TLS 1.2 or older, leaf first. Raises WireError."""
+class Chain(msgspec.Struct, frozen=True, eq=False):
+    """Certificates that came together, leaf first: one object for equal bytes, so that it can stand for them."""
+
+    certificates: tuple[CertificateFacts, ...]
+
+
+def chain(body: bytes) -> Chain:
+    """What a Certificate message of TLS 1.2 or older holds. Raises WireError."""
     return _remembered(body) if len(body) <= _CACHED_CHAIN else _read_chain(body)
 
 
-def _read_chain(body: bytes) -> tuple[CertificateFacts, ...]:
-    return tuple(map(certificate_facts, parse(body_grammar(_CERTIFICATE), body, "certificate").chain))
+def _read_chain(body: bytes) -> Chain:
+    return Chain(tuple(map(certificate_facts, parse(body_grammar(_CERTIFICATE), body, "certificate").chain)))
 
 
 _remembered = lru_cache(maxsize=256)(_read_chain)
@@ -95,13 +103,13 @@ def certificate_request(frame: int, version: int, body: bytes) -> CertificateReq
     return CertificateRequest(frame, list(value.types), list(map(SCHEMES.hex, schemes)), len(value.authorities))
 
 
-def sslv2_server(frame: int, body: bytes) -> tuple[ServerHello | None, list[Certificate]]:
+def sslv2_server(frame: int, body: bytes) -> tuple[ServerHello | None, Chain]:
     """An SSLv2 ServerHello; it lists kinds rather than choosing one, unless only one is left. Raises WireError."""
     value = parse_sslv2_server_hello(body)
-    certificates = [certificate(frame, "server", certificate_facts(value.certificate))] if value.certificate else []
+    presented = Chain((certificate_facts(value.certificate),) if value.certificate else ())
     kinds = value.kinds
     if not kinds:
-        return None, certificates
+        return None, presented
     hello = ServerHello(
         frame=frame,
         kind="hello",
@@ -120,4 +128,4 @@ def sslv2_server(frame: int, body: bytes) -> tuple[ServerHello | None, list[Cert
         extended_master_secret=False,
         psk=False,
     )
-    return hello, certificates
+    return hello, presented

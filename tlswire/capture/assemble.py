@@ -17,12 +17,15 @@ from tlswire.registry.ratings import OLD_VERSIONS, reasons_against, suite_row
 from tlswire.results.session import Endpoint, Outcome, Process, Session
 
 if TYPE_CHECKING:
+    from tlswire.capture.answers import Chain
     from tlswire.capture.sessions import SessionBuilder
     from tlswire.capture.tcp import Flow
     from tlswire.capture.udp import UdpFlow
-    from tlswire.results.session import Certificate, ServerHello
+    from tlswire.certificates.facts import CertificateFacts
+    from tlswire.results.session import ServerHello
 
 # NIST SP 800-131A revision 2: keys below these sizes are disallowed.
+_CHAINS = 4  # a renegotiation shows another chain; more of them say nothing new
 _SHORTEST = {"RSA": 2048, "DSA": 2048, "DH": 2048, "EC": 224}
 
 
@@ -182,28 +185,15 @@ def _weak(builder: SessionBuilder, answer: ServerHello | None, start: float) -> 
     exchange = builder.key_exchange
     if exchange is not None and exchange.bits is not None and exchange.bits < _SHORTEST["DH"]:
         found.append(f"Diffie-Hellman group of {exchange.bits} bits (RFC 9325 4.1)")
-    if builder.certificates:
-        presented = tuple([item for item in builder.certificates if item.sender == "server"])
-        found += _presented(_Chain(presented), int(start))
+    for chain in builder.chains[:_CHAINS]:
+        found += _presented(chain, int(start))
     return found
 
 
-class _Chain(tuple["Certificate", ...]):
-    """Certificates, the same where their bytes are: what tells chains apart in a memory."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Chain) and [item.sha256 for item in self] == [item.sha256 for item in other]
-
-    def __hash__(self) -> int:
-        return hash(self[0].sha256) if self else 0
-
-
 @lru_cache(maxsize=1024)
-def _presented(chain: _Chain, second: int) -> tuple[str, ...]:
+def _presented(chain: Chain, second: int) -> tuple[str, ...]:
     """What is weak in a chain at that second of its clock, each reason once."""
-    return tuple(dict.fromkeys(text for item in chain for text in _certificate(item, second)))
+    return tuple(dict.fromkeys(text for item in chain.certificates for text in _certificate(item, second)))
 
 
 @lru_cache(maxsize=1024)
@@ -219,7 +209,7 @@ def _chosen(version: int, suite: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _certificate(certificate: Certificate, second: int) -> list[str]:
+def _certificate(certificate: CertificateFacts, second: int) -> list[str]:
     found = []
     key = (certificate.key or "").split(" ")[0]
     if certificate.bits is not None and certificate.bits < _SHORTEST.get(key, 0):
@@ -230,7 +220,7 @@ def _certificate(certificate: Certificate, second: int) -> list[str]:
     return found + _dates(certificate, second)
 
 
-def _dates(certificate: Certificate, second: int) -> list[str]:
+def _dates(certificate: CertificateFacts, second: int) -> list[str]:
     """Expired or not yet valid when the session took place."""
     moment = _day_and_time(second) if second else ""
     if not moment:

@@ -20,7 +20,15 @@ from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HA
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tlswire.results.session import Certificate, CertificateRequest, Hello, KeyExchange, ServerHello, Transport
+    from tlswire.results.session import (
+        Certificate,
+        CertificateRequest,
+        Hello,
+        KeyExchange,
+        Peer,
+        ServerHello,
+        Transport,
+    )
     from tlswire.wire.messages import ServerHello as WireServerHello
     from tlswire.wire.records import Message
 
@@ -62,6 +70,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
     raw_hellos: list[bytes] = []
     server_hellos: list[ServerHello] = []
     certificates: list[Certificate] = []
+    chains: list[answers.Chain] = []
     key_exchange: KeyExchange | None = None
     certificate_request: CertificateRequest | None = None
     alerts: list[tuple[int, tuple[int, int, int]]] = []
@@ -194,12 +203,17 @@ class SessionBuilder(msgspec.Struct, eq=False):
             self.version = tls_equivalent(value.version)
 
     def _certificate(self, side: int, message: Message, frame: int) -> None:
-        sender = self._name(side)
-        for facts in answers.chain(message.body):
+        self._presented(side, answers.chain(message.body), frame)
+
+    def _presented(self, side: int, chain: answers.Chain, frame: int) -> None:
+        sender: Peer = "client" if self.client == side else "server"
+        if sender == "server":
+            self.chains.append(chain)
+        for facts in chain.certificates:
             if len(self.certificates) >= MAX_CERTIFICATES:
                 self.note(f"more than {MAX_CERTIFICATES} certificates")
                 break
-            self.certificates.append(answers.certificate(frame, "client" if sender == "client" else "server", facts))
+            self.certificates.append(answers.certificate(frame, sender, facts))
 
     def _server_key_exchange(self, _side: int, message: Message, frame: int) -> None:
         if self.selected is None:
@@ -234,8 +248,8 @@ class SessionBuilder(msgspec.Struct, eq=False):
             self.client = 1 - side
             self.sslv2_server = True
             self.version = 0x0002
-            hello, certificates = answers.sslv2_server(frame, message.body)
-            self.certificates += certificates
+            hello, chain = answers.sslv2_server(frame, message.body)
+            self._presented(side, chain, frame)
             if hello is not None:
                 self.server_hellos.append(hello)
         elif message.type == 2 and side == self.client and self.server_hellos and len(message.body) >= 3:

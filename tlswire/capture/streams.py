@@ -38,6 +38,7 @@ MAX_STRANGERS = 512  # a bucket: UDP flows of which nothing was recognised yet
 
 # Seconds without a segment or datagram after which a handshake is over: servers wait less.
 IDLE = 120
+MANY = 32  # a bucket: so many flows may be idle for as long as they like
 
 # From the Ethernet type to the TCP flags, with the IPv4 addresses and ports as one key: type, version and length of
 # the header, total length, fragment, protocol, key, sequence, acknowledgement, data offset, flags.
@@ -378,15 +379,16 @@ class Streams:
         self.counts.flows += 1
         flow.bucket = bucket = _bucket(key)
         live = self._live[bucket]
-        now = _time(flow)
-        while live and now - _time(oldest := next(iter(live))) > IDLE:
-            self._end(oldest, "idle", frame)
-        if len(live) >= MAX_FLOWS:
-            self.counts.evicted += 1
-            self._end(next(iter(live)), "evicted", frame)
-        elif live:
-            # Looked at again when all others have been: so those that wait longest come first, or nearly so.
-            live[oldest] = live.pop(oldest)
+        if len(live) > MANY:
+            now = _time(flow)
+            while now - _time(oldest := next(iter(live))) > IDLE and len(live) > MANY:
+                self._end(oldest, "idle", frame)
+            if len(live) >= MAX_FLOWS:
+                self.counts.evicted += 1
+                self._end(oldest, "evicted", frame)
+            else:
+                # Looked at again when all others have been: so those that wait longest come first, or nearly so.
+                live[oldest] = live.pop(oldest)
         live[flow] = None
 
     def _end(self, flow: Flow | UdpFlow, how: str, frame: int) -> None:

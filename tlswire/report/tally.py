@@ -229,6 +229,7 @@ class Summary:
         self.reasons: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
         self.endings: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
         self.notes: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
+        self._rows: dict[tuple[object, ...], tuple[Server, Answer, Client]] = {}
 
     def add(self, session: Session) -> None:
         """Count one session."""
@@ -242,35 +243,35 @@ class Summary:
         self.outcomes[session.outcome] += 1
         self._mark(session)
         print_ = fingerprint(session)
-        name = session.server_name or ""
-        address = endpoint(session.server)
         end = ending(session)
-
-        key = ServerKey(name, "" if name else session.server.address, session.server.port, session.transport)
-        server = self.servers.row(key)
+        address = endpoint(session.server)
+        kind = (
+            session.server_name or session.server,
+            session.server.port,
+            session.transport,
+            session.version_name,
+            session.suite_name,
+            session.group_name,
+            end,
+            print_,
+        )
+        server, answer, client = self._rows.get(kind) or self._find(kind, session, end, print_)
         server.sessions += 1
         server.weak += weak
         server.addresses.add(address)
         if session.protocol:
             server.protocols.add(session.protocol)
-        answer = server.answers.row(
-            AnswerKey(session.version_name or "", session.suite_name, session.group_name or "", "")
-            if session.suite_name
-            else AnswerKey("", "", "", end)
-        )
         answer.sessions += 1
         answer.weak += weak
         answer.clients.add(print_)
         answer.endings.add(end)
-
-        client = self.clients.row((print_,))
         client.sessions += 1
         client.weak += weak
         client.addresses.add(session.client.address)
         if session.process is not None:
             client.processes.add(session.process.name)
 
-        shown = name or address
+        shown = session.server_name or address
         for reason in session.weak:
             _share(self.reasons, _undated(reason), shown)
         if session.outcome not in QUIET:
@@ -278,6 +279,22 @@ class Summary:
         if session.notes:
             for note in {_kind(text) for text in session.notes}:
                 _share(self.notes, note, shown)
+
+    def _find(self, kind: tuple[object, ...], session: Session, end: str, print_: str) -> tuple[Server, Answer, Client]:
+        """The rows of sessions of one kind. What a full table has dropped may be counted on: it cannot come back."""
+        name = session.server_name or ""
+        server = self.servers.row(
+            ServerKey(name, "" if name else session.server.address, session.server.port, session.transport)
+        )
+        answer = server.answers.row(
+            AnswerKey(session.version_name or "", session.suite_name, session.group_name or "", "")
+            if session.suite_name
+            else AnswerKey("", "", "", end)
+        )
+        if len(self._rows) >= MAX_KINDS:
+            self._rows.clear()
+        rows = self._rows[kind] = server, answer, self.clients.row((print_,))
+        return rows
 
     def _mark(self, session: Session) -> None:
         marks = self.marks
