@@ -5,8 +5,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from tlswire.capture.layers import LINK
+from tlswire.capture.links import LAYERS
+from tlswire.capture.preambles import ROWS
+from tlswire.capture.tunnels import OVER_UDP
+from tlswire.results.session import Outcome
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = PROJECT / "tlswire"
@@ -131,7 +138,8 @@ _FROM_PACKAGE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w/.-]*)`")
 
 
 def test_architecture_names_every_room() -> None:
-    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", ARCHITECTURE, re.MULTILINE)
+    rooms = ARCHITECTURE.partition("\n### ")[0]
+    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", rooms, re.MULTILINE)
     there = {room_of(path) for path in MODULES} - {"__init__", "__main__"}
     assert set(rows) == set(ROOMS) == there
 
@@ -144,6 +152,20 @@ def test_architecture_names_every_module_of_the_room(room: str) -> None:
         name for row in re.findall(r"^\| ([^|]*) \|", section[1], re.MULTILINE) for name in re.findall(r"\w+\.py", row)
     }
     assert named == {path.name for path in (PACKAGE / room).glob("*.py")} - {"__init__.py"}
+
+
+def test_captures_are_documented_as_their_tables_have_them() -> None:
+    text = (PROJECT / "docs" / "captures.md").read_text(encoding="utf-8")
+    columns = re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE)
+    assert {int(number) for column in columns for number in column.split(",")} == {
+        number for table, number in LAYERS if table == LINK
+    }
+    ports = re.findall(r"^\| UDP ([\d, ]+) \|", text, re.MULTILINE)
+    assert {int(number) for column in ports for number in column.split(",")} == set(OVER_UDP)
+    (names,) = re.findall(r"`protocol` names.*?: (.*?)\. The name", text, re.DOTALL)
+    assert set(re.findall(r"[a-z0-9-]+", names.partition(";")[0])) == {row.name for row in ROWS}
+    outcomes = text.partition("| `outcome` |")[2].partition("\n\n")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", outcomes, re.MULTILINE)) == get_args(Outcome)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))

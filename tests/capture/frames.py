@@ -272,7 +272,7 @@ LAYER_ROWS: tuple[Row, ...] = (
     _ip("GRE, checksum, key, sequence", 47, lambda ip: gre(0xB000, 0x6558, bytes(12)) + mac(ip), "gre", 0, OUTER6),
     _ip("GRE, key (NVGRE)", 47, lambda ip: gre(0x2000, 0x6558, b"\0\x12\x34\0") + mac(ip), "gre"),
     _ip("GRE, VLAN", 47, lambda ip: gre(0, 0x8100, b"\0\x64") + kind(ip) + ip, "gre"),
-    _ip("GRE, PPP", 47, lambda ip: gre(0, 0x8881) + ppp(ip), "gre"),
+    _ip("GRE, PPP", 47, lambda ip: gre(0, 0x880B) + ppp(ip), "gre"),
     _ip(
         "PPTP",
         47,

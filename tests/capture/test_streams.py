@@ -125,11 +125,11 @@ def test_pieces_put_together_as_a_stack_would_need_no_handshake_before_them(data
 
 @pytest.mark.parametrize("versions", ["4", "6"])
 def test_every_frame_twice_changes_nothing(versions: str) -> None:
-    wire = Wire() if versions == "4" else Wire("2001:db8::1", "2001:db8::2")
-    frames = [frame for frame in whole(wire) for _ in range(2)]
-    session = one(frames)
-    assert (session.client.address, session.server.port) == (wire.addresses[0], 443)
-    assert gist(session) == gist(one(whole(wire)))
+    ends = ("10.0.0.1", "192.0.2.1") if versions == "4" else ("2001:db8::1", "2001:db8::2")
+    frames = whole(Wire(*ends))
+    session = one([frame for frame in frames for _ in range(2)])
+    assert (session.client.address, session.server.port) == (ends[0], 443)
+    assert gist(session) == gist(one(frames))
 
 
 @pytest.mark.parametrize("back", [1, 2, 3, 5])
@@ -304,9 +304,7 @@ def test_a_fin_that_overtakes_the_last_bytes_does_not_end_them() -> None:
     first, last = hello()[:100], hello()[100:]
     late = wire.say(CLIENT, first)
     frames += [wire.say(CLIENT, last, FIN | ACK), wire.say(SERVER, ALERT, FIN | ACK), late]
-    session = one(frames)
-    assert [item.partial for item in session.hellos] == [False]
-    assert session.alerts[0].sender == "server"
+    assert [item.partial for item in one(frames).hellos] == [False]
 
 
 # The same ports again
@@ -467,7 +465,8 @@ def test_a_flow_whose_handshake_is_over_yields_nothing_twice_and_holds_nothing()
     assert not any(streams._live)
 
 
-def test_idle_handshakes_give_way_and_say_so() -> None:
+def test_idle_handshakes_give_way_where_there_are_many_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tlswire.capture.streams.MANY", 1)
     lines = []
     for number in range(3):
         wire = Wire("10.0.0.1", ports=(50000 + 16 * number, 443))

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tlswire
-from tlswire.capture.assemble import assemble
-from tlswire.capture.pcapng import Interface
-from tlswire.capture.udp import UdpFlow, is_stun, recognise
+from tests.capture.line import Line
+from tests.wire.dtls_made import fragments, record
+from tlswire.capture.udp import is_stun, recognise
 from tlswire.hello.builder import Shape, client_hello
 from tlswire.wire.dtls import DTLS10, DTLS12, DTLS13, encode_dtls_client_hello
 from tlswire.wire.extension_bodies import KeyShareEntry
@@ -27,98 +27,17 @@ from tlswire.wire.primitives import build
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tlswire.results.session import Session
 
 SHARED = Path(__file__).parents[3] / "shared" / "captures"
 CLIENT, SERVER = 0, 1
-ADDRESSES = bytes([10, 0, 0, 1, 10, 0, 0, 2])
-KEYS = (ADDRESSES + struct.pack(">HH", 50000, 4433), ADDRESSES[4:] + ADDRESSES[:4] + struct.pack(">HH", 4433, 50000))
 NAME = "dtls.example"
 COOKIE = b"\x5c" * 20
 STUN = struct.pack(">HHI12s", 0x0001, 0, 0x2112A442, b"transaction!")  # RFC 8489 section 5: a Binding request
 
 
-class Line:
-    """Two peers and an observer, who does with flows what the walk over a capture does."""
-
-    def __init__(self) -> None:
-        self.frame = 0
-        self.flow: UdpFlow | None = None
-        self.side = {KEYS[0]: 0, KEYS[1]: 1}
-        self._told: list[Session] = []
-
-    def send(self, side: int, *datagrams: bytes, missing: int = 0) -> None:
-        for data in datagrams:
-            self.frame += 1
-            buffer = b"\xee" * 3 + data + b"\xee" * 2  # packets are read where they lie in a larger buffer
-            self._take(KEYS[side], buffer, 3, 3 + len(data), missing)
-
-    def _take(self, key: bytes, buffer: bytes, start: int, end: int, missing: int) -> None:
-        flow = self.flow
-        if flow is None:
-            kind = recognise(buffer, start, end, missing)
-            if kind is None:
-                return
-            flow = self._open(key, kind == "dtls")
-        if not flow.datagram(flow.keys.index(key), buffer, start, end, missing, self.frame):
-            self._tell(flow)
-            flow = self._open(key, flow.kind == "dtls")
-            assert flow.datagram(0, buffer, start, end, missing, self.frame)
-        if flow.done and not flow.told:
-            self._tell(flow)
-            flow.release()
-
-    def _open(self, key: bytes, dtls: bool) -> UdpFlow:
-        reverse = KEYS[1 - KEYS.index(key)]
-        self.flow = UdpFlow(key, reverse, "dtls" if dtls else "quic", (self.frame, 0, 0, Interface(1)), None)
-        return self.flow
-
-    def _tell(self, flow: UdpFlow) -> None:
-        builder = None if flow.told else flow.finish()
-        found = None if builder is None else assemble("line", builder, flow, None, self.frame)
-        if found is not None:
-            self._told.append(found.session)
-
-    def sessions(self) -> list[Session]:
-        """What was told, and what is told when the capture ends here."""
-        if self.flow is not None:
-            self._tell(self.flow)
-        self.flow = None
-        return self._told
-
-    def session(self) -> Session:
-        (session,) = self.sessions()
-        return session
-
-
-def record(content: int, body: bytes, *, version: int = DTLS12, epoch: int = 0) -> bytes:
-    return struct.pack(">BHHHIH", content, version, epoch, 0, 0, len(body)) + body
-
-
 def handshake(kind: int, number: int, body: bytes, *, version: int = DTLS12) -> bytes:
     (data,) = fragments(kind, number, body, len(body) or 1, version=version)
     return data
-
-
-def fragments(kind: int, number: int, body: bytes, size: int, *, version: int = DTLS12) -> list[bytes]:
-    """A message in datagrams with so many bytes of it each."""
-    pieces = [(at, body[at : at + size]) for at in range(0, max(len(body), 1), size)]
-    return [
-        record(
-            22,
-            struct.pack(
-                ">B3sH3s3s",
-                kind,
-                len(body).to_bytes(3, "big"),
-                number,
-                at.to_bytes(3, "big"),
-                len(piece).to_bytes(3, "big"),
-            )
-            + piece,
-            version=version,
-        )
-        for at, piece in pieces
-    ]
 
 
 def hello(seed: int = 1, version: int = 0x0303, *, legacy: int = DTLS12) -> ClientHello:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import tracemalloc
 from itertools import pairwise, permutations
 from random import Random
@@ -42,6 +41,7 @@ from tlswire.wire.handshake import parse_client_hello
 from tlswire.wire.primitives import build, parse
 from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, MAX_CIPHERTEXT, Message
 
+from .dtls_made import bodies, datagram, feed, piece, record, whole
 from .laws import check
 
 if TYPE_CHECKING:
@@ -51,37 +51,6 @@ if TYPE_CHECKING:
 LAWS = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 ACK, TLS12_CID = 26, 25
 BODY = bytes(range(250)) * 4
-
-
-def record(content: int, body: bytes, *, version: int = DTLS12, epoch: int = 0, sequence: int = 0) -> bytes:
-    return struct.pack(">BHHHIH", content, version, epoch, sequence >> 32, sequence & 0xFFFFFFFF, len(body)) + body
-
-
-def piece(kind: int, number: int, length: int, at: int, body: bytes, size: int | None = None) -> bytes:
-    """A handshake fragment whose header says what it is told to say."""
-    size = len(body) if size is None else size
-    return struct.pack(">B3sH3s3s", kind, *(u24(length), number, u24(at), u24(size))) + body
-
-
-def u24(value: int) -> bytes:
-    return value.to_bytes(3, "big")
-
-
-def datagram(kind: int, number: int, length: int, at: int, body: bytes) -> bytes:
-    return record(HANDSHAKE, piece(kind, number, length, at, body))
-
-
-def whole(kind: int, number: int, body: bytes) -> bytes:
-    return datagram(kind, number, len(body), 0, body)
-
-
-def bodies(messages: list[Message]) -> list[tuple[int, int, bytes]]:
-    """(type, message_seq, body)."""
-    return [(message.type, message.offset, message.body) for message in messages]
-
-
-def feed(deframer: DtlsDeframer, *datagrams: bytes) -> list[Message]:
-    return [message for data in datagrams for message in deframer.feed(data)]
 
 
 @pytest.mark.parametrize("grammar", [RECORD, FRAGMENT, HELLO_VERIFY_REQUEST_BODY])
@@ -97,7 +66,7 @@ def test_laws_of_the_client_hello_with_its_cookie(data: st.DataObject) -> None:
     check(CLIENT_HELLO_BODY, data, open_end=True)
 
 
-def test_record_and_fragment_stand_on_the_wire_as_the_rfc_lays_them_out() -> None:
+def test_records_fragments_and_verify_requests_stand_on_the_wire_as_the_rfc_lays_them_out() -> None:
     # RFC 6347 sections 4.1 and 4.2.2.
     data = bytes.fromhex("16 fefd 0001 000000000a0b 000f" + "01 000010 0002 000004 000003 616263")
     value = parse(RECORD, data)
@@ -105,9 +74,6 @@ def test_record_and_fragment_stand_on_the_wire_as_the_rfc_lays_them_out() -> Non
     assert parse(FRAGMENT, value.fragment) == HandshakeFragment(1, 16, 2, 4, b"abc")
     assert record(22, data[13:], epoch=1, sequence=0x0A0B) == data
     assert piece(1, 2, 16, 4, b"abc") == data[13:]
-
-
-def test_hello_verify_request_on_the_wire() -> None:
     assert build(HELLO_VERIFY_REQUEST_BODY, HelloVerifyRequest(0xFEFF, b"abc")) == bytes.fromhex("feff03616263")
 
 

@@ -221,6 +221,7 @@ def _in_tunnel(packet: Packet, tunnel: Layer) -> Key | None:
         key = tunnel(packet)
     except (IndexError, struct.error):
         key = None
-    if key is None:
+    if key is None or packet.at > packet.end:
         packet.at, packet.tunnels = at, tunnels
+        return None
     return key

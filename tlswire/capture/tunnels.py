@@ -51,8 +51,6 @@ def gre(packet: Packet) -> Key | None:
     if kind == 0x883E:
         redirect = 0 if buffer[at + size] >> 4 == 4 else 4
         return packet.tunnel("wccp", size + redirect, IPV4)
-    if kind == 0x8881:
-        return packet.tunnel("gre", size, PPP_FRAME)
     return packet.tunnel("gre", size, ETHERNET if kind == _TRANSPARENT_ETHERNET else (ETHERTYPE, kind))
 
 
