@@ -7,10 +7,10 @@ DEVELOPED := $(VENV)/.developed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo scan test check lint types format stacks bench clean
+.PHONY: help demo scan test check lint types format stacks bench bench-pcap clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -49,8 +49,11 @@ format: $(DEVELOPED) ## put the code into shape
 stacks: $(DEVELOPED) ## install the real TLS servers from Debian (as root) and PyPI
 	VENV=$(VENV) .ci/stacks
 
-bench: $(DEVELOPED) ## measure against sslscan, nmap and sslyze
+bench: $(DEVELOPED) ## measure scans against sslscan, nmap and sslyze
 	$(BIN)/python -m bench.scan $(ARGS)
+
+bench-pcap: $(DEVELOPED) ## measure captures against tshark, ndpiReader, dpkt, scapy and pyshark
+	$(BIN)/python -m bench.pcap $(ARGS)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

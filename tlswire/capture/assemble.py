@@ -45,20 +45,15 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
     """The session of a flow that ended ``how`` at ``frame``; None where nothing was read."""
     if not builder.messages and not (builder.transport == "quic" and builder.notes):
         return None
-    keys = flow.keys if hasattr(flow, "keys") else (flow.halves[0].key, flow.halves[1].key)
-    opener = getattr(flow, "opener", None)
+    keys = flow.keys
     client = builder.client
     if client is None:
-        client = opener if opener is not None else _likely_client(keys[0])
+        client = _likely_client(keys[0]) if flow.opener is None else flow.opener
     source, destination = _endpoints(keys[client])
     first_frame, high, low, interface = flow.first
     hello = builder.hellos[0] if builder.hellos else None
     answer = _answer(builder.server_hellos)
-    group = (
-        answer.group
-        if answer is not None and answer.group
-        else (builder.key_exchange.group if builder.key_exchange is not None else None)
-    )
+    chooser = answer if answer is not None and answer.group else builder.key_exchange
     notes = builder.notes + ([_ENDED[how]] if how in _ENDED else [])
     start = interface.time(high, low)
     origin = flow.origin
@@ -77,8 +72,8 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
         version_name=None if answer is None else answer.version_name,
         suite=None if answer is None else answer.suite,
         suite_name=None if answer is None else answer.suite_name,
-        group=group,
-        group_name=None if group is None else GROUPS[int(group, 16)].name,
+        group=None if chooser is None else chooser.group,
+        group_name=None if chooser is None else chooser.group_name,
         alpn=None if answer is None else answer.alpn,
         hellos=builder.hellos,
         server_hellos=builder.server_hellos,

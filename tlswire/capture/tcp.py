@@ -81,12 +81,13 @@ class Half(msgspec.Struct, eq=False):
 
 
 class Flow(msgspec.Struct, eq=False):
-    """One connection: two halves and what is made of their bytes.
+    """One connection: two halves and what is made of their bytes; ``keys`` are the two directions'.
 
     ``first`` and ``last`` are where it was seen (frame, time high, time low, interface), ``opener`` the side that sent a
     SYN.
     """
 
+    keys: tuple[bytes, bytes]
     first: tuple[int, int, int, Interface]
     last: tuple[int, int, int, Interface]
     origin: Origin | None
@@ -101,7 +102,7 @@ class Flow(msgspec.Struct, eq=False):
 
 def open_flow(key: bytes, reverse: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> Flow:
     """A new connection with both its directions."""
-    flow = Flow(first, first, origin)
+    flow = Flow((key, reverse), first, first, origin)
     flow.halves = (Half(flow, 0, key), Half(flow, 1, reverse))
     return flow
 

@@ -51,6 +51,7 @@ class UdpFlow:
         "keys",
         "kind",
         "last",
+        "opener",
         "opening",
         "origin",
         "quic",
@@ -64,6 +65,7 @@ class UdpFlow:
         self.kind = kind
         self.first = self.last = first
         self.origin = origin
+        self.opener: int | None = None  # UDP has no SYN
         self.bucket = 0
         self.done = False  # nothing more can be learnt of the session
         self.told = False  # the session was handed out
