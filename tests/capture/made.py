@@ -6,12 +6,13 @@ import io
 import struct
 from functools import cache
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from captures.packets import ACK, FIN, PSH, RST, SYN, Packet, ethernet, ipv4, ipv6, pcap
 from tests.lab.hellos import sslv2_wire
+from tlswire.capture.files import Interface
 from tlswire.capture.reader import open_reading
 from tlswire.hello.builder import Shape, client_hello, encode_client_hello
 from tlswire.lab.actions import Send
@@ -20,7 +21,7 @@ from tlswire.lab.responder import Conversation
 from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Deframer, fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tlswire.results.session import Session
 
@@ -181,3 +182,10 @@ def whole(wire: Wire | None = None) -> list[bytes]:
     """The frames of that handshake, in order."""
     wire = wire or Wire()
     return [*wire.opening(), *wire.talk(*turns()), *wire.closing()]
+
+
+def packets(frames: list[bytes]) -> Iterator[Any]:
+    """Frames as the walk over a file gives them."""
+    interface = Interface(1)
+    for number, frame in enumerate(frames, 1):
+        yield number, 0, number, frame, 0, len(frame), interface

@@ -334,8 +334,9 @@ def test_bytes_of_a_handshake_in_an_http_answer_are_no_session(kind: str, paddin
 
 @pytest.mark.parametrize("kind", BODIES)
 @pytest.mark.parametrize("joined", [True, False])
-def test_bytes_of_a_handshake_in_an_http_upload_are_no_session(kind: str, joined: bool) -> None:
-    body = BODIES[kind]
+@pytest.mark.parametrize("padding", [0, 3000])
+def test_bytes_of_a_handshake_in_an_http_upload_are_no_session(kind: str, joined: bool, padding: int) -> None:
+    body = bytes(padding) + BODIES[kind]
     head = b"POST /upload HTTP/1.1\r\nHost: files.example\r\nContent-Length: %d\r\n\r\n" % len(body)
     said = [(CLIENT, head + body)] if joined else [(CLIENT, head), (CLIENT, body)]
     assert read(spoken(*said, (SERVER, b"HTTP/1.1 204 No Content\r\n\r\n"), ports=(50000, 80))).sessions == []
