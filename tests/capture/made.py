@@ -135,7 +135,9 @@ def gist(session: Session) -> Session:
 def hello(name: bytes = b"www.example.com", seed: int = 0, versions: tuple[int, ...] = (TLS12,)) -> bytes:
     """A ClientHello in its record; offering TLS 1.2 alone, so that the answer is in clear."""
     suites = (0xC02F,) if TLS13 not in versions else (0x1301, 0xC02F)
-    return encode_client_hello(client_hello(versions, suites, rng=Random(seed), shape=Shape(name, groups=(0x001D, 0x0017))))
+    return encode_client_hello(
+        client_hello(versions, suites, rng=Random(seed), shape=Shape(name, groups=(0x001D, 0x0017)))
+    )
 
 
 @cache

@@ -252,6 +252,11 @@ def test_fragments_that_were_cut_are_counted() -> None:
     assert reason(RAW, pieces4(BIG, 512)[0][:-1]) == "fragments of IP packets that were cut"
 
 
+def test_a_fragment_whose_header_is_cut_by_the_packet_around_it_is_counted_once() -> None:
+    inner = ipv4(6, SEGMENT, INNER, total=0, fragment=4)
+    assert reason(RAW, ipv4(4, inner, total=20 + 16)) == "packets cut in a header"
+
+
 def test_a_fragment_alone_is_counted_once() -> None:
     for frame in (*pieces4(BIG, 512), *pieces6(BIG, 512)):
         assert peeled(RAW, frame)[1] == {WAITING: 1}

@@ -55,7 +55,9 @@ LDAP_SHORT = b"\x30\x1d\x02\x01\x01\x77\x18" + START_TLS
 # BER lengths of four bytes, as Windows writes them.
 LDAP_LONG = b"\x30\x84\0\0\0\x25\x02\x01\x02\x77\x84\0\0\0\x1c\x80\x84\0\0\0\x16" + START_TLS[2:]
 # A search of the root entry before it, and its two answers.
-LDAP_SEARCH = bytes.fromhex("30250201016320040 00a01000a0100020100020100010100870b6f626a656374636c6173733000".replace(" ", ""))
+LDAP_SEARCH = bytes.fromhex(
+    "30250201016320040 00a01000a0100020100020100010100870b6f626a656374636c6173733000".replace(" ", "")
+)
 LDAP_ENTRY = bytes.fromhex("300702010164020400") + bytes.fromhex("300c02010165070a010004000400")
 LDAP_YES = bytes.fromhex("300c02010178070a010004000400")
 LDAP_YES_LONG = bytes.fromhex("30840000002802010278840000001f0a010004000400") + b"\x8a\x16" + START_TLS[2:]
@@ -382,4 +384,6 @@ def test_tls_without_a_dialogue_has_no_protocol() -> None:
 def test_a_dialogue_without_tls_is_no_session() -> None:
     for dialogue in DIALOGUES:
         wire = Wire(ports=PORTS)
-        assert read([*wire.opening(), *wire.talk(*dialogue.turns, *chain(dialogue.turns)), *wire.closing()]).sessions == []
+        assert (
+            read([*wire.opening(), *wire.talk(*dialogue.turns, *chain(dialogue.turns)), *wire.closing()]).sessions == []
+        )

@@ -69,9 +69,7 @@ def flights(draw: st.DrawFn) -> list[list[Piece]]:
 
 
 def segments(wire: Wire, arranged: list[Piece], acks: tuple[int, int] = (0, 0)) -> list[bytes]:
-    return [
-        wire.segment(side, start, STREAMS[side][start:stop], ack=acks[1 - side]) for side, start, stop in arranged
-    ]
+    return [wire.segment(side, start, STREAMS[side][start:stop], ack=acks[1 - side]) for side, start, stop in arranged]
 
 
 def opened() -> tuple[Wire, list[bytes]]:
@@ -250,6 +248,12 @@ def test_one_side_of_a_long_connection_is_told_before_its_end(side: int) -> None
 # Ends
 
 
+def ending(wire: Wire, how: str, side: int) -> list[bytes]:
+    if how == "fin":
+        return wire.closing()
+    return [wire.reset(side)] if how == "rst" else []
+
+
 @pytest.mark.parametrize(
     ("said", "end", "outcome"),
     [
@@ -267,7 +271,7 @@ def test_one_side_of_a_long_connection_is_told_before_its_end(side: int) -> None
 def test_how_a_connection_ends(said: int, end: str, outcome: str) -> None:
     wire, frames = opened()
     frames += wire.talk(*turns()[:said])
-    frames += {"fin": wire.closing, "rst": lambda: [wire.reset(SERVER)], "": list}[end]()
+    frames += ending(wire, end, SERVER)
     session = one(frames)
     assert session.outcome == outcome
     assert session.notes == []
@@ -317,7 +321,7 @@ def test_ports_used_again_are_two_sessions(said: int, end: str) -> None:
     for name, isn in ((b"first.example", (1000, 5000)), (b"second.example", (2**31, 77))):
         wire = Wire(isn=isn)
         frames += wire.opening() + wire.talk(*turns(name)[:said])
-        frames += {"fin": wire.closing, "rst": lambda wire=wire: [wire.reset(CLIENT)], "nothing": list}[end]()
+        frames += ending(wire, end, CLIENT)
     found = read(frames).sessions
     assert [item.server_name for item in found] == ["first.example", "second.example"]
     assert [len(item.hellos) for item in found] == [1, 1]
@@ -393,21 +397,26 @@ def test_an_overlap_of_what_waits_is_noted_and_the_first_copy_taken() -> None:
 
 def packets(frames: list[bytes]) -> Iterator[Any]:
     """Frames as the walk over a file gives them."""
-    ethernet_interface = Interface(1, 10**6)
+    interface = Interface(1)
     for number, frame in enumerate(frames, 1):
-        yield number, 0, number, frame, 0, len(frame), ethernet_interface
+        yield number, 0, number, frame, 0, len(frame), interface
 
 
 def strangers(count: int, payload: bytes, flags: int) -> Iterator[Any]:
     """One segment each of so many connections."""
-    interface = Interface(1, 10**6)
+    interface = Interface(1)
     frame = bytearray(Wire("10.0.0.0").segment(CLIENT, 0, payload, flags))
     for number in range(1, count + 1):
         frame[26:30] = number.to_bytes(4, "big")
         yield number, 0, number, bytes(frame), 0, len(frame), interface
 
 
-ONE_PACKET = {"syn": (b"", SYN), "hello": (hello(), ACK), "binary": (bytes(100), ACK), "request": (b"GET / HTTP/1.1\r\n", ACK)}
+ONE_PACKET = {
+    "syn": (b"", SYN),
+    "hello": (hello(), ACK),
+    "binary": (bytes(100), ACK),
+    "request": (b"GET / HTTP/1.1\r\n", ACK),
+}
 # The slow run is the million that a scan of the whole net leaves behind.
 MANY = 1_000_000 if SLOW else 60_000
 
@@ -489,9 +498,7 @@ def test_random_bytes_give_no_session(frames: list[tuple[int, bytes, int]]) -> N
 
 
 @settings(max_examples=200, deadline=None, database=None, derandomize=True)
-@given(
-    places=st.lists(st.tuples(st.integers(0, 11), st.integers(12, 80), st.integers(0, 255)), min_size=1, max_size=4)
-)
+@given(places=st.lists(st.tuples(st.integers(0, 11), st.integers(12, 80), st.integers(0, 255)), min_size=1, max_size=4))
 def test_damaged_headers_never_stop_the_walk(places: list[tuple[int, int, int]]) -> None:
     frames = [bytearray(frame) for frame in whole()]
     for number, at, value in places:

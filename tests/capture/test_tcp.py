@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from random import Random
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +23,9 @@ from tlswire.capture.tcp import (
     skip,
     synchronise,
 )
+
+if TYPE_CHECKING:
+    from random import Random
 
 LAWS = settings(max_examples=300, deadline=None, database=None, derandomize=True)
 ANYWHERE: Any = (1, 0, 0, None)
@@ -116,7 +119,7 @@ def test_the_first_copy_of_a_byte_wins(isn: int, pieces: list[tuple[int, bytes]]
 @given(isn=STARTS, cuts=st.lists(st.integers(1, 199), max_size=12, unique=True), dice=st.randoms(use_true_random=False))
 def test_nothing_is_held_once_the_stream_is_whole(isn: int, cuts: list[int], dice: Random) -> None:
     places = [0, *sorted(cuts), 200]
-    pieces = [(start, STREAM[start:stop]) for start, stop in zip(places, places[1:], strict=False)]
+    pieces = [(start, STREAM[start:stop]) for start, stop in pairwise(places)]
     dice.shuffle(pieces)
     flow, heard = opened(isn)
     for at, data in pieces:

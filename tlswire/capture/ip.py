@@ -151,7 +151,7 @@ class InternetProtocol:
         return self._fragment(packet, key, following, place & 0xFFF8, more=bool(place & 1))
 
     def _fragment(self, packet: Packet, key: _Key, protocol: int, offset: int, *, more: bool) -> Key | None:
-        if packet.missing:
+        if packet.missing or packet.at > packet.end:
             return packet.ignore("fragments of IP packets that were cut")
         data = packet.buffer[packet.at : packet.end]
         complete = self._fragments.add(key, protocol, offset, data, more=more)
