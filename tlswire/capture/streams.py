@@ -114,7 +114,7 @@ class Streams:
                 stop = start + 14 + total if total else end
                 missing = 0
                 if stop > end:
-                    missing = stop - end
+                    missing = max(stop - max(at, end), 0)
                     stop = end
                 if at >= stop and not missing and not flags & 7:
                     if half is not None and half.flow.halves[1 - half.index].waiting:
@@ -135,11 +135,13 @@ class Streams:
                         at = end
                     elif mine is not None and _bucket(key) not in mine:
                         continue
-                at += 8
                 stop = start + 14 + total if total else end
+                if 8 <= seq >> 16 < stop - at:
+                    stop = at + (seq >> 16)  # what stands there in UDP is its length and checksum
+                at += 8
                 missing = max(stop - end, 0)
                 if at < (stop := min(stop, end)):
-                    if flow is not None and flow.told and buffer[at] < 0xC0 and buffer[at] != 22:
+                    if flow is not None and flow.told and buffer[at] not in flow.openings:
                         continue
                     self._datagram(flow, key, buffer, at, stop, missing, (frame, high, low, interface), None)
             else:
@@ -164,6 +166,7 @@ class Streams:
             if half is SKIP and not flags & 7:
                 return
             at += (offset >> 4) << 2
+            missing -= min(max(at - stop, 0), missing)  # of the header
             if at >= stop and not missing and not flags & 7:
                 if half is not None and half.flow.halves[1 - half.index].waiting:
                     self._acknowledged(half, ack, first[0])
