@@ -158,14 +158,12 @@ class Capture:
         buffer, at, end, frame, last = window.buffer, 24, len(window.buffer), 0, -1
         while True:
             # Records without fault are taken here, everything else is looked at by records.next.
-            while at + header <= end:
+            while (start := at + header) <= end:
                 high, low, length = unpack(buffer, at)
-                start = at + header
                 stop = start + length
                 if stop > end or length > MAX_SNAPLEN:
                     break
-                frame += 1
-                self.frames = frame
+                self.frames = frame = frame + 1
                 yield frame, high, low, buffer, start, stop, interface
                 at, last = stop, high
             at, stop = records.next(at, last)

@@ -93,7 +93,10 @@ class SessionBuilder(msgspec.Struct, eq=False):
         elif content == ALERT:
             self._alert(side, message.body, frame)
         elif content == SSLV2:
-            self._sslv2(side, message, frame)
+            try:
+                self._sslv2(side, message, frame)
+            except WireError as error:
+                self.note(f"frame {frame}, {self._name(side)}: {error}")
 
     def fault(self, side: int, reason: str, frame: int) -> None:
         """Bytes of ``side`` that no parser takes."""
@@ -157,12 +160,11 @@ class SessionBuilder(msgspec.Struct, eq=False):
     def _handshake(self, side: int, message: Message, frame: int) -> None:
         handler = self._HANDLERS.get(message.type)
         self.messages += 1
-        if handler is None:
-            return
-        try:
-            handler(self, side, message, frame)
-        except WireError as error:
-            self.note(f"frame {frame}, {self._name(side)}: {error}")
+        if handler is not None:
+            try:
+                handler(self, side, message, frame)
+            except WireError as error:
+                self.note(f"frame {frame}, {self._name(side)}: {error}")
 
     def _client_hello(self, side: int, message: Message, frame: int) -> None:
         if self.client is None:
@@ -237,11 +239,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
         if message.type == 1 and not self.hellos:
             self.messages += 1
             self.client = side
-            try:
-                self.hellos.append(describe.describe_sslv2_hello(frame, message.body))
-            except WireError as error:
-                self.note(f"frame {frame}, client: {error}")
-                return
+            self.hellos.append(describe.describe_sslv2_hello(frame, message.body))
             self.raw_hellos.append(b"\x01" + message.body)
         elif message.type == 4 and not self.sslv2_server:
             self.messages += 1

@@ -42,9 +42,11 @@ MANY = 32  # a bucket: so many flows may be idle for as long as they like
 
 # From the Ethernet type to the TCP flags, with the IPv4 addresses and ports as one key: type, version and length of
 # the header, total length, fragment, protocol, key, sequence, acknowledgement, data offset, flags.
-_IPV4 = struct.Struct(">HBxHxxHxBxx12sIIBB")
-# The same for IPv6: type, first word, payload length, next header, key, sequence, acknowledgement, offset, flags.
-_IPV6 = struct.Struct(">HIHBx36sIIBB")
+_IPV4 = struct.Struct(">3sxHxxHxBxx12sIIBB")
+_HEAD4 = b"\x08\x00\x45"
+# The same for IPv6: payload length, next header, key, sequence, acknowledgement, offset, flags.
+_IPV6 = struct.Struct(">HBx36sIIBB")
+_TYPE6 = b"\x86\xdd"
 _TCP = struct.Struct(">IIBB")
 
 _TUNNEL_PORTS = frozenset(port.to_bytes(2, "big") for port in OVER_UDP)
@@ -92,21 +94,16 @@ class Streams:
         tunnel_ports = _TUNNEL_PORTS
         frame = 0
         for frame, high, low, buffer, start, end, interface in packets:
+            protocol = 0
             if interface.linktype == 1 and end - start >= 54:
-                kind, head, total, fragment, protocol, key, seq, ack, offset, flags = unpack4(buffer, start + 12)
-                if kind == 0x0800 and head == 0x45 and not fragment & 0x3FFF:
-                    at = start + 34
-                    stop = start + 14 + total if total else end
-                elif kind == 0x86DD and end - start >= 74:
-                    kind, head, total, protocol, key, seq, ack, offset, flags = unpack6(buffer, start + 12)
-                    at = start + 54
-                    stop = at + total if total else end
-                    if head >> 28 != 6:
-                        protocol = 0
-                else:
+                head, total, fragment, protocol, key, seq, ack, offset, flags = unpack4(buffer, start + 12)
+                at = start + 34
+                if head != _HEAD4 or fragment & 0x3FFF:
                     protocol = 0
-            else:
-                protocol = 0
+                    if head[:2] == _TYPE6 and head[2] >> 4 == 6 and end - start >= 74:
+                        total, protocol, key, seq, ack, offset, flags = unpack6(buffer, start + 18)
+                        at = start + 54
+                        total = total and total + 40
             if protocol == 6:
                 half = tcp.get(key)
                 if half is SKIP and not flags & 7:
@@ -114,9 +111,10 @@ class Streams:
                 if half is None and mine is not None and _bucket(key) not in mine:
                     continue
                 at += (offset >> 4) << 2
+                stop = start + 14 + total if total else end
                 missing = 0
                 if stop > end:
-                    missing = stop - end
+                    missing = max(stop - max(at, end), 0)
                     stop = end
                 if at >= stop and not missing and not flags & 7:
                     if half is not None and half.flow.halves[1 - half.index].waiting:
@@ -137,10 +135,13 @@ class Streams:
                         at = end
                     elif mine is not None and _bucket(key) not in mine:
                         continue
+                stop = start + 14 + total if total else end
+                if 8 <= seq >> 16 < stop - at:
+                    stop = at + (seq >> 16)  # what stands there in UDP is its length and checksum
                 at += 8
                 missing = max(stop - end, 0)
                 if at < (stop := min(stop, end)):
-                    if flow is not None and flow.told and buffer[at] < 0xC0 and buffer[at] != 22:
+                    if flow is not None and flow.told and buffer[at] not in flow.openings:
                         continue
                     self._datagram(flow, key, buffer, at, stop, missing, (frame, high, low, interface), None)
             else:
@@ -165,6 +166,7 @@ class Streams:
             if half is SKIP and not flags & 7:
                 return
             at += (offset >> 4) << 2
+            missing -= min(max(at - stop, 0), missing)  # of the header
             if at >= stop and not missing and not flags & 7:
                 if half is not None and half.flow.halves[1 - half.index].waiting:
                     self._acknowledged(half, ack, first[0])

@@ -22,6 +22,13 @@ _STUN_COOKIE = b"\x21\x12\xa4\x42"
 
 Kind = Literal["dtls", "quic"]
 
+# The first bytes of datagrams that may begin another session behind a finished one: a handshake record, maybe in a TURN
+# channel, or a long header.
+_OPENINGS: dict[Kind, frozenset[int]] = {
+    "dtls": frozenset({22, *range(0x40, 0x50)}),
+    "quic": frozenset({22, *range(0xC0, 0x100)}),
+}
+
 
 def recognise(buffer: bytes, start: int, end: int, missing: int) -> Kind | None:
     """What a datagram of an unknown flow begins: ``dtls``, ``quic``, or nothing of ours."""
@@ -53,6 +60,7 @@ class UdpFlow:
         "last",
         "opener",
         "opening",
+        "openings",
         "origin",
         "quic",
         "told",
@@ -63,6 +71,7 @@ class UdpFlow:
     ) -> None:
         self.keys = (key, reverse)
         self.kind = kind
+        self.openings = _OPENINGS[kind]
         self.first = self.last = first
         self.origin = origin
         self.opener: int | None = None  # UDP has no SYN

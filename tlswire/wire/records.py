@@ -25,6 +25,7 @@ MAX_EMPTY_RECORDS = 16
 # Type 24..27 are heartbeat, tls12_cid, ack, return_routability_check; anything else is not TLS.
 _CONTENT_TYPES = frozenset(range(20, 28))
 _HEADER = struct.Struct(">BHH")
+_MESSAGE = struct.Struct(">I")  # type and length
 
 
 class TLSRecord(msgspec.Struct, frozen=True):
@@ -139,46 +140,48 @@ class Deframer:
 
     def _walk(self, data: bytes, found: list[Message]) -> bytes:
         """Take every complete record of ``data``; what is left of it."""
-        at, end = 0, len(data)
+        at, end, before = 0, len(data), self._consumed
         while end - at >= 2:
-            content = data[at]
-            if content & 0x80:
-                size, length = 2, ((content & 0x7F) << 8) | data[at + 1]
-                content, version = SSLV2, 0x0002
-            else:
-                if content not in _CONTENT_TYPES:
-                    raise WireError(f"0x{content:02x} begins no TLS or SSLv2 record", "record.type", self._consumed)
+            if data[at] in _CONTENT_TYPES:
                 if end - at < 5:
                     break
                 content, version, length = _HEADER.unpack_from(data, at)
-                size = 5
+                start = at + 5
                 if length > MAX_CIPHERTEXT:
                     reason = f"length {length} is over 2^14+2048 (RFC 5246 6.2.3)"
-                    raise WireError(reason, "record.length", self._consumed + 3)
-            start = at + size
+                    raise WireError(reason, "record.length", before + at + 3)
+            elif data[at] & 0x80:
+                content, version, length = SSLV2, 0x0002, (data[at] & 0x7F) << 8 | data[at + 1]
+                start = at + 2
+            else:
+                raise WireError(f"0x{data[at]:02x} begins no TLS or SSLv2 record", "record.type", before + at)
             stop = start + length
             if stop > end:
                 break
-            offset = self._consumed + size
-            self._consumed = offset + length
+            self._consumed = before + stop
             self.records += 1
             if content == HANDSHAKE and length >= 4 and not self._partial and not self._protected:
-                self._whole(version, data, start, stop, offset, found)
+                (header,) = _MESSAGE.unpack_from(data, start)
+                if (header & 0xFFFFFF) + 4 == length <= self._max_message:
+                    found.append(Message(content, version, header >> 24, data[start + 4 : stop], before + start))
+                else:
+                    self._several(version, data, start, stop, before + start, found)
             elif content == APPLICATION_DATA and length and not self._partial:
-                found.append(Message(APPLICATION_DATA, version, 0, data[start:stop], offset))
+                found.append(Message(content, version, 0, data[start:stop], before + start))
             else:
-                self._record(content, version, data[start:stop], offset, found)
+                self._record(content, version, data[start:stop], before + start, found)
             at = stop
         return data[at:]
 
-    def _whole(self, version: int, data: bytes, at: int, end: int, offset: int, found: list[Message]) -> None:
+    def _several(self, version: int, data: bytes, at: int, end: int, offset: int, found: list[Message]) -> None:
         """The messages of a handshake record with nothing before it; what is left of it waits for the next record."""
         while end - at >= 4:
-            length = (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]
+            (header,) = _MESSAGE.unpack_from(data, at)
+            length = header & 0xFFFFFF
             stop = at + 4 + length
             if stop > end or length > self._max_message:
                 break
-            found.append(Message(HANDSHAKE, version, data[at], data[at + 4 : stop], offset))
+            found.append(Message(HANDSHAKE, version, header >> 24, data[at + 4 : stop], offset))
             offset += stop - at
             at = stop
         if at < end:
