@@ -195,6 +195,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
         if self.client is None:
             self.client = 1 - side
         if len(self.server_hellos) >= MAX_HELLOS:
+            self.note(f"more than {MAX_HELLOS} answers")
             return
         self._answered(*describe.describe_server_hello(frame, message.version, message.body))
 
@@ -232,6 +233,8 @@ class SessionBuilder(msgspec.Struct, eq=False):
         self.messages += 1
         if len(self.alerts) < MAX_ALERTS:
             self.alerts.append((side, (frame, body[0], body[1])))
+        else:
+            self.note(f"more than {MAX_ALERTS} alerts")
         if body[0] == 2:
             self.fatal = True
 

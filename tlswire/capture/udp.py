@@ -135,8 +135,12 @@ class UdpFlow:
     def _dtls(self, side: int, data: bytes, missing: int, frame: int) -> bool:
         builder = self.builder
         if builder is not None and self.deframers is not None:
-            for message in self.deframers[side].feed(data, missing):
+            deframer = self.deframers[side]
+            for message in deframer.feed(data, missing):
                 builder.message(side, message, frame)
+            if deframer.error is not None:
+                builder.fault(side, str(deframer.error), frame)
+                deframer.error = None
             self.done = builder.done
         return True
 

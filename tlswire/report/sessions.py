@@ -216,7 +216,7 @@ def _rest(count: int, full: bool, top: int, what: str, paint: Paint) -> Iterator
     if full:
         yield paint(f"  and more than {left or 1:,} {what}; --csv and --jsonl hold every session", _DIM)
     elif left:
-        yield paint(f"  and {left:,} {what}; --top 0 shows every row", _DIM)
+        yield paint(f"  and {left:,} {what if left > 1 else what.removesuffix('s')}; --top 0 shows every row", _DIM)
 
 
 def _names(tally: Tally, room: int) -> str:
@@ -239,7 +239,7 @@ def _servers(summary: Summary, paint: Paint, width: int, top: int) -> Iterator[s
     wide = min(max(len(text[1]) for text in texts), room - 12)
     tail = room - wide
     title = f"Servers, {'weak first' if summary.weak else 'busiest first'}"
-    heading = f"{title:<{4 + version + 2}}"
+    heading = f"{title:<{4 + version + 2}}  "
     count = "sessions".rjust(max(8, 4 + version + 2 + wide + 2 + digits - len(heading)))
     yield paint(heading, _BOLD) + paint(f"{count}  client (JA4)", _DIM)
     for key, server in shown:
@@ -324,7 +324,7 @@ def _notes(summary: Summary, paint: Paint, width: int, top: int) -> Iterator[str
     yield paint(f"  {'sessions':>{digits}}", _DIM)
     for (text,), share in rows[: top or None]:
         yield f"  {share.sessions:>{digits},}  {fit(printable(text), width - digits - 4)}"
-    yield from _rest(len(rows), summary.notes.full, top, "kinds of notes", paint)
+    yield from _rest(len(rows), summary.notes.full, top, "notes", paint)
 
 
 def _left_out(material: Material, paint: Paint) -> Iterator[str]:
