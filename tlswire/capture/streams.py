@@ -16,7 +16,7 @@ import msgspec
 from tlswire.capture import tcp as reassembly
 from tlswire.capture.assemble import Found, assemble
 from tlswire.capture.links import Peeler
-from tlswire.capture.tcp import ACK, FIN, NOBODY, RST, SYN, Flow, Half
+from tlswire.capture.tcp import ACK, FIN, MAX_WAITING_BYTES, NOBODY, RST, SYN, Flow, Half
 from tlswire.capture.tls import TlsStream
 from tlswire.capture.tunnels import OVER_UDP
 from tlswire.capture.udp import PATIENCE, UdpFlow, is_stun, recognise
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BUCKETS = 16
 MAX_FLOWS = 2048  # a bucket
 MAX_SKIPPED = 2048  # a bucket: keys of flows that need no more looking at
+MAX_OVER = 512  # a bucket: connections that ended, whose last bytes may come again
 MAX_STRANGERS = 512  # a bucket: UDP flows of which nothing was recognised yet
 
 # Seconds without a segment or datagram after which a handshake is over: servers wait less.
@@ -83,6 +84,7 @@ class Streams:
         self._live: tuple[dict[Flow | UdpFlow, None], ...] = tuple({} for _ in range(BUCKETS))
         self._closed: set[bytes] = set()  # the other direction's keys of flows that are skipped and half closed
         self._skipped: tuple[deque[bytes], ...] = tuple(deque() for _ in range(BUCKETS))
+        self._over: tuple[dict[bytes, int], ...] = tuple({} for _ in range(BUCKETS))
         self._strangers: tuple[dict[bytes, int], ...] = tuple({} for _ in range(BUCKETS))
         self._ready: list[Found] = []
 
@@ -199,7 +201,7 @@ class Streams:
             self._closing(key, flags)
             return
         elif half is None:
-            if not data:
+            if not data or self._is_over(key, seq):
                 return
             half = self._open(key, first, origin)
         flow = half.flow
@@ -219,10 +221,11 @@ class Streams:
                 return
         if flags & RST:
             self._end_tcp(flow, ("reset by 0", "reset by 1")[half.index], frame)
-        elif flags & FIN:
-            half.closed = True
-            if flow.halves[0].closed and flow.halves[1].closed:
-                self._end_tcp(flow, "closed", frame)
+            return
+        if flags & FIN and half.end is None:
+            half.end = (seq + len(data) + missing) & 0xFFFFFFFF
+        if half.closed and flow.halves[1 - half.index].closed:
+            self._end_tcp(flow, "closed", frame)
 
     def _open(self, key: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> Half:
         reverse = _reverse(key)
@@ -244,7 +247,7 @@ class Streams:
         if half is SKIP:
             self._forget(key)
             half = None
-        elif half is not None and half.recent and not flags & ACK and (seq + 1) & 0xFFFFFFFF != half.recent[0][0]:
+        elif half is not None and half.recent and not flags & ACK and (seq + 1) & 0xFFFFFFFF != half.start:
             self._end_tcp(half.flow, "replaced", first[0])
             half = None
         if half is None:
@@ -253,6 +256,20 @@ class Streams:
             half.flow.opener = 1 - half.index if flags & ACK else half.index
         reassembly.synchronise(half, seq)
         return half
+
+    def _is_over(self, key: bytes, seq: int) -> bool:
+        """Whether a segment is a late copy of what a connection said that has ended."""
+        end = self._over[_bucket(key)].get(key)
+        return end is not None and 0 < ((end - seq) & 0xFFFFFFFF) <= MAX_WAITING_BYTES
+
+    def _remember(self, flow: Flow) -> None:
+        over = self._over[flow.bucket]
+        for half in flow.halves:
+            over.pop(half.key, None)
+            if half.next is not None:
+                over[half.key] = half.next
+        while len(over) > MAX_OVER:
+            del over[next(iter(over))]
 
     def _closing(self, key: bytes, flags: int) -> None:
         """A FIN or RST of a flow that is skipped: its place is free after a reset, or after the FIN of both."""
@@ -281,6 +298,8 @@ class Streams:
             self._skip(first.key)
         else:
             reassembly.flush(flow, frame)
+            if how not in {"idle", "evicted"}:
+                self._remember(flow)
             self._tcp.pop(first.key, None)
             self._tcp.pop(second.key, None)
         stream = flow.consumer
@@ -395,7 +414,8 @@ class Streams:
 
     def _end(self, flow: Flow | UdpFlow, how: str, frame: int) -> None:
         if isinstance(flow, Flow):
-            self._end_tcp(flow, how, frame)
+            ended = all(half.end is not None for half in flow.halves)
+            self._end_tcp(flow, "closed" if ended else how, frame)
         else:
             self._end_udp(flow, frame)
 

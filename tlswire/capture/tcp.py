@@ -66,18 +66,24 @@ NOBODY = _Nobody()
 class Half(msgspec.Struct, eq=False):
     """One direction. ``next`` is the sequence number expected, None before anything was seen.
 
-    ``waiting`` are ``late`` bytes from beyond a hole, by their sequence numbers, none of them twice.
+    ``start`` is that of the first byte, ``end`` that of a FIN. ``waiting`` are ``late`` bytes from beyond a hole, by their sequence numbers, none of them twice.
     """
 
     flow: Flow
     index: int
     key: bytes
     next: int | None = None
+    start: int | None = None
+    end: int | None = None
     waiting: dict[int, bytes] | None = None
     recent: list[tuple[int, bytes]] = []
     late: int = 0
     stale: int = 0
-    closed: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether everything before the FIN has come."""
+        return self.end is not None and (self.next is None or self.next == self.end)
 
 
 class Flow(msgspec.Struct, eq=False):
@@ -110,14 +116,14 @@ def open_flow(key: bytes, reverse: bytes, first: tuple[int, int, int, Interface]
 def synchronise(half: Half, seq: int) -> None:
     """A SYN: the stream begins behind it. Another one before any data (a retry with a new number) wins."""
     if not half.recent:
-        half.next = (seq + 1) & _MASK
+        half.start = half.next = (seq + 1) & _MASK
 
 
 def segment(half: Half, seq: int, data: bytes, missing: int, frame: int) -> None:
     """One segment's payload, with ``missing`` bytes cut off its end by the capture."""
     expected = half.next
     if expected is None:
-        expected = half.next = seq & _MASK
+        expected = half.start = half.next = seq & _MASK
     ahead = (seq - expected) & _MASK
     if ahead:
         if ahead < _HALF:

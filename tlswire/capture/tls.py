@@ -24,7 +24,7 @@ _MARK = 1 << 10  # so much of each side's beginning names the dialogue
 _HELLO = re.compile(
     rb"\x16\x03[\x00-\x04][\x00-\x48].(?:\x01[\x00\x01]..\x03[\x00-\x04]|\x02\x00..(?:\x03[\x00-\x04]|\x7f))", re.DOTALL
 )
-_ALERT = re.compile(rb"\x15\x03[\x00-\x04]\x00\x02[\x01\x02]")
+_ALERT = re.compile(rb"\x15\x03[\x00-\x04]\x00(?:\x02[\x01\x02]|\x01[\x01\x02]\x15\x03[\x00-\x04]\x00\x01)", re.DOTALL)
 _ALERT_RECORD = 7
 _HELLO_HEAD = 11
 
@@ -37,7 +37,8 @@ class Side(msgspec.Struct, eq=False):
     """One direction: what state its reader is in, what came before TLS, and the deframer once TLS began.
 
     ``seen`` counts the bytes before TLS, of which ``before`` holds the first and ``tail`` the last; ``frame`` is the last
-    one that brought bytes of TLS.
+    one that brought bytes of TLS. ``lost`` were not captured before TLS (how many, told by which frame), ``spoken`` is what
+    ``seen`` was when the other side began TLS, and ``skip`` what is left of a record of which bytes were lost.
     """
 
     state: int = WAITING
@@ -45,6 +46,9 @@ class Side(msgspec.Struct, eq=False):
     before: bytes = b""
     tail: bytes = b""
     frame: int = 0
+    lost: tuple[int, int] = (0, 0)
+    spoken: int = 0
+    skip: int = 0
     deframer: Deframer | None = None
 
 
@@ -70,7 +74,7 @@ class TlsStream(msgspec.Struct, eq=False):
         """The next bytes of one side."""
         half = self.sides[side]
         if half.state != READING:
-            data = self._begin(half, data) if half.state == WAITING else self._resume(side, half, data)
+            data = self._begin(side, half, data) if half.state == WAITING else self._resume(side, half, data)
             if not data:
                 return
         deframer, builder = half.deframer, self.builder
@@ -89,12 +93,14 @@ class TlsStream(msgspec.Struct, eq=False):
         half = self.sides[side]
         builder = self.builder
         if half.state == WAITING or builder is None:
-            half.before = b""
             half.seen += missing
+            half.lost = (half.lost[0] + missing, frame)
             self.midstream = True
         elif not builder.encrypted[side]:
-            builder.missing(side, missing, frame)
+            left = half.skip or (half.deframer.missing if half.deframer is not None else 0)
+            half.skip = max(left - missing, 0)
             _keep_partial(builder, side, half)
+            builder.missing(side, missing, frame)
             half.state = LOST
 
     def note(self, text: str) -> None:
@@ -110,21 +116,30 @@ class TlsStream(msgspec.Struct, eq=False):
         for side, half in enumerate(self.sides):
             if half.state == READING and not builder.encrypted[side]:
                 _keep_partial(builder, side, half)
+        for side, half in enumerate(self.sides):
+            if half.lost[0]:
+                builder.missing(side, *half.lost)
         client = builder.client or 0
         asked, answered = self.sides[client], self.sides[1 - client]
-        if (asked.state != WAITING and asked.before) or (answered.state != WAITING and answered.before):
-            builder.protocol = name_of(asked.before[:_MARK], answered.before[:_MARK])
-        elif answered.state == WAITING and answered.seen:
-            builder.note(f"the server answered with {answered.seen} bytes that are not TLS")
+        said = answered.before if answered.state != WAITING else answered.before[: answered.spoken]
+        if (asked.state != WAITING and asked.before) or said:
+            builder.protocol = name_of(asked.before[:_MARK], said[:_MARK])
+        if answered.state == WAITING and (more := answered.seen - answered.spoken - answered.lost[0]) > 0:
+            builder.note(f"the server answered with {more} bytes that are not TLS")
         return builder
 
-    def _begin(self, half: Side, data: bytes) -> bytes:
+    def _begin(self, side: int, half: Side, data: bytes) -> bytes:
         """Bytes of a side that speaks no TLS yet: the part from where TLS begins, empty where it does not."""
         fresh = half.seen == len(half.before)  # nothing was dropped yet
         old = half.before if fresh else half.tail
         whole = old + data if old else data
+        answer = max(half.spoken - half.seen + len(old), 0)  # where the answer to the other side's hello begins
         if (at := _begins_at(whole, len(old), fresh=fresh)) is not None:
-            pass
+            if half.seen + at and self.builder is None and self._is_plain(half, whole[:at] if fresh else half.before):
+                self.done = True
+                return b""
+        elif self.found and _ALERT.match(whole, answer):
+            at = answer
         elif _ALERT.match(data) and (self.found or (self.midstream and len(data) == _ALERT_RECORD and not half.seen)):
             at = len(old)  # also a refusal of a hello that was not captured
         elif self.midstream and plausible_records(data):
@@ -146,11 +161,24 @@ class TlsStream(msgspec.Struct, eq=False):
         if self.builder is None:
             self.found = True
             self.builder = SessionBuilder("tcp")
+            other = self.sides[1 - side]
+            other.spoken = other.seen
         return whole[at:]
 
+    def _is_plain(self, half: Side, before: bytes) -> bool:
+        """Whether a hello is part of what a protocol carries that does not go over to TLS."""
+        sides = [(before if side is half else side.before)[:_MARK] for side in self.sides]
+        return "http" in {name_of(*sides), name_of(*reversed(sides))}
+
     def _resume(self, side: int, half: Side, data: bytes) -> bytes:
-        """Bytes behind a hole: all of them when they begin with a record, none otherwise."""
-        if self.builder is None or self.builder.encrypted[side] or not plausible_records(data):
+        """Bytes behind a hole: from the end of the record it was in, or all of them when they begin with one."""
+        if self.builder is None or self.builder.encrypted[side]:
+            return b""
+        if half.skip:
+            skipped = min(half.skip, len(data))
+            half.skip -= skipped
+            data = data[skipped:]
+        if not plausible_records(data):
             return b""
         half.state = READING
         half.deframer = Deframer()
@@ -158,8 +186,12 @@ class TlsStream(msgspec.Struct, eq=False):
 
 
 def _keep_partial(builder: SessionBuilder, side: int, half: Side) -> None:
-    if half.deframer is not None and (unfinished := half.deframer.unfinished()) is not None:
-        builder.partial(side, *unfinished, half.frame)
+    if half.deframer is not None:
+        whole, unfinished = half.deframer.give_up()
+        for message in whole:
+            builder.message(side, message, half.frame)
+        if unfinished is not None:
+            builder.partial(side, *unfinished, half.frame)
     half.deframer = None
 
 

@@ -112,6 +112,25 @@ class Deframer:
         """Bytes held back because their record or message is not complete."""
         return len(self._buffer) + len(self._partial)
 
+    @property
+    def missing(self) -> int:
+        """Bytes that the record whose header came still needs; 0 between records."""
+        buffer = self._buffer
+        if len(buffer) < 5 or buffer[0] & 0x80:
+            return 0
+        return 5 + int.from_bytes(buffer[3:5], "big") - len(buffer)
+
+    def give_up(self) -> tuple[list[Message], tuple[int, int, int, bytes] | None]:
+        """Nothing more will come: the whole messages of the record whose end is missing, and what is unfinished."""
+        whole: list[Message] = []
+        left = self.unfinished()
+        while left is not None and len(left[3]) >= left[2]:
+            version, kind, length, body = left
+            whole.append(Message(HANDSHAKE, version, kind, body[:length], self._consumed))
+            rest = body[length:]
+            left = (version, rest[0], int.from_bytes(rest[1:4], "big"), rest[4:]) if len(rest) >= 4 else None
+        return whole, left
+
     def unfinished(self) -> tuple[int, int, int, bytes] | None:
         """The handshake message whose end has not come: (record version, type, length, body so far)."""
         version = self._partial_kind[1]
