@@ -139,7 +139,8 @@ class UdpFlow:
             for message in deframer.feed(data, missing):
                 builder.message(side, message, frame)
             if deframer.error is not None:
-                builder.fault(side, str(deframer.error), frame)
+                if 20 <= data[0] < 64:  # else STUN or media, which share the ports (RFC 7983)
+                    builder.fault(side, str(deframer.error), frame)
                 deframer.error = None
             self.done = builder.done
         return True
