@@ -1,8 +1,8 @@
 """DOOR: link types and Ethernet types, one row each, and the peeler that goes from a frame to its segment.
 
 Plain Ethernet with TCP or UDP does not come here (``capture.streams`` reads it in place). Numbers of link types are
-those of the pcap registry (draft-ietf-opsawg-pcaplinktype). Must not import anything of tlswire but the layers of
-``capture``.
+those of the pcap registry (draft-ietf-opsawg-pcaplinktype). Must not import anything of tlswire but ``escape`` and
+the layers of ``capture``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from tlswire.capture.layers import (
     nibble,
     origin,
 )
+from tlswire.escape import printable
 
 if TYPE_CHECKING:
     Segment = tuple[int, bytes, bytes, int, int, int, Origin | None]
@@ -190,7 +191,7 @@ _PKTAP_BIG = struct.Struct(">III40xi17s3x")
 
 @lru_cache(maxsize=1024)
 def _process(name: bytes) -> str:
-    return name.partition(b"\0")[0].decode("utf-8", "backslashreplace")
+    return printable(name.partition(b"\0")[0].decode("utf-8", "backslashreplace"))
 
 
 def nflog(packet: Packet) -> Key | None:

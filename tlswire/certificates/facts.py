@@ -1,7 +1,7 @@
 """The facts of one certificate, remembered by its bytes (RFC 5280).
 
 ``cryptography`` reads it and is loaded with the first certificate. It is strict: a certificate that it refuses keeps
-its hash and length, says why, and has no other facts. Must not import anything of tlswire.
+its hash and length, says why, and has no other facts. Must not import anything of tlswire but ``escape``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from tlswire.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,10 +114,7 @@ def _reason(error: Exception) -> str:
 
 def _text(text: str) -> str:
     """At most ``MAX_TEXT`` printable characters; the rest of the wire's characters as escapes."""
-    text = text[:MAX_TEXT]
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    return printable(text[:MAX_TEXT])
 
 
 def _time(moment: datetime) -> str:

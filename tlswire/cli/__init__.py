@@ -89,7 +89,7 @@ def forget_stdout() -> None:
 
 
 def _fail(text: str) -> None:
-    from tlswire.report.escape import printable  # noqa: PLC0415 - only failures need it
+    from tlswire.escape import printable  # noqa: PLC0415 - only failures need it
 
     click.echo(f"tlswire: {printable(text)}", err=True)
     sys.exit(USAGE)

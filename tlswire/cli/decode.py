@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tlswire.errors import UsageError
-from tlswire.report.escape import printable
+from tlswire.escape import printable
 from tlswire.wire.tree import KINDS, explain, read_input, render
 
 if TYPE_CHECKING:

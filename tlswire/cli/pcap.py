@@ -23,8 +23,8 @@ from tlswire.capture.files import find_captures
 from tlswire.capture.filters import SessionFilter, session_filter
 from tlswire.capture.jobs import Report, read_captures
 from tlswire.errors import UsageError
+from tlswire.escape import printable
 from tlswire.report import csv
-from tlswire.report.escape import printable
 from tlswire.report.hellos import HelloFolder, text
 from tlswire.report.sessions import TOP, Material, Rows, Summary, render
 from tlswire.report.table import WIDTH

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
-from tlswire.report.escape import printable
+from tlswire.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from tlswire.report.escape import printable
+from tlswire.escape import printable
 from tlswire.report.table import ending, moment
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tlswire.errors import UsageError, WireError
-from tlswire.report.escape import printable
+from tlswire.escape import printable
 from tlswire.report.table import counted, endpoint, moment
 from tlswire.wire.dtls import parse_dtls_client_hello
 from tlswire.wire.dumps import read_input

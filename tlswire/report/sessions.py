@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.escape import printable
 from tlswire.registry.ratings import OLD_VERSIONS, REASONS
-from tlswire.report.escape import printable
 from tlswire.report.table import WIDTH, Column, counted, ending, endpoint, fit, layout, line, listed, moment
 from tlswire.report.tally import QUIET, Summary, fingerprint
 from tlswire.report.text import Paint

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from tlswire.report.escape import printable
+from tlswire.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tlswire.report.escape import printable
+from tlswire.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
