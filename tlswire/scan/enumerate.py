@@ -256,8 +256,8 @@ class Enumeration:
             await self._families_apart(tally, refused)
             return
         last = next(reversed(tally.accepted))
-        kinds = {(SUITES[code].kex, SUITES[code].auth) for code in tally.accepted}
-        related = frozenset(row.code for row in SUITES if (row.kex, row.auth) in kinds)
+        kinds = {SUITES[code].auth for code in tally.accepted}
+        related = frozenset(row.code for row in SUITES if row.auth in kinds)
         siblings = tuple(code for code in refused if code in related)
         size = LONG_LIST if self.long_lists else SHORT_LIST
         lists = [(*chunk, last) for chunk in _strided(refused, size)]
