@@ -416,7 +416,12 @@ def test_any_server_is_learnt_completely(method: Method) -> None:
         assume(of.suites)
         assume(meets_common_hello(of))
         result = simulate(Simulated(of), Options(method=method, suites=() if method == "eliminate" else asked_of(of)))
-        assert found(result) == expected(of)
+        learnt, true = found(result), expected(of)
+        if method == "eliminate" and of.quirks.picks_blindly:
+            # docs/accuracy.md: what such a server hides behind a suite it cannot serve may stay hidden, never more.
+            assert all(learnt[version] <= true[version] for version in true)
+        else:
+            assert learnt == true
         assert result.complete
 
     check()
