@@ -253,8 +253,7 @@ def test_tls_behind_a_dialogue_is_found_and_the_dialogue_named(dialogue: Dialogu
 
 @EACH
 def test_a_hello_in_one_segment_with_the_last_words_is_found(dialogue: Dialogue) -> None:
-    if not dialogue.said(CLIENT):
-        pytest.skip("the client says nothing before its hello")
+    # Where the client says nothing before, its hello is a segment of its own, as above.
     assert same(behind(dialogue, joined=True), dialogue.name)
 
 
