@@ -251,9 +251,8 @@ def test_tls_behind_a_dialogue_is_found_and_the_dialogue_named(dialogue: Dialogu
     assert same(behind(dialogue, size=size), dialogue.name)
 
 
-@EACH
+@pytest.mark.parametrize("dialogue", [it for it in DIALOGUES if it.said(CLIENT)], ids=lambda dialogue: dialogue.id)
 def test_a_hello_in_one_segment_with_the_last_words_is_found(dialogue: Dialogue) -> None:
-    # Where the client says nothing before, its hello is a segment of its own, as above.
     assert same(behind(dialogue, joined=True), dialogue.name)
 
 
