@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import resource
 import shutil
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.captures import RECIPES
-from bench.tools import PEERS_VENV, TLSWIRE
+from bench.tools import PEERS_VENV, TLSWIRE, machine_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -406,10 +405,7 @@ def main() -> None:
         for capture in captures:
             rows += measure(bench, capture, tools, options.rounds, scratch)
     machine = {
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "load": [round(load, 2), round(os.getloadavg()[0], 2)],
+        **machine_facts(load),
         "rounds": options.rounds,
         "tools": {tool.name: releases[tool.name] for tool in tools},
         "captures": {capture.name: capture.stat().st_size for capture in captures},

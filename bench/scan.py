@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 from bench.measure import Bench, Series
 from bench.relay import relaying
 from bench.report import document, limits, table
-from bench.tools import ALL_CODES, EACH, ELIMINATE, PEERS, TLSWIRE, Pair, Tool, install_sslyze
+from bench.tools import ALL_CODES, EACH, ELIMINATE, PEERS, TLSWIRE, Pair, Tool, install_sslyze, machine_facts
 from tests.servers.catalogue import BY_NAME, available, running
 
 if TYPE_CHECKING:
@@ -105,10 +104,7 @@ def main() -> None:
             results[shown.target, shown.tool] = shown
         floors = start_up(bench, max(options.rounds, 5))
     machine = {
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "load": [round(load, 2), round(os.getloadavg()[0], 2)],
+        **machine_facts(load),
         "rounds": options.rounds,
         "tools": {tool.name.split()[0]: tool.release() for tool in (*PEERS, EACH) if tool not in missing},
     }

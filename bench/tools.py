@@ -7,6 +7,8 @@ stdout.
 from __future__ import annotations
 
 import json
+import os
+import platform
 import re
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ import sys
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlswire.errors import LookupFailedError
 from tlswire.registry import SUITES
@@ -131,6 +133,16 @@ ALL_CODES = _tlswire(
     "tlswire 65,536 codes",
     *("--versions", "SSLv3,TLS1.0,TLS1.1,TLS1.2,TLS1.3", "--all-codes", "--method", "eliminate"),
 )
+
+
+def machine_facts(load: float) -> dict[str, Any]:
+    """What a run's figures depend on; ``load`` is that of before."""
+    return {
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "load": [round(load, 2), round(os.getloadavg()[0], 2)],
+    }
 
 
 def install_sslyze() -> None:

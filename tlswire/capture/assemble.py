@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from tlswire.certificates.facts import CertificateFacts
     from tlswire.results.session import ServerHello
 
-# NIST SP 800-131A revision 2: keys below these sizes are disallowed.
 _CHAINS = 4  # a renegotiation shows another chain; more of them say nothing new
+# NIST SP 800-131A revision 2: keys below these sizes are disallowed.
 _SHORTEST = {"RSA": 2048, "DSA": 2048, "DH": 2048, "EC": 224}
 
 

@@ -8,7 +8,6 @@ waits in its pipe, so nothing piles up. Must not import anything of tlswire but 
 from __future__ import annotations
 
 import heapq
-import multiprocessing
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,11 +27,14 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 _BATCH = 256
-_CONTEXT: ForkContext | SpawnContext = (
-    multiprocessing.get_context("fork")
-    if "fork" in multiprocessing.get_all_start_methods()
-    else multiprocessing.get_context("spawn")
-)
+
+
+def _context() -> ForkContext | SpawnContext:
+    import multiprocessing  # noqa: PLC0415 - one process alone needs none of it
+
+    if "fork" in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("fork")
+    return multiprocessing.get_context("spawn")
 
 
 class Work(Protocol):
@@ -140,16 +142,15 @@ def _shared(
 ) -> Iterator[Any]:
     whole = len(paths) >= 2 * jobs
     shares = [frozenset(range(job, BUCKETS, jobs)) for job in range(min(jobs, BUCKETS))]
+    context = _context()
     pipes: list[Connection] = []
     processes = []
     try:
         for number, buckets in enumerate(shares):
-            receiver, sender = _CONTEXT.Pipe(duplex=False)
+            receiver, sender = context.Pipe(duplex=False)
             pipes.append(receiver)
             mine = list(paths[number :: len(shares)]) if whole else list(paths)
-            process = _CONTEXT.Process(
-                target=_serve, args=(sender, mine, work, None if whole else buckets), daemon=True
-            )
+            process = context.Process(target=_serve, args=(sender, mine, work, None if whole else buckets), daemon=True)
             process.start()
             processes.append(process)
             sender.close()

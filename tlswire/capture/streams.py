@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tlswire.capture.files import Interface
     from tlswire.capture.layers import Origin
+    from tlswire.capture.sessions import SessionBuilder
     from tlswire.capture.udp import Kind
 
     Packet = tuple[int, int, int, bytes, int, int, Interface]
@@ -305,9 +306,7 @@ class Streams:
         stream = flow.consumer
         if isinstance(stream, TlsStream):
             self.counts.encrypted_only += stream.encrypted_only
-            builder = stream.finish()
-            if builder is not None and (found := assemble(self.capture, builder, flow, how, frame)) is not None:
-                self._ready.append(found)
+            self._tell(stream.finish(), flow, how, frame)
         del flow.halves  # which know their flow: memory is free at once, not when the collector comes
 
     # UDP
@@ -367,9 +366,7 @@ class Streams:
 
     def _tell_udp(self, flow: UdpFlow, frame: int) -> None:
         """Nothing more can be learnt: tell the session, and keep of the flow what recognises the next one."""
-        builder = flow.finish()
-        if builder is not None and (found := assemble(self.capture, builder, flow, None, frame)) is not None:
-            self._ready.append(found)
+        self._tell(flow.finish(), flow, None, frame)
         flow.release()
 
     def _skip(self, key: bytes) -> None:
@@ -389,9 +386,12 @@ class Streams:
         for key in flow.keys:
             self._udp.pop(key, None)
         if not flow.told:
-            builder = flow.finish()
-            if builder is not None and (found := assemble(self.capture, builder, flow, None, frame)) is not None:
-                self._ready.append(found)
+            self._tell(flow.finish(), flow, None, frame)
+
+    def _tell(self, builder: SessionBuilder | None, flow: Flow | UdpFlow, how: str | None, frame: int) -> None:
+        """The session of a flow that ended ``how``, where there is one, is ready."""
+        if builder is not None and (found := assemble(self.capture, builder, flow, how, frame)) is not None:
+            self._ready.append(found)
 
     # The table
 

@@ -66,7 +66,6 @@ class TlsStream(msgspec.Struct, eq=False):
     midstream: bool
     builder: SessionBuilder | None = None
     done: bool = False
-    found: bool = False
     encrypted_only: bool = False
     sides: tuple[Side, Side] = msgspec.field(default_factory=_sides)
 
@@ -138,12 +137,14 @@ class TlsStream(msgspec.Struct, eq=False):
             if half.seen + at and self.builder is None and self._is_plain(half, whole[:at] if fresh else half.before):
                 self.done = True
                 return b""
-        elif self.found and _ALERT.match(whole, answer):
+        elif self.builder is not None and _ALERT.match(whole, answer):
             at = answer
-        elif _ALERT.match(data) and (self.found or (self.midstream and len(data) == _ALERT_RECORD and not half.seen)):
+        elif _ALERT.match(data) and (
+            self.builder is not None or (self.midstream and len(data) == _ALERT_RECORD and not half.seen)
+        ):
             at = len(old)  # also a refusal of a hello that was not captured
         elif self.midstream and plausible_records(data):
-            if data[0] == APPLICATION_DATA and not self.found:
+            if data[0] == APPLICATION_DATA and self.builder is None:
                 self.encrypted_only = self.done = True
                 return b""
             at = len(old)
@@ -152,14 +153,13 @@ class TlsStream(msgspec.Struct, eq=False):
             half.tail = whole[-_HELLO_HEAD:]
             if fresh:
                 half.before = whole[:_MARK]
-            self.done = half.seen > MAX_PREAMBLE and not self.found
+            self.done = half.seen > MAX_PREAMBLE and self.builder is None
             return b""
         if fresh:
             half.before = whole[: min(at, _MARK)]
         half.state = READING
         half.deframer = Deframer()
         if self.builder is None:
-            self.found = True
             self.builder = SessionBuilder("tcp")
             other = self.sides[1 - side]
             other.spoken = other.seen
