@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 
 class Reader:
-    def __init__(self, enough: int = 1) -> None:
+    def __init__(self, enough: int = 1, says: dict[bytes, bytes] | None = None, patience: float | None = None) -> None:
         self.data = b""
         self.enough = enough
+        self.says = says or {}
+        self.patience = patience
 
     def feed(self, data: bytes) -> bool:
         self.data += data
         return len(self.data) >= self.enough
+
+    def to_send(self) -> bytes:
+        return self.says.pop(self.data, b"")
 
 
 @contextlib.contextmanager
@@ -53,6 +58,32 @@ def test_payload_out_answer_in() -> None:
     assert (outcome.end, reader.data) == ("done", b"olleh")
     assert outcome.local[0] == "127.0.0.1"
     assert 0 < outcome.connected <= outcome.elapsed
+
+
+def test_a_reader_answers_what_it_reads_and_has_the_last_word() -> None:
+    heard: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        heard.append(connection.recv(100))
+        connection.sendall(b"a")
+        heard.append(connection.recv(100))
+        connection.sendall(b"b")
+        heard.append(connection.recv(100))
+
+    with serving(talk) as address:
+        outcome = run(address, Reader(2, {b"a": b"1" * 50, b"ab": b"2"}))
+    assert (outcome.end, heard) == ("done", [b"hello", b"1" * 50, b"2"])
+
+
+def test_a_reader_may_bound_the_silence_after_data() -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(b"a")
+        time.sleep(1)
+
+    with serving(talk) as address:
+        outcome = run(address, Reader(2, patience=0.1))
+    assert outcome.end == "timeout"
+    assert outcome.elapsed < 0.9
 
 
 def test_a_large_payload_is_sent_whole() -> None:

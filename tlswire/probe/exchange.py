@@ -83,6 +83,8 @@ class Answer(msgspec.Struct, frozen=True):
 class HelloReader:
     """Reads one server's first flight; ``whole_flight`` goes on to ServerHelloDone (TLS 1.2 and older)."""
 
+    patience: float | None = None
+
     def __init__(self, *, whole_flight: bool = False) -> None:
         self.received = bytearray()
         self.messages: list[Message] = []
@@ -115,6 +117,10 @@ class HelloReader:
             self.fault = f"{len(self.received)} bytes without an answer; stopped reading"
             return True
         return False
+
+    def to_send(self) -> bytes:
+        """Nothing: the hello was all there is to say."""
+        return b""
 
     def _take(self, message: Message) -> bool:
         if message.content == ALERT and len(message.body) == 2:

@@ -1,4 +1,4 @@
-"""The only sockets of tlswire: one non-blocking TCP connection, one payload out, bytes in until the reader has enough.
+"""The only sockets of tlswire: one non-blocking TCP connection, driven by a sans-IO reader until it has enough.
 
 asyncio's loop drives raw sockets here instead of streams: a probe is a single exchange, and transports plus protocols
 cost three times as much as the system calls (docs/architecture.md). Nothing in this module knows TLS; everything the
@@ -56,10 +56,18 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Reader(Protocol):
-    """What an exchange feeds: sans-IO, bounded by itself."""
+    """What an exchange feeds and asks what to say next: sans-IO, bounded by itself.
+
+    ``patience`` bounds the silence after each piece of data, in seconds; None leaves it to the exchange's timeout.
+    """
+
+    patience: float | None
 
     def feed(self, data: bytes) -> bool:
         """Take bytes as they came; True when nothing more is needed."""
+
+    def to_send(self) -> bytes:
+        """What is to be sent now, each byte once; asked after every ``feed``, the last one included."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -84,11 +92,12 @@ class _Exchange:
         self.reader = reader
         self.want_local = want_local
         self.started = self.loop.time()
+        self.deadline = self.started + timeout
         self.connected = 0.0
         self.local = ("", 0)
         self.socket: socket.socket | None = None
         self.writing = False
-        self.timer = self.loop.call_later(timeout, self.finish, TIMEOUT)
+        self.timer = self.loop.call_at(self.deadline, self.finish, TIMEOUT)
 
     def start(self) -> None:
         try:
@@ -149,8 +158,18 @@ class _Exchange:
             return
         if not data:
             self.finish(CLOSE)
-        elif self.reader.feed(data):
-            self.finish(DONE)
+        else:
+            done = self.reader.feed(data)
+            more = self.reader.to_send()
+            if more:
+                self.payload = memoryview(bytes(self.payload) + more)
+                self.writable()
+            if done:
+                self.finish(DONE)
+            elif self.reader.patience is not None:
+                self.timer.cancel()
+                until = min(self.deadline, self.loop.time() + self.reader.patience)
+                self.timer = self.loop.call_at(until, self.finish, TIMEOUT)
 
     def fail(self, code: int) -> None:
         import os  # noqa: PLC0415 - only a failing connection needs its text
@@ -183,7 +202,8 @@ class _Exchange:
 async def exchange(
     address: Address, payload: bytes, reader: Reader, *, timeout: float, want_local: bool = False
 ) -> Outcome:
-    """Connect, send ``payload``, feed ``reader`` until it is done, the peer ends, or ``timeout`` seconds are over.
+    """Connect, send ``payload``, let ``reader`` take and answer what comes until it is done, the peer ends, or
+    ``timeout`` seconds are over. What it says last is tried to be sent once, without waiting for room.
 
     The timeout bounds the whole exchange, so a peer that drips bytes gains nothing. Cancelling closes the socket.
     """
