@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlswire.crypto.quic import Keys, expand_label, initial_keys, open_cut_initial, open_initial, seal_initial
+from tlswire.crypto.hkdf import expand_label
+from tlswire.crypto.quic import Keys, initial_keys, open_cut_initial, open_initial, seal_initial
 from tlswire.errors import WireError
 from tlswire.wire.quic import V1, V2, V2_DRAFT, initial_header, read_long_packet
 

@@ -1,6 +1,6 @@
 """Protection of QUIC Initials: whoever sees the client's first connection id has the keys (RFC 9001 section 5.2).
 
-Must not import anything of tlswire but ``errors`` and ``wire.quic``; ``cryptography`` is loaded with the first key.
+Must not import anything of tlswire but ``errors``, ``wire.quic`` and ``crypto.hkdf``; ``cryptography`` is loaded with the first key.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.crypto.hkdf import expand_label
 from tlswire.errors import WireError
 from tlswire.wire.quic import rules_of
 
@@ -45,18 +46,6 @@ class Keys(msgspec.Struct, frozen=True):
     hp: bytes
     aead: AESGCM
     mask: CipherContext
-
-
-def expand_label(secret: bytes, label: str, length: int) -> bytes:
-    """HKDF-Expand-Label of RFC 9846 section 7.1 with SHA-256 and no context; at most 32 bytes."""
-    return hmac.digest(secret, _info(label, length), "sha256")[:length]
-
-
-@lru_cache(maxsize=16)
-def _info(label: str, length: int) -> bytes:
-    name = b"tls13 " + label.encode("ascii")
-    # HkdfLabel, and the counter of HKDF-Expand's first and only block (RFC 5869 section 2.3).
-    return length.to_bytes(2, "big") + bytes((len(name),)) + name + b"\0\1"
 
 
 @lru_cache(maxsize=1024)
