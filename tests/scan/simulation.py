@@ -109,5 +109,5 @@ class Simulated:
 
 def simulate(server: Simulated, options: Options, host: str = "192.0.2.1") -> Scan:
     """The scan of a simulated server, in no time."""
-    with mock.patch("tlswire.scan.prober.ask", server.ask):
+    with mock.patch("tlswire.scan.offers.ask", server.ask):
         return virtually(scan_address(host, ADDRESS, options))

@@ -68,7 +68,7 @@ def run(
             assert (await prober.ask(CONTROL)).accepts
         return await work(prober), prober, server
 
-    with mock.patch("tlswire.scan.prober.ask", server):
+    with mock.patch("tlswire.scan.offers.ask", server):
         return virtually(main())
 
 
@@ -277,7 +277,7 @@ def test_observers_see_every_connection() -> None:
         await prober.ask(PROBES[0])
         return prober
 
-    with mock.patch("tlswire.scan.prober.ask", server):
+    with mock.patch("tlswire.scan.offers.ask", server):
         prober = virtually(main())
     assert [probe.payload for probe, _ in seen] == server.asked
     assert prober.connections == len(seen)

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -31,10 +31,8 @@ from tlswire.scan.scanner import VERSIONS_SCANNED, Options, scan_many, unresolve
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tlswire.probe.exchange import Answer
     from tlswire.probe.transport import Address
     from tlswire.results import Scan
-    from tlswire.scan.offers import Probe
 
 CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault")
 _SHORT_NAMES = {
@@ -84,13 +82,18 @@ class Seconds(click.FloatRange):
 @click.option(
     "--method",
     type=click.Choice(["each", "eliminate"]),
-    default="each",
-    show_default=True,
-    help="each: a hello for every pair. eliminate: few connections, the same answer.",
+    help="each: a hello for every pair (default). eliminate: few connections, the same answer (default with questions).",
 )
 @click.option(
     "--all-codes", is_flag=True, help="All 65,536 code points per version (with --method eliminate: in about a second)."
 )
+@click.option(
+    "--questions",
+    metavar="LIST",
+    help="Ask more than versions and suites: names or sets (default, all) of questions; the suites then by eliminate.",
+)
+@click.option("--attacks", is_flag=True, help="Ask the questions that look like attacks, too; see tlswire questions.")
+@click.option("--keylog", "keylog_file", metavar="FILE", help="Append the secrets of every handshake (SSLKEYLOGFILE).")
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 1024),
@@ -129,6 +132,7 @@ class Seconds(click.FloatRange):
     default="",
     help=f"Exit with 1 on findings of these categories: {', '.join(CATEGORIES)}.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Every detail of the answers to questions.")
 @click.option("--quiet", is_flag=True, help="No report and no progress; files and exit code only.")
 def command(
     targets: tuple[str, ...],
@@ -139,8 +143,11 @@ def command(
     no_server_name: bool,
     versions: str | None,
     suites: str | None,
-    method: str,
+    method: str | None,
     all_codes: bool,
+    questions: str | None,
+    attacks: bool,
+    keylog_file: str | None,
     concurrency: int,
     max_rate: float,
     timeout: float,
@@ -152,6 +159,7 @@ def command(
     jsonl_file: str | None,
     trace: Path | None,
     fail_on: str,
+    verbose: bool,
     quiet: bool,
 ) -> None:
     """Enumerate what servers accept, one version and one suite at a time.
@@ -171,13 +179,15 @@ def command(
     if server_name is not None:
         server_name = next(parse_target(server_name)).host
     codes, kinds = parse_suites(suites)
+    asked = parse_questions(questions, attacks=attacks)
     options = Options(
         versions=parse_versions(versions),
         suites=codes,
         kinds=kinds,
-        method="each" if method == "each" else "eliminate",
+        method="eliminate" if method == "eliminate" or (asked and method is None) else "each",
         all_codes=all_codes,
         server_name="" if no_server_name else server_name,
+        questions=asked,
         limits=Limits(concurrency, max_rate, timeout, deadline, retries),
         seed=seed,
     )
@@ -185,12 +195,14 @@ def command(
     if json_file is not None and (len(dict.fromkeys(wanted)) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
-        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file})
+        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file}, verbose=verbose)
         run.outputs = [
             (stack.enter_context(_writable(name)), indent)
             for name, indent in ((json_file, 2), (jsonl_file, 0))
             if name is not None
         ]
+        if keylog_file is not None:
+            run.keylog = stack.enter_context(_writable(keylog_file, append=True))
         if trace is not None:
             _check_folder(trace)
         run.trace = trace
@@ -203,11 +215,13 @@ def command(
 class _Run:
     """One invocation: what is scanned, where results go, and what came out."""
 
-    def __init__(self, options: Options, *, quiet: bool) -> None:
+    def __init__(self, options: Options, *, quiet: bool, verbose: bool) -> None:
         self.options = options
         self.quiet = quiet
+        self.verbose = verbose
         self.outputs: list[tuple[BinaryIO, int]] = []
         self.trace: Path | None = None
+        self.keylog: BinaryIO | None = None
         self.progress = ProgressLine(enabled=False)
         self.stack = contextlib.ExitStack()
         self.results: list[Scan] = []
@@ -218,7 +232,7 @@ class _Run:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         pairs = await self._resolve(targets, all_addresses=all_addresses)
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        observe = self._observer if self.trace is not None else None
+        observe = self._observer if self.trace is not None or self.keylog is not None else None
         async for scan in scan_many(
             pairs, self.options, side_by_side=hosts, observe=observe, progress=self.progress.host
         ):
@@ -232,7 +246,7 @@ class _Run:
                 file.flush()
             if not self.quiet:
                 with self.progress.hidden():
-                    click.echo(text_report.render(scan, colour=colour), color=colour)
+                    click.echo(text_report.render(scan, colour=colour, verbose=self.verbose), color=colour)
         except BrokenPipeError:
             cli.forget_stdout()
 
@@ -250,22 +264,34 @@ class _Run:
             pairs += [(target.host, address) for address in (addresses if all_addresses else addresses[:1])]
         return pairs
 
-    def _observer(self, host: str, address: Address) -> Callable[[Probe, Answer], None]:
-        from tlswire.report.trace import Trace  # noqa: PLC0415 - only traced scans need it
+    def _observer(self, host: str, address: Address) -> Callable[[Any, Any], None]:
+        trace = None
+        if self.trace is not None:
+            from tlswire.report.trace import Trace  # noqa: PLC0415 - only traced scans need it
 
-        folder = (self.trace or Path()) / f"{host}_{address.host}_{address.port}".replace(":", ".")
-        trace = self.stack.enter_context(Trace(folder, (address.host, address.port), asyncio.get_running_loop().time()))
+            folder = self.trace / f"{host}_{address.host}_{address.port}".replace(":", ".")
+            clock = asyncio.get_running_loop().time()
+            trace = self.stack.enter_context(Trace(folder, (address.host, address.port), clock))
 
-        def observe(probe: Probe, answer: Answer) -> None:
-            trace.add(
-                probe.title,
-                answer.label,
-                answer.sent,
-                answer.received,
-                started=answer.started,
-                elapsed=answer.elapsed,
-                local=answer.local,
-            )
+        if self.keylog is not None:
+            from tlswire.crypto.keylog import format_line  # noqa: PLC0415 - only with --keylog
+
+        def observe(asked: Any, answer: Any) -> None:
+            if trace is not None:
+                trace.add(
+                    asked.title,
+                    answer.label,
+                    answer.sent,
+                    answer.received,
+                    started=answer.started,
+                    elapsed=answer.elapsed,
+                    local=answer.local,
+                )
+            if self.keylog is not None:
+                secrets = getattr(answer, "secrets", {})  # an answer to a hello alone has none
+                for label, secret in secrets.items():
+                    self.keylog.write(f"{format_line(label, answer.client_random, secret)}\n".encode("ascii"))
+                self.keylog.flush()
 
         return observe
 
@@ -281,6 +307,16 @@ def parse_versions(text: str | None) -> tuple[int, ...]:
             raise UsageError(repr(name), "is no version this scan can offer", "--versions")
         found.add(row.code)
     return tuple(sorted(found))
+
+
+def parse_questions(text: str | None, *, attacks: bool) -> tuple[str, ...]:
+    """The questions of ``groups,certificates`` or of sets, each before who needs it. Raises UsageError."""
+    words = ([] if text is None else _words(text, "--questions")) + ["attacks"] * attacks
+    if not words:
+        return ()
+    from tlswire.scan.interview import chosen  # noqa: PLC0415 - results of questions load with it
+
+    return chosen(words)
 
 
 def parse_suites(text: str | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -336,14 +372,14 @@ def exit_code(results: list[Scan], categories: frozenset[str]) -> int:
 
 
 @contextlib.contextmanager
-def _writable(name: str) -> Iterator[BinaryIO]:
+def _writable(name: str, *, append: bool = False) -> Iterator[BinaryIO]:
     """The file to write to; fails before the first connection."""
     if name == "-":
         yield sys.stdout.buffer
         return
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context(Path(name).open("wb"))
+            file = stack.enter_context(Path(name).open("ab" if append else "wb"))
         except OSError as error:
             raise UsageError(name, f"cannot be written: {error.strerror}") from None
         yield file

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlswire.escape import printable
+from tlswire.report import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,12 +42,12 @@ class Paint:
         return f"\033[{code}m{text}\033[0m" if self.colour and code else text
 
 
-def render(scan: Scan, *, colour: bool = False) -> str:
-    """The whole report, ending in a newline."""
-    return "\n".join(_lines(scan, Paint(colour=colour))) + "\n"
+def render(scan: Scan, *, colour: bool = False, verbose: bool = False) -> str:
+    """The whole report, ending in a newline; ``verbose`` tells every detail of the questions' answers."""
+    return "\n".join(_lines(scan, Paint(colour=colour), verbose=verbose)) + "\n"
 
 
-def _lines(scan: Scan, paint: Paint) -> Iterator[str]:
+def _lines(scan: Scan, paint: Paint, *, verbose: bool) -> Iterator[str]:
     yield paint(_headline(scan), _BOLD)
     if scan.error is not None:
         yield f"  {paint(printable(scan.error), _RED)}"
@@ -66,6 +67,7 @@ def _lines(scan: Scan, paint: Paint) -> Iterator[str]:
         if version.suites:
             yield ""
             yield from _suites(version, shown, paint)
+    yield from _answers(scan, paint, verbose=verbose)
     if scan.notes:
         yield ""
         yield paint("What happened on the way", _BOLD)
@@ -140,6 +142,16 @@ def _suites(version: Version, shown: dict[tuple[str, ...], str], paint: Paint) -
             f"  {suite.code}  {suite.name:<{width}}  {suite.bits:>4}  {_exchange(suite):<{exchange}}  {secrecy:<3}"
             f"  {paint(_rating(suite), _COLOURS.get(suite.grade))}"
         )
+
+
+def _answers(scan: Scan, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    for name in scan.answers.__struct_fields__:
+        answer = getattr(scan.answers, name)
+        if answer is not None:
+            yield ""
+            yield paint(answers.title(name), _BOLD)
+            for line in answers.lines(name, answer, verbose=verbose):
+                yield f"  {paint(printable(line.text), _COLOURS.get(line.category))}"
 
 
 def _exchange(suite: Suite) -> str:

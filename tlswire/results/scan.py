@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 
 from tlswire.registry.ratings import Grade  # noqa: TC001 - msgspec reads the annotations
+from tlswire.results.answers import Answers
+from tlswire.results.proof import Proof  # noqa: TC001 - as above
 
 SCAN_SCHEMA: Literal["tlswire.scan/1"] = "tlswire.scan/1"
 
@@ -47,13 +49,6 @@ class Suite(msgspec.Struct, frozen=True):
     proof: Proof
 
 
-class Proof(msgspec.Struct, frozen=True):
-    """Bytes as hexadecimal: the hello sent and the beginning of the answer."""
-
-    sent: str
-    received: str
-
-
 class Refusals(msgspec.Struct, frozen=True):
     """How many suites were refused in one way, such as ``alert:handshake_failure`` or ``close``."""
 
@@ -78,7 +73,11 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something a reader should know: ``category`` is what ``--fail-on`` names."""
+    """Something a reader should know: ``category`` is what ``--fail-on`` names.
+
+    ``question`` names the question it comes from (null: the suites), ``cve`` the vulnerabilities it opens the door to,
+    ``remedy`` what to change.
+    """
 
     id: str
     category: str
@@ -86,6 +85,9 @@ class Finding(msgspec.Struct, frozen=True):
     source: str
     version: str | None = None
     suites: list[str] = []
+    question: str | None = None
+    cve: list[str] = []
+    remedy: str | None = None
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -117,6 +119,7 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     all_codes: bool
     seed: int
     versions: list[Version]
+    answers: Answers = Answers()
     findings: list[Finding]
     faults: list[Fault]
     notes: list[str]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from tlswire.registry import GROUPS, SSLV2_KINDS, SUITES, VERSIONS, hex_code
 from tlswire.registry.ratings import OLD_VERSIONS, REASONS, grade, reasons_against, suite_row
-from tlswire.results.scan import Fault, Finding, Proof, Refusals, Suite, Version
+from tlswire.results.scan import Fault, Finding, Refusals, Suite, Version
+from tlswire.scan.proof import proof_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from tlswire.registry import SuiteRow
     from tlswire.results.scan import Verdict
     from tlswire.scan.tally import Accepted, Tally
-
-# Enough of an answer to prove a suite: the ServerHello stands at its beginning.
-PROOF_BYTES = 256
 
 
 def version_result(tally: Tally) -> Version:
@@ -61,7 +59,7 @@ def _suite(accepted: Accepted, version: int) -> Suite:
         reasons=[reason.text for reason in reasons_against(row)],
         answer="retry" if answer.kind == "retry" else "hello",
         group=None if group is None else GROUPS[group].name,
-        proof=Proof(accepted.probe.payload.hex(), answer.received[:PROOF_BYTES].hex()),
+        proof=proof_of(answer),
     )
 
 

@@ -1,6 +1,6 @@
 """What is offered and what of it an answer honours: probes as values, and the check of every answer against its probe.
 
-Sources: RFC 9846 sections 4.1.3, 4.2 and 4.2.8; RFC 5246 section 7.4.1.3. Pure: no I/O.
+Sources: RFC 9846 sections 4.1.3, 4.2 and 4.2.8; RFC 5246 section 7.4.1.3.
 Must not import ``probe.transport`` or anything of ``scan`` but this.
 """
 
@@ -21,11 +21,12 @@ from tlswire.hello.builder import (
     encode_client_hello,
     sslv2_client_hello,
 )
-from tlswire.probe.exchange import FAULT, Answer
+from tlswire.probe.exchange import FAULT, Answer, ask
 from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
 from tlswire.wire.cursor import named
 
 if TYPE_CHECKING:
+    from tlswire.probe.transport import Address
     from tlswire.wire.messages import ClientHello, ServerHello
 
 # Old servers fail on hellos whose length needs more (RFC 7685 section 1; some silently drop everything above).
@@ -33,12 +34,24 @@ SMALL_HELLO = 512
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """One hello to send: the versions and suites it offers, its bytes, its value (None for SSLv2)."""
+    """One hello to send: the versions and suites it offers, its bytes, its value (None for SSLv2).
+
+    ``whole_flight`` reads on to ServerHelloDone where that comes in clear.
+    """
 
     versions: tuple[int, ...]
     suites: tuple[int, ...]
     payload: bytes
     hello: ClientHello | None
+    whole_flight: bool = False
+
+    async def put(self, address: Address, *, timeout: float, want_local: bool) -> Answer:
+        """Send it to ``address`` and read the answer."""
+        return await ask(address, self.payload, timeout=timeout, whole_flight=self.whole_flight, want_local=want_local)
+
+    def nothing(self, kind: str, reason: str) -> Answer:
+        """The answer of a connection that was not made."""
+        return Answer(kind, reason=reason, sent=self.payload)
 
     @property
     def title(self) -> str:

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from tlswire.probe.exchange import EXHAUSTED, REFUSED, STALLED, TIMEOUT, UNASKED, UNSETTLED, Answer, ask
+from tlswire.probe.exchange import EXHAUSTED, REFUSED, STALLED, TIMEOUT, UNASKED, UNSETTLED
 from tlswire.scan.pacing import Limits, Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tlswire.probe.transport import Address
-    from tlswire.scan.offers import Probe
 
 # So many hellos refused alone between working controls make a kind of ending the server's habit.
 HABIT = 3
@@ -36,25 +35,69 @@ PATIENCE = 12.0
 SOLID = 10
 
 
+class Heard(Protocol):
+    """What a prober must know of an answer, be it to a hello or of a whole handshake."""
+
+    @property
+    def kind(self) -> str:
+        """How it ended; see ``probe.exchange``."""
+
+    @property
+    def decisive(self) -> bool:
+        """Whether the server itself said something."""
+
+    @property
+    def accepts(self) -> bool:
+        """Whether a ServerHello came."""
+
+    @property
+    def started(self) -> float:
+        """When it began, on the loop's clock."""
+
+    @property
+    def elapsed(self) -> float:
+        """How many seconds it took."""
+
+
+A = TypeVar("A", bound=Heard)
+A_co = TypeVar("A_co", bound=Heard, covariant=True)
+
+
+class Try(Protocol[A_co]):
+    """Something that can be asked in one connection: a hello (``scan.offers``), a handshake (``scan.attempts``)."""
+
+    @property
+    def title(self) -> str:
+        """A short name for traces and messages."""
+
+    @property
+    def suites(self) -> tuple[int, ...]:
+        """The suites it offers."""
+
+    async def put(self, address: Address, *, timeout: float, want_local: bool) -> A_co:
+        """Make the connection; never raises for what the server does."""
+
+    def nothing(self, kind: str, reason: str) -> A_co:
+        """The answer of a connection that was not made."""
+
+
 class Doubt(msgspec.Struct):
     """One inconclusive answer waiting for its round; ``verdict`` becomes True (believe it) or False (ask again)."""
 
-    probe: Probe
-    answer: Answer
+    probe: Try[Any]
+    answer: Heard
     verdict: asyncio.Future[bool]
 
 
 class Prober:
     """Asks one address, within the limits; see the module's text for how doubt is settled."""
 
-    def __init__(
-        self, address: Address, limits: Limits, observe: Callable[[Probe, Answer], None] | None = None
-    ) -> None:
+    def __init__(self, address: Address, limits: Limits, observe: Callable[[Any, Any], None] | None = None) -> None:
         self.address = address
         self.limits = limits
         self._started = asyncio.get_running_loop().time()
         self.pacer = Pacer(limits, self._started + limits.deadline)
-        self.control: Probe | None = None
+        self.control: Try[Any] | None = None
         self.over = ""  # why nothing more is asked
         self.notes: list[str] = []
         self.refusals: Counter[str] = Counter()  # endings proven to be refusals, by kind
@@ -82,7 +125,7 @@ class Prober:
         """Whether ending a connection in this way is proven to be how the server refuses a hello."""
         return self.refusals[kind] >= HABIT
 
-    async def ask(self, probe: Probe) -> Answer:
+    async def ask(self, probe: Try[A]) -> A:
         """The answer to ``probe``: a decisive one; an ending that is proven to be a refusal (``decisive`` is False,
         ``kind`` says how); kind ``unsettled`` when no two answers agree; or kind ``unasked`` when the host was given
         up or the deadline passed.
@@ -96,10 +139,10 @@ class Prober:
             if await self._believe(probe, answer):
                 return answer
         if self.over:
-            return Answer(UNASKED, reason=self.over, sent=probe.payload)
-        return Answer(UNSETTLED, reason="no two answers agree", sent=probe.payload)
+            return probe.nothing(UNASKED, self.over)
+        return probe.nothing(UNSETTLED, "no two answers agree")
 
-    async def once(self, probe: Probe, *, timeout: float | None = None) -> Answer:
+    async def once(self, probe: Try[A], *, timeout: float | None = None) -> A:
         """One connection of at most ``timeout`` seconds, and no doubt about its answer."""
         return await self._send(probe, alone=True, timeout=timeout)
 
@@ -107,7 +150,7 @@ class Prober:
         """Ask nothing more; ``why`` is told to everyone who still wants to know something."""
         self.over = self.over or why
 
-    async def _send(self, probe: Probe, *, alone: bool = False, timeout: float | None = None) -> Answer:
+    async def _send(self, probe: Try[A], *, alone: bool = False, timeout: float | None = None) -> A:
         """One connection. ``alone``: part of a round, past the gate and with the user's full timeout."""
         if alone:
             if self.pacer.rate:
@@ -123,11 +166,9 @@ class Prober:
                 self.give_up(self.notes[-1])
             if self.over:
                 self.pacer.connections -= 1
-                return Answer(UNASKED, reason=self.over, sent=probe.payload)
+                return probe.nothing(UNASKED, self.over)
             longest = timeout or (self.limits.timeout if alone else self._timeout())
-            answer = await ask(
-                self.address, probe.payload, timeout=min(left, longest), want_local=self._observe is not None
-            )
+            answer = await probe.put(self.address, timeout=min(left, longest), want_local=self._observe is not None)
             answered = answer.decisive
         finally:
             if not alone:
@@ -138,7 +179,7 @@ class Prober:
             self._observe(probe, answer)
         return answer
 
-    def _heard(self, probe: Probe, answer: Answer) -> None:
+    def _heard(self, probe: Try[Any], answer: Heard) -> None:
         self._answered.append(answer.started + answer.elapsed)
         self._latencies.append(answer.elapsed)
         self._slowest = max(self._slowest, answer.elapsed)
@@ -156,7 +197,7 @@ class Prober:
         usual = sorted(self._latencies)[len(self._latencies) // 2]
         return min(self.limits.timeout, max(QUICKEST_TIMEOUT, LATENCY_FACTOR * usual, 4 * self._slowest))
 
-    async def _believe(self, probe: Probe, answer: Answer) -> bool:
+    async def _believe(self, probe: Try[Any], answer: Heard) -> bool:
         verdict: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._doubts.append(Doubt(probe, answer, verdict))
         if not self._leading:

@@ -16,6 +16,7 @@ from tlswire import __version__
 from tlswire.hello.builder import SSLV2_VERSION, TLS13_VERSION, Shape
 from tlswire.probe import transport
 from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
+from tlswire.results.answers import Answers
 from tlswire.results.scan import Finding, Scan, Target, Tool
 from tlswire.scan.assemble import faults_result, findings_of, version_result
 from tlswire.scan.enumerate import Enumeration
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from tlswire.probe.exchange import Answer
     from tlswire.probe.transport import Address
+    from tlswire.scan.interview import Interview
     from tlswire.scan.offers import Probe
 
 VERSIONS_SCANNED = (0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304)
@@ -37,7 +39,8 @@ VERSIONS_SCANNED = (0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304)
 
 class Options(msgspec.Struct, frozen=True):
     """What to ask and how. ``suites`` empty means every suite of the registry; ``server_name`` None means the host's
-    own name where it has one, the empty string means no SNI; ``seed`` fixes every random byte.
+    own name where it has one, the empty string means no SNI; ``questions`` are names or sets of ``scan.questions``;
+    ``seed`` fixes every random byte.
     """
 
     versions: tuple[int, ...] = VERSIONS_SCANNED
@@ -47,6 +50,7 @@ class Options(msgspec.Struct, frozen=True):
     all_codes: bool = False
     server_name: str | None = None
     limits: Limits = Limits()
+    questions: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -117,6 +121,7 @@ def _result(
     started: dt.datetime,
     *,
     faults: Mapping[tuple[str, str], int] | None = None,
+    interview: Interview | None = None,
     notes: Sequence[str] = (),
     error: str | None = None,
     reachable: bool = True,
@@ -129,9 +134,13 @@ def _result(
     if broken:
         text = f"the server breaks the protocol: {broken[0].text}"
         findings.insert(0, Finding("server-fault", "fault", text, "RFC 9846 4.1.3"))
+    if interview is not None:
+        findings += interview.findings
+        notes = [*notes, *interview.notes]
+    known = not any(version.unknown for version in versions) and (interview is None or interview.complete)
     return Scan(
         target=target,
-        complete=not any(version.unknown for version in versions) and error is None,
+        complete=known and error is None,
         reachable=reachable,
         connections=connections,
         started=started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -140,6 +149,7 @@ def _result(
         all_codes=options.all_codes,
         seed=options.seed,
         versions=versions,
+        answers=Answers() if interview is None else interview.results(),
         findings=findings,
         faults=broken,
         notes=list(notes),
@@ -170,6 +180,7 @@ class _Job:
         self.maker = ProbeMaker(Shape(server_name=self.server_name), options.seed)
         self.tallies = [Tally(version, candidates(options, version)) for version in options.versions]
         self.enumeration = Enumeration(self.prober, self.maker, self.tallies, self._advance)
+        self.interview: Interview | None = None
         self.error: str | None = None
         self.reachable = True
         progress.total = sum(len(tally.candidates) for tally in self.tallies)
@@ -192,6 +203,7 @@ class _Job:
             self.tallies,
             started,
             faults=self.enumeration.faults,
+            interview=self.interview,
             notes=self.prober.notes,
             error=self.error,
             reachable=self.reachable,
@@ -210,6 +222,16 @@ class _Job:
         else:
             await self.enumeration.eliminate()
         await self.enumeration.order()
+        if self.options.questions:
+            await self._question()
+
+    async def _question(self) -> None:
+        from tlswire.scan.interview import Interview, chosen  # noqa: PLC0415 - handshakes and their libraries load here
+        from tlswire.scan.server import Server  # noqa: PLC0415 - as above
+
+        server = Server(self.prober, self.maker.shape, self.tallies, host=self.target.host, seed=self.options.seed)
+        self.interview = Interview(server, chosen(self.options.questions))
+        await self.interview.run()
 
     def _cannot(self, verdict: Verdict) -> None:
         self.error = verdict.problem

@@ -1,0 +1,16 @@
+"""DOOR: the answers to the questions of a scan, one model a question, under the question's name.
+
+Must not import anything of tlswire but ``registry``, ``certificates`` and the rest of ``results``; holds no logic.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tlswire.results.answers.groups import Groups  # noqa: TC001 - msgspec reads the annotations
+
+
+class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was asked beside versions and suites; a question that was not asked has no key."""
+
+    groups: Groups | None = None

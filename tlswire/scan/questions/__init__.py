@@ -1,0 +1,33 @@
+"""DOOR: the questions of a scan beside its suites. One file each here, under its own name, and one row below.
+
+A question's file has ``async def ask(server: Server) -> ItsAnswer`` and, where something is to be said of the answer,
+``def findings(answer: ItsAnswer) -> Iterator[Finding]``. Its answer is a model of ``results.answers``, its lines for a
+person a function of ``report.answers``, both under the same name. This module imports none of them: ``--questions``
+loads what it asks.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Question(msgspec.Struct, frozen=True):
+    """One question: its name, what it asks in one line, the sets it belongs to, and the most connections it makes.
+
+    ``needs`` are questions whose answers it looks at; they are asked before, and asked when it is.
+    """
+
+    name: str
+    title: str
+    sets: tuple[str, ...] = ("all",)
+    most: int = 0
+    needs: tuple[str, ...] = ()
+
+
+_DEFAULT = ("default", "all")
+
+_ROWS: tuple[Question, ...] = (
+    Question("groups", "every registered group by itself, and the server's order", _DEFAULT, most=200),
+)
+
+QUESTIONS: dict[str, Question] = {row.name: row for row in _ROWS}

@@ -1,0 +1,231 @@
+"""One server under questioning: what the enumeration found out, and the ways to ask it more.
+
+Everything goes through the prober, so pacing, doubt and control hellos hold for questions as for suites, and every
+connection is counted. Must not import ``report`` or ``cli``, nor any question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from functools import cache
+from typing import TYPE_CHECKING, Generic
+
+import msgspec
+
+from tlswire.crypto.protection import can_protect
+from tlswire.crypto.shares import supported
+from tlswire.handshake.client import Client
+from tlswire.handshake.offer import offer, resuming
+from tlswire.hello.builder import (
+    SSLV3_VERSION,
+    TLS13_VERSION,
+    USUAL_SCHEMES,
+    Shape,
+    client_hello,
+    encode_client_hello,
+)
+from tlswire.hello.edit import with_extension
+from tlswire.registry import GROUPS, SUITES, VERSIONS
+from tlswire.scan.attempts import Attempt
+from tlswire.scan.offers import Probe
+from tlswire.scan.prober import A, Prober, Try
+from tlswire.wire.extension_bodies import OcspRequest, StatusRequest
+from tlswire.wire.extensions import encode_extension
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tlswire.handshake.conversation import Conversation, Session
+    from tlswire.probe.exchange import Answer
+    from tlswire.probe.transport import Address
+    from tlswire.scan.tally import Tally
+    from tlswire.wire.messages import ClientHello
+
+STATUS_REQUEST, SCT = 5, 18
+# Key exchanges that ``handshake`` completes below TLS 1.3.
+_COMPLETED = frozenset({"ECDHE", "DHE", "RSA"})
+
+
+@cache
+def groups_of(version: int) -> tuple[int, ...]:
+    """The groups that can be computed here, the most deployed first; of TLS 1.3 or of what came before it."""
+    modern = version >= TLS13_VERSION
+    rows = [row for row in GROUPS if (row.tls13 if modern else row.tls12) and supported(row.code)]
+    first = (0x001D, 0x0017, 0x0018, 0x0019, 0x11EC, 0x001E)
+    rank = {code: at for at, code in enumerate(first)}
+    return tuple(row.code for row in sorted(rows, key=lambda row: rank.get(row.code, len(rank))))
+
+
+class Known(msgspec.Struct):
+    """What all questions of one scan share: conversations already had, and everything heard, for those who compare."""
+
+    first: dict[int, asyncio.Task[Conversation]] = {}
+    answers: list[tuple[Probe, Answer]] = []
+    conversations: list[Conversation] = []
+
+
+class Server:
+    """One server as one question sees it; ``connections`` counts those made for this question."""
+
+    def __init__(
+        self,
+        prober: Prober,
+        shape: Shape,
+        tallies: Sequence[Tally],
+        *,
+        host: str,
+        seed: int = 0,
+        question: str = "",
+        known: Known | None = None,
+    ) -> None:
+        self.prober = prober
+        self.shape = shape
+        self.host = host
+        self.seed = seed
+        self.question = question
+        self.known = Known() if known is None else known
+        self.connections = 0
+        self._tallies = tallies
+        self._made = 0
+
+    def asked_by(self, question: str) -> Server:
+        """The same server for ``question``, counting its connections apart."""
+        return Server(
+            self.prober,
+            self.shape,
+            self._tallies,
+            host=self.host,
+            seed=self.seed,
+            question=question,
+            known=self.known,
+        )
+
+    # What is known.
+
+    @property
+    def server_name(self) -> bytes | None:
+        """The server name that hellos send."""
+        return self.shape.server_name
+
+    @property
+    def suites(self) -> Mapping[int, tuple[int, ...]]:
+        """Version code -> the suites it accepts, the server's favourite first where it has one; SSLv2's kinds too."""
+        return {
+            tally.version: tally.order or tuple(code for code in tally.candidates if code in tally.accepted)
+            for tally in self._tallies
+            if tally.accepted
+        }
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions accepted, SSLv3 to TLS 1.3, newest first."""
+        return tuple(sorted((code for code in self.suites if code >= SSLV3_VERSION), reverse=True))
+
+    def completed(self, version: int) -> tuple[int, ...]:
+        """Those suites of ``version`` whose handshakes can be completed here."""
+        return tuple(
+            code
+            for code in self.suites.get(version, ())
+            if can_protect(version, code) and (version >= TLS13_VERSION or SUITES[code].kex in _COMPLETED)
+        )
+
+    # How to ask.
+
+    def rng(self) -> random.Random:
+        """A generator of its own for every hello: the same seed and question give the same bytes."""
+        self._made += 1
+        return random.Random(f"{self.seed} {self.question} {self._made}")
+
+    def hello(
+        self, versions: int | tuple[int, ...], suites: tuple[int, ...] | None = None, **changes: object
+    ) -> ClientHello:
+        """A hello of the shape the server is known to answer, for the suites it accepts; ``changes`` are fields of
+        ``Shape``. It lists the groups that can be completed here and the usual schemes.
+        """
+        offered = (versions,) if isinstance(versions, int) else versions
+        if suites is None:
+            newest = sorted(offered, reverse=True)
+            suites = tuple(
+                dict.fromkeys(code for one in newest for code in self.completed(one) or self.suites.get(one, ()))
+            )
+        usual = Shape(
+            server_name=self.shape.server_name,
+            alpn=self.shape.alpn,
+            groups=tuple(dict.fromkeys(code for one in offered for code in groups_of(one))),
+            schemes=USUAL_SCHEMES,
+            extensions=self.shape.extensions,
+        )
+        return client_hello(offered, suites, rng=self.rng(), shape=msgspec.structs.replace(usual, **changes))
+
+    async def ask(self, hello: ClientHello, *, whole_flight: bool = False, payload: bytes | None = None) -> Answer:
+        """The answer to ``hello`` alone (``payload``: its records, where they are not the usual ones)."""
+        probe = Probe(
+            hello.versions, hello.suites, payload or encode_client_hello(hello), hello, whole_flight=whole_flight
+        )
+        answer = await self._counted(probe)
+        self.known.answers.append((probe, answer))
+        return answer
+
+    async def handshake(
+        self,
+        hello: ClientHello,
+        *,
+        session: Session | None = None,
+        age: float = 0.0,
+        request: bytes = b"",
+        early_data: bytes = b"",
+        client: Callable[..., Client] = Client,
+        title: str = "",
+    ) -> Conversation:
+        """A whole handshake that begins with ``hello``, its key shares made real; resuming ``session`` where given.
+
+        ``client`` may be a subclass of Client that does something else at the end.
+        """
+        if session is not None:
+            hello = resuming(hello, session, age=age, early_data=bool(early_data))
+        seed = self.rng().random()
+
+        def make() -> Client:
+            rng = random.Random(seed)
+            return client(offer(hello, rng), rng, session=session, request=request, early_data=early_data)
+
+        name = "+".join(VERSIONS[code].name for code in hello.versions)
+        conversation = await self._counted(Attempt(title or f"{self.question} {name} handshake", make))
+        self.known.conversations.append(conversation)
+        return conversation
+
+    async def first(self, version: int) -> Conversation:
+        """The usual handshake of ``version``, with what certificates come with asked for; made once for all questions."""
+        task = self.known.first.get(version)
+        if task is None:
+            hello = self.hello(version)
+            if hello.extensions is not None:
+                status = StatusRequest(1, OcspRequest((), b""))
+                hello = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
+                hello = with_extension(hello, SCT, b"")
+            task = asyncio.create_task(self.handshake(hello, title=f"{VERSIONS[version].name} handshake"))
+            self.known.first[version] = task
+        return await asyncio.shield(task)
+
+    async def _counted(self, what: Try[A]) -> A:
+        return await self.prober.ask(_Counted(what, self))
+
+
+class _Counted(Generic[A]):
+    """A try whose connections are counted, repetitions included."""
+
+    def __init__(self, what: Try[A], server: Server) -> None:
+        self._what = what
+        self._server = server
+        self.title = what.title
+        self.suites = what.suites
+
+    async def put(self, address: Address, *, timeout: float, want_local: bool) -> A:
+        """One connection."""
+        self._server.connections += 1
+        return await self._what.put(address, timeout=timeout, want_local=want_local)
+
+    def nothing(self, kind: str, reason: str) -> A:
+        """No connection."""
+        return self._what.nothing(kind, reason)
