@@ -1,10 +1,13 @@
-"""Says in the summary which real servers are missing, so that nobody takes a short run for a full one."""
+"""Says in the summary which real servers are missing, so that nobody takes a short run for a full one, and with which
+of them handshakes were completed.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tests.servers.catalogue import ROWS, available
+from tests.summary import COMPLETED
 
 if TYPE_CHECKING:
     import pytest
@@ -18,3 +21,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(f"{name}: {reason}")
     else:
         terminalreporter.line(f"all {len(ROWS)} real servers are installed")
+    completed = terminalreporter.config.stash.get(COMPLETED, {})
+    if completed:
+        terminalreporter.section("completed handshakes: both Finished verified, one request answered")
+        for name, versions in sorted(completed.items()):
+            for version, exchanges in versions.items():
+                terminalreporter.line(f"{name:<18} {version}  {' '.join(exchanges)}")

@@ -251,6 +251,8 @@ ROWS: tuple[Row, ...] = (
         recipes.erlang(),
         singly=True,
     ),
+    Row("node", "node (OpenSSL)", "nodejs", (exe("node"),), recipes.node()),
+    Row("granian", "granian (rustls)", "pip:granian", (module("granian"),), recipes.granian()),
 )
 
 BY_NAME = {row.name: row for row in ROWS}

@@ -217,6 +217,28 @@ def erlang() -> Recipe:
     return recipe
 
 
+def node() -> Recipe:
+    """node's tls, on the OpenSSL it was built with."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        return Launch(("node", str(SOURCES / "node.js"), str(port), *_keys_then_certs("rsa2048")))
+
+    return recipe
+
+
+def granian() -> Recipe:
+    """granian, whose TLS is rustls."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        argv = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", HOST, "--port", str(port)]
+        argv += ["--ssl-keyfile", str(leaf.key), "--ssl-certificate", str(leaf.cert), "--backlog", "1024"]
+        argv += ["--ssl-protocol-min", "tls1.2", "--log-level", "critical", "granian_app:app"]
+        return Launch(tuple(argv), {"PYTHONPATH": str(SOURCES)})
+
+    return recipe
+
+
 def _python(source: str, *arguments: str) -> Launch:
     return Launch((sys.executable, "-u", str(SOURCES / source), *arguments))
 

@@ -55,6 +55,7 @@ MAX_SENT = 1 << 18
 QUIET = 1.0
 
 CLOSE_NOTIFY, UNEXPECTED_MESSAGE, ILLEGAL_PARAMETER, DECODE_ERROR, DECRYPT_ERROR = 0, 10, 47, 50, 51
+USER_CANCELED = 90  # comes before close_notify (RFC 9846 section 6.1)
 _ALERT_SIZE = 2
 # Of a whole ServerHello to the alert of a reader that could not make sense of it.
 _ALERT_OF_FAULT = DECODE_ERROR
@@ -275,7 +276,7 @@ class Client:
         shown = self.shown
         if alert.description == CLOSE_NOTIFY:
             self.done = True
-        elif alert.fatal or shown.version >= 0x0304:
+        elif alert.fatal or (shown.version >= 0x0304 and alert.description != USER_CANCELED):
             # RFC 9846 section 6: every other alert of TLS 1.3 is fatal, whatever its level says.
             shown.alert, shown.alert_encrypted = alert, self.stream.protected
             self.done = True

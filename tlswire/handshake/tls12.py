@@ -184,6 +184,8 @@ class Tls12:
         exchange = client.shown.key_exchange
         params = None if exchange is None else exchange.params
         row = SUITES[self.suite]
+        if row.auth == "PSK":
+            raise UnsupportedError(f"the pre-shared key of {row.name}")
         if isinstance(params, EcdheParams) and row.kex == "ECDHE":
             group = params.parameters.curve
             if not isinstance(group, int) or not supported(group):

@@ -127,7 +127,8 @@ class Server:
         return tuple(
             code
             for code in self.suites.get(version, ())
-            if can_protect(version, code) and (version >= TLS13_VERSION or SUITES[code].kex in _COMPLETED)
+            if can_protect(version, code)
+            and (version >= TLS13_VERSION or (SUITES[code].kex in _COMPLETED and SUITES[code].auth != "PSK"))
         )
 
     # How to ask.

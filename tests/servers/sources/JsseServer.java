@@ -55,7 +55,9 @@ public final class JsseServer {
         try (client; InputStream input = client.getInputStream()) {
             client.setSoTimeout(10_000);
             client.startHandshake();
-            input.read();
+            if (input.read(new byte[4096]) > 0) {
+                client.getOutputStream().write("HTTP/1.0 200 OK\r\n\r\ntlswire\n".getBytes());
+            }
         } catch (IOException | RuntimeException refused) {
             // What goes wrong with one client is that client's affair.
         }

@@ -38,5 +38,7 @@ func main() {
 func serve(connection *tls.Conn) {
 	defer connection.Close()
 	connection.SetDeadline(time.Now().Add(10 * time.Second))
-	connection.Read(make([]byte, 1))
+	if _, err := connection.Read(make([]byte, 4096)); err == nil {
+		connection.Write([]byte("HTTP/1.0 200 OK\r\n\r\ntlswire\n"))
+	}
 }

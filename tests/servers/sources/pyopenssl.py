@@ -12,6 +12,8 @@ import threading
 
 from OpenSSL import SSL
 
+PAGE = b"HTTP/1.0 200 OK\r\n\r\ntlswire\n"
+
 
 def serve(context: SSL.Context, connection: socket.socket) -> None:
     # Blocking, without a timeout: pyOpenSSL turns one into WantReadError. The thread ends with the client.
@@ -19,7 +21,9 @@ def serve(context: SSL.Context, connection: socket.socket) -> None:
         secure = SSL.Connection(context, connection)
         secure.set_accept_state()
         secure.do_handshake()
-        secure.recv(1)
+        if secure.recv(4096):
+            secure.sendall(PAGE)
+            secure.shutdown()
 
 
 def main() -> None:

@@ -9,12 +9,15 @@ import sys
 import threading
 import warnings
 
+PAGE = b"HTTP/1.0 200 OK\r\n\r\ntlswire\n"
+
 
 def serve(context: ssl.SSLContext, connection: socket.socket) -> None:
     with contextlib.suppress(OSError), connection:
         connection.settimeout(10)
         with context.wrap_socket(connection, server_side=True) as secure:
-            secure.recv(1)
+            if secure.recv(4096):
+                secure.sendall(PAGE)
 
 
 def main() -> None:

@@ -43,7 +43,10 @@ accept(Listener) ->
 serve(Socket) ->
     case ssl:handshake(Socket, 10000) of
         {ok, Secure} ->
-            ssl:recv(Secure, 1, 10000),
+            case ssl:recv(Secure, 0, 10000) of
+                {ok, _} -> ssl:send(Secure, <<"HTTP/1.0 200 OK\r\n\r\ntlswire\n">>);
+                {error, _} -> ok
+            end,
             ssl:close(Secure);
         {error, _} ->
             ok

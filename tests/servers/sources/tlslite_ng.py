@@ -12,6 +12,8 @@ from tlslite import handshakesettings as names  # type: ignore[import-untyped,un
 from tlslite.api import HandshakeSettings, TLSConnection, X509CertChain, parsePEMKey  # type: ignore[import-untyped,unused-ignore]
 from tlslite.handshakesettings import Keypair, VirtualHost  # type: ignore[import-untyped,unused-ignore]
 
+PAGE = b"HTTP/1.0 200 OK\r\n\r\ntlswire\n"
+
 
 def settings() -> HandshakeSettings:
     wide = HandshakeSettings()
@@ -37,7 +39,9 @@ def serve(connection: socket.socket, chain: X509CertChain, key: object, wide: Ha
         connection.settimeout(10)
         secure = TLSConnection(connection)
         secure.handshakeServer(certChain=chain, privateKey=key, settings=wide)
-        secure.read(min=1, max=1)
+        if secure.read(min=1, max=4096):
+            secure.write(PAGE)
+            secure.close()
 
 
 def main() -> None:
