@@ -8,9 +8,11 @@ from __future__ import annotations
 import msgspec
 
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - msgspec reads the annotations
+from tlswire.results.answers.signatures import Signatures  # noqa: TC001 - as above
 
 
 class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked beside versions and suites; a question that was not asked has no key."""
 
     groups: Groups | None = None
+    signatures: Signatures | None = None
