@@ -38,8 +38,9 @@ def nginx(
     tls13: str = "",
     groups: str = "",
     prefer_server: bool = False,
+    more: Sequence[str] = (),
 ) -> Recipe:
-    """nginx with OpenSSL: one worker, everything it writes inside the folder."""
+    """nginx with OpenSSL: one worker, everything it writes inside the folder. ``more`` are directives of its server."""
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
@@ -53,6 +54,7 @@ def nginx(
             lines.append(f"ssl_ecdh_curve {groups};")
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
+        lines += more
         directives = "\n        ".join(lines)
         (folder / "nginx.conf").write_text(f"""\
 daemon off;

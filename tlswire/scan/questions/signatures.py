@@ -248,13 +248,13 @@ def findings(answer: Signatures) -> Iterator[Finding]:
         used = (*version.schemes, *version.unoffered)
         where = f"the {version.message} of {version.version}"
         for digest, cve in (("MD5", ["CVE-2015-7575"]), ("SHA1", [])):
-            names = [scheme.name for scheme in used if scheme.hash == digest]
+            names = dict.fromkeys(scheme.name for scheme in used if scheme.hash == digest)
             if names:
                 yield Finding(
                     f"signature-{digest.lower()}",
                     "weak",
                     f"signs {where} with {', '.join(names)}: collisions of the hash can be made",
-                    "RFC 9155 2 and 3",
+                    "RFC 9155",
                     version.version,
                     cve=cve,
                     remedy="leave schemes with MD5 and SHA-1 out of the server's signature algorithms",
