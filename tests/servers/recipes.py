@@ -119,14 +119,18 @@ ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "{oldest}", "CipherString" => "{cip
     return recipe
 
 
-def gnutls(priority: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
+def gnutls(
+    priority: str,
+    certs: Sequence[str] = ("rsa2048", "p256", "ed25519"),
+    more: Sequence[str] = ("--disable-client-cert",),
+) -> Recipe:
     """gnutls-serv; it has no option to bind, so it listens on every address."""
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
         psk = folder / "psk"
         psk.write_text("test:" + 16 * "5a" + "\n")
-        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", "--disable-client-cert"]
+        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", *more]
         argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk)]
         for kind in certs:
             leaf = minted.leaf(kind)

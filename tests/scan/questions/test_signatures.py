@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import pytest
@@ -171,10 +171,11 @@ def test_a_server_that_cannot_be_understood_leaves_everything_unknown() -> None:
 
 
 def version_of(*used: Signature, unoffered: Sequence[Signature] = ()) -> Signatures:
-    rest = {"preference": "client", "refusals": [], "tried": 64, "unknown": []}
-    behaviour = "ignores" if unoffered else "honours"
-    version = {"version": "TLS 1.2", "message": "ServerKeyExchange", "behaviour": behaviour, **rest}
-    return Signatures(versions=[VersionSignatures(**version, schemes=list(used), unoffered=list(unoffered))])
+    behaviour: Literal["ignores", "honours"] = "ignores" if unoffered else "honours"
+    version = VersionSignatures(
+        "TLS 1.2", "ServerKeyExchange", behaviour, "client", list(used), list(unoffered), [], tried=64, unknown=[]
+    )
+    return Signatures(versions=[version])
 
 
 def test_what_cannot_be_checked_is_no_finding_and_what_does_not_hold_is_one() -> None:

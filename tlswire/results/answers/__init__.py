@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tlswire.results.answers.groups import Groups  # noqa: TC001 - msgspec reads the annotations
+from tlswire.results.answers.clientauth import ClientAuths  # noqa: TC001 - msgspec reads the annotations
+from tlswire.results.answers.groups import Groups  # noqa: TC001 - as above
 from tlswire.results.answers.signatures import Signatures  # noqa: TC001 - as above
 
 
@@ -16,3 +17,4 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
 
     groups: Groups | None = None
     signatures: Signatures | None = None
+    clientauth: ClientAuths | None = None

@@ -260,7 +260,7 @@ def findings(answer: Signatures) -> Iterator[Finding]:
                     remedy="leave schemes with MD5 and SHA-1 out of the server's signature algorithms",
                 )
         if version.unoffered:
-            names = [scheme.name for scheme in version.unoffered]
+            names = dict.fromkeys(scheme.name for scheme in version.unoffered)
             text = f"signs {where} with {', '.join(names)} where that was not offered"
             source = "RFC 5246 7.4.3" if version.version == "TLS 1.2" else "RFC 9846 4.4.3"
             yield Finding("signature-unoffered", "fault", text, source, version.version)
