@@ -55,8 +55,39 @@ def nginx(
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
         lines += more
-        directives = "\n        ".join(lines)
-        (folder / "nginx.conf").write_text(f"""\
+        lines.append('location / { return 200 "tlswire\\n"; }')
+        return _nginx(folder, port, {"localhost": lines})
+
+    return recipe
+
+
+def nginx_hosts(hosts: Mapping[str, str | None]) -> Recipe:
+    """nginx with a server for each name and its kind of certificate, the first one the default; None refuses."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        servers = {}
+        for name, kind in hosts.items():
+            leaf = None if kind is None else certificates().leaf(kind)
+            shown = [f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};"] if leaf else []
+            servers[name] = shown or ["ssl_reject_handshake on;"]
+        return _nginx(folder, port, servers)
+
+    return recipe
+
+
+def _nginx(folder: Path, port: int, servers: Mapping[str, Sequence[str]]) -> Launch:
+    blocks = "".join(
+        f"""\
+    server {{
+        listen {HOST}:{port} ssl{" backlog=4096" if not at else ""};
+        server_name {name};
+        {joined}
+    }}
+"""
+        for at, (name, lines) in enumerate(servers.items())
+        for joined in ["\n        ".join(lines)]
+    )
+    (folder / "nginx.conf").write_text(f"""\
 daemon off;
 worker_processes 1;
 pid {folder}/pid;
@@ -69,17 +100,9 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen {HOST}:{port} ssl backlog=4096;
-        server_name localhost;
-        {directives}
-        location / {{ return 200 "tlswire\\n"; }}
-    }}
-}}
+{blocks}}}
 """)
-        return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
-
-    return recipe
+    return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
 
 
 def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Recipe:

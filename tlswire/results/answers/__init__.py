@@ -9,6 +9,7 @@ import msgspec
 
 from tlswire.results.answers.clientauth import ClientAuths  # noqa: TC001 - msgspec reads the annotations
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - as above
+from tlswire.results.answers.names import Names  # noqa: TC001 - as above
 from tlswire.results.answers.signatures import Signatures  # noqa: TC001 - as above
 
 
@@ -18,3 +19,4 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     groups: Groups | None = None
     signatures: Signatures | None = None
     clientauth: ClientAuths | None = None
+    names: Names | None = None

@@ -29,7 +29,10 @@ _DEFAULT = ("default", "all")
 _ROWS: tuple[Question, ...] = (
     Question("groups", "every registered group by itself, and the server's order", _DEFAULT, most=200),
     Question("signatures", "every signature scheme the server signs with, and the server's order", _DEFAULT, most=120),
-    Question("clientauth", "whether clients are asked for a certificate, of whom, and must have one", _DEFAULT, most=6),
+    Question(
+        "clientauth", "whether clients are asked for a certificate, of whom, and must have one", _DEFAULT, most=11
+    ),
+    Question("names", "which certificate or alert each kind of server name gets", _DEFAULT, most=10),
 )
 
 QUESTIONS: dict[str, Question] = {row.name: row for row in _ROWS}
