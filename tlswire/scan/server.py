@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tlswire.handshake.conversation import Conversation, Session
     from tlswire.probe.exchange import Answer
-    from tlswire.probe.transport import Address
+    from tlswire.probe.transport import Address, Cuts
     from tlswire.scan.tally import Tally
     from tlswire.wire.messages import ClientHello
 
@@ -159,11 +159,19 @@ class Server:
         )
         return client_hello(offered, suites, rng=self.rng(), shape=msgspec.structs.replace(usual, **changes))
 
-    async def ask(self, hello: ClientHello, *, whole_flight: bool = False, payload: bytes | None = None) -> Answer:
-        """The answer to ``hello`` alone (``payload``: its records, where they are not the usual ones)."""
-        probe = Probe(
-            hello.versions, hello.suites, payload or encode_client_hello(hello), hello, whole_flight=whole_flight
-        )
+    async def ask(
+        self,
+        hello: ClientHello,
+        *,
+        whole_flight: bool = False,
+        payload: bytes | None = None,
+        cuts: Cuts | None = None,
+    ) -> Answer:
+        """The answer to ``hello`` alone (``payload``: its records, where they are not the usual ones), which goes out in
+        the pieces of ``cuts``.
+        """
+        payload = payload or encode_client_hello(hello)
+        probe = Probe(hello.versions, hello.suites, payload, hello, whole_flight=whole_flight, cuts=cuts)
         answer = await self._counted(probe)
         self.known.answers.append((probe, answer))
         return answer

@@ -11,6 +11,7 @@ from tlswire.results.answers.clientauth import ClientAuths  # noqa: TC001 - msgs
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - as above
 from tlswire.results.answers.names import Names  # noqa: TC001 - as above
 from tlswire.results.answers.signatures import Signatures  # noqa: TC001 - as above
+from tlswire.results.answers.tolerance import Tolerance  # noqa: TC001 - as above
 
 
 class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -20,3 +21,4 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     signatures: Signatures | None = None
     clientauth: ClientAuths | None = None
     names: Names | None = None
+    tolerance: Tolerance | None = None

@@ -33,6 +33,7 @@ _ROWS: tuple[Question, ...] = (
         "clientauth", "whether clients are asked for a certificate, of whom, and must have one", _DEFAULT, most=11
     ),
     Question("names", "which certificate or alert each kind of server name gets", _DEFAULT, most=10),
+    Question("tolerance", "hellos that are long, split, greased or from the future, and what breaks on them", most=100),
 )
 
 QUESTIONS: dict[str, Question] = {row.name: row for row in _ROWS}
