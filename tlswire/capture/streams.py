@@ -24,6 +24,7 @@ from tlswire.capture.udp import PATIENCE, UdpFlow, is_stun, recognise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tlswire.capture.decrypted import Secrets
     from tlswire.capture.files import Interface
     from tlswire.capture.layers import Origin
     from tlswire.capture.sessions import SessionBuilder
@@ -73,11 +74,14 @@ class Counts(msgspec.Struct):
 
 
 class Streams:
-    """The flows of one capture. ``mine`` are the buckets this process looks after, None for all."""
+    """The flows of one capture. ``mine`` are the buckets this process looks after, None for all; ``secrets`` open what is
+    encrypted.
+    """
 
-    def __init__(self, capture: str, mine: frozenset[int] | None = None) -> None:
+    def __init__(self, capture: str, mine: frozenset[int] | None = None, secrets: Secrets | None = None) -> None:
         self.capture = capture
         self._mine = mine
+        self._secrets = secrets
         self._peeler = Peeler()
         self.counts = Counts(self._peeler.ignored)
         self._tcp: dict[bytes, Half] = {}
@@ -215,7 +219,7 @@ class Streams:
                 return
         if data or missing:
             if flow.consumer is NOBODY:
-                flow.consumer = TlsStream(flow.opener is None)
+                flow.consumer = TlsStream(flow.opener is None, self._secrets)
             reassembly.segment(half, seq, data, missing, frame)
             if flow.consumer.done:
                 self._end_tcp(flow, None, frame, skip=True)
@@ -359,7 +363,7 @@ class Streams:
         self, key: bytes, kind: Kind, first: tuple[int, int, int, Interface], origin: Origin | None
     ) -> UdpFlow:
         reverse = _reverse(key)
-        flow = UdpFlow(key, reverse, kind, first, origin)
+        flow = UdpFlow(key, reverse, kind, first, origin, self._secrets)
         self._udp[key] = self._udp[reverse] = flow
         self._admit(flow, key, first[0])
         return flow

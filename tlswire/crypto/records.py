@@ -85,8 +85,23 @@ class RecordStream:
         """Bytes held back because their record or message is not complete, or because nobody asked for them."""
         return len(self._buffer) + self._deframer.pending
 
-    def protect(self, protection: Protection) -> None:
-        """From the next record on, open with these keys.
+    @property
+    def missing(self) -> int:
+        """Bytes that the record whose header came still needs; 0 between records."""
+        buffer = self._buffer
+        if len(buffer) < 5 or buffer[0] & 0x80:
+            return 0
+        return 5 + int.from_bytes(buffer[3:5], "big") - len(buffer)
+
+    def give_up(self) -> tuple[list[Message], tuple[int, int, int, bytes] | None]:
+        """Nothing more will come: as ``Deframer.give_up``, of what stands in clear; nothing of what is protected."""
+        if self._protection is not None or self.error is not None:
+            return [], None
+        self._deframer.feed(bytes(self._buffer))
+        return self._deframer.give_up()
+
+    def protect(self, protection: Protection, *, forgive: int | None = None) -> None:
+        """From the next record on, open with these keys; ``forgive`` as for the class, for these keys alone.
 
         A message that is not complete by now, or more messages in the record read last, are the peer's fault: none
         may go over a change of keys (RFC 9846 section 5.1).
@@ -95,7 +110,7 @@ class RecordStream:
             self._straddles(self._began)
         self._protection = protection
         self._deframer = Deframer(max_message=self._max_message)
-        self._forgivable = self._forgive
+        self._forgivable = self._forgive if forgive is None else forgive
         self._epoch += 1
 
     def feed(self, data: bytes) -> Iterator[Message]:
