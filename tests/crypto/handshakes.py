@@ -142,8 +142,8 @@ class Client:
             encrypted = rsa_encrypt(self.server_key, premaster, self.rng)
             self._say(16, encrypted if self.version == 0x0300 else len(encrypted).to_bytes(2, "big") + encrypted)
         elif kex.startswith("DH"):
-            numbers = (int.from_bytes(value, "big") for value in (self.params.prime, self.params.generator))
-            key = dh_private(*numbers, self.rng)
+            prime, generator = int.from_bytes(self.params.prime, "big"), int.from_bytes(self.params.generator, "big")
+            key = dh_private(prime, generator, self.rng)
             premaster = key.secret(self.params.public)
             self._say(16, len(key.public).to_bytes(2, "big") + key.public)
         else:
@@ -259,7 +259,7 @@ def openssl_context(*, kind: str = "rsa2048", group: str = "") -> ssl.SSLContext
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     leaf = certificates().leaf(kind)
     context.load_cert_chain(leaf.cert, leaf.key)
-    context.load_dh_params(certificates().dhparam)
+    context.load_dh_params(str(certificates().dhparam))
     if group:
         context.set_ecdh_curve(group)
     return context
