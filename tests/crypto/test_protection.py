@@ -234,6 +234,21 @@ def test_padding_is_looked_at() -> None:
         reader.open(HANDSHAKE, 0x0303, bytes(33))
 
 
+# RFC 6101 section 5.2.3.2: less than a block, of any value.
+def test_padding_of_sslv3() -> None:
+    writer, reader = pair(0x0300, 0x002F)
+    assert isinstance(writer, _Cbc)
+
+    def sealed(number: int, padding: bytes) -> bytes:
+        writer.sequence, iv = number, reader._read_iv  # type: ignore[attr-defined]
+        plain = b"said" + writer._mac(HANDSHAKE, 0x0300, b"said") + padding
+        return bytes(_cbc(writer._algorithm, iv).encryptor().update(plain))
+
+    assert reader.open(HANDSHAKE, 0x0300, sealed(0, b"anybyte\7")) == (HANDSHAKE, b"said")
+    with pytest.raises(WireError, match="24 bytes of it with blocks of 16"):
+        reader.open(HANDSHAKE, 0x0300, sealed(1, b"\x17" * 24))
+
+
 # RFC 9150 section 4: data in clear, an HMAC behind.
 @pytest.mark.parametrize(("suite", "size"), [(0xC0B4, 32), (0xC0B5, 48)])
 def test_integrity_only_suites(suite: int, size: int) -> None:
@@ -253,6 +268,7 @@ def test_integrity_only_suites(suite: int, size: int) -> None:
         (0x0303, 0xC050),  # ARIA
         (0x0303, 0xC07A),  # Camellia in GCM
         (0x0301, 0x0003),  # export
+        (0x0301, 0x0062),  # export, with a cipher that is known
         (0x0303, 0xCC13),  # an AEAD of a draft
         (0x0300, 0x003C),  # SSLv3 with SHA-256
         (0x0002, 0x0005),

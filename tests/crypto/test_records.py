@@ -216,6 +216,7 @@ PLAIN = fragment(HANDSHAKE, 0x0303, HELLO)
         (b"HTTP/1.1", "record.type", "0x48 begins no TLS"),
         (sslv2_record(b"\4abc"), "record.type", "an SSLv2 record where records are protected"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_fault_of_a_protected_stream_is_kept_not_raised(stream: bytes, path: str, reason: str) -> None:
     error = fail(PLAIN + stream, {1: tls13()})
