@@ -31,6 +31,9 @@ QUICK = [code for code in SUPPORTED if GROUPS[code].kind != "ffdhe"]
 X25519, P256, FFDHE2048, X25519MLKEM768 = 0x001D, 0x0017, 0x0100, 0x11EC
 
 
+mlkem = pytest.mark.skipif(not supported(0x0201), reason="this cryptography has no ML-KEM")
+
+
 def named(code: int) -> str:
     return GROUPS[code].name
 
@@ -41,7 +44,13 @@ def test_what_is_supported() -> None:
         *("brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"),
         *("brainpoolP256r1tls13", "brainpoolP384r1tls13", "brainpoolP512r1tls13"),
         *("ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192"),
-        *("X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024", "MLKEM768", "MLKEM1024"),
+    }
+
+
+@mlkem
+def test_what_is_supported_with_ml_kem() -> None:
+    assert {named(code) for code in SUPPORTED} >= {
+        *("X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024", "MLKEM768", "MLKEM1024")
     }
 
 
@@ -117,6 +126,7 @@ def test_secrets_of_zeros_are_refused(group: int, point: bytes) -> None:
         answer_share(group, point, Random(1))
 
 
+@mlkem
 def test_each_part_of_a_hybrid_is_looked_at() -> None:
     ours = private_share(X25519MLKEM768, Random(1))
     public, secret = answer_share(X25519MLKEM768, ours.public, Random(2))
@@ -130,6 +140,7 @@ def test_each_part_of_a_hybrid_is_looked_at() -> None:
         answer_share(X25519MLKEM768, b"\xff" * 1184 + ours.public[1184:], Random(2))
 
 
+@mlkem
 @pytest.mark.parametrize("group", [0x11EB, 0x11EC, 0x11ED], ids=named)
 def test_hybrids_have_their_parts_where_probes_have_them(group: int) -> None:
     answer_share(group, probe_share(group), Random(1))

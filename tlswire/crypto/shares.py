@@ -265,7 +265,7 @@ class _KemKey:
 def _mlkem(group: int) -> Any:
     try:
         from cryptography.hazmat.primitives.asymmetric import mlkem  # noqa: PLC0415 - heavy
-    except ImportError:  # before cryptography 47
+    except ImportError:  # as old as cryptography 44
         raise _unsupported(group) from None
     return mlkem
 
