@@ -51,7 +51,7 @@ def chain_facts(presented: Sequence[Parsed], count: int, anchors: Sequence[Ancho
         complete=complete,
         links=tuple(found[0] for found in links.values()),
         duplicates=tuple(at for at in range(len(presented)) if at not in distinct),
-        extra=tuple(at for at in distinct if at in readable - reached),
+        extra=tuple(at for at in distinct if at in readable - reached and 0 in readable),
         roots=tuple(roots),
         self_signed_leaf=bool(presented) and _signs_itself(presented[0], checks),
         problems=(),
@@ -83,7 +83,8 @@ def _links(presented: Sequence[Parsed], at: int, others: Sequence[int], checks: 
     if child.certificate is None or _signs_itself(child, checks):
         return []
     named = [other for other in others if other != at and names_issuer(child, presented[other])]
-    found = [_link(presented, at, other, checks, name=True) for other in named]
+    keyed = [other for other in named if key_id_fits(child, presented[other]) is not False]
+    found = [_link(presented, at, other, checks, name=True) for other in keyed or named]
     if not found and at + 1 < len(presented):
         found = [link for link in [_link(presented, at, at + 1, checks, name=False)] if link.signature == "good"]
     return sorted(found, key=lambda link: (_RANK[link.signature], link.key_id is False, abs(link.issuer - at - 1)))
@@ -95,7 +96,9 @@ def _link(presented: Sequence[Parsed], at: int, other: int, checks: Checks, *, n
 
 
 def _signs_itself(parsed: Parsed, checks: Checks) -> bool:
-    return parsed.self_issued and parsed.certificate is not None and checks.of(parsed, parsed)[0] != "bad"
+    if not parsed.self_issued or parsed.certificate is None or key_id_fits(parsed, parsed) is False:
+        return False
+    return checks.of(parsed, parsed)[0] != "bad"
 
 
 def _walk(links: dict[int, list[Link]]) -> list[int]:
@@ -145,7 +148,8 @@ def _problems(
         yield problem("root-included", at)
     for link in facts.links:
         yield from _of_link(link, presented[link.issuer].subject)
-    if facts.complete is False and presented[walk[-1]].certificate is not None:
+    linked = {link.certificate for link in facts.links}
+    if facts.complete is False and presented[walk[-1]].certificate is not None and walk[-1] not in linked:
         places = access(presented[walk[-1]], CA_ISSUERS)
         hint = f"; it is at {places[0]}" if places else ""
         yield problem("incomplete-chain", walk[-1], issuer=presented[walk[-1]].issuer, hint=hint)
@@ -164,9 +168,12 @@ def _of_link(link: Link, issuer: str) -> Iterator[Problem]:
 
 
 def _of_leaf(facts: ChainFacts, presented: Sequence[Parsed]) -> Iterator[Problem]:
+    if is_authority(presented[0]):
+        others = (at for at in range(1, len(presented)) if presented[at].certificate is not None)
+        leaf = next((at for at in others if not is_authority(presented[at])), None)
+        if leaf is not None:
+            yield problem("leaf-not-first", 0, other=leaf)
+            return
+        yield problem("leaf-is-ca", 0)
     if facts.self_signed_leaf:
         yield problem("self-signed-leaf", 0)
-    if is_authority(presented[0]):
-        others = (at for at in range(1, len(presented)) if at not in facts.duplicates)
-        leaf = next((at for at in others if presented[at].certificate and not is_authority(presented[at])), None)
-        yield problem("leaf-is-ca", 0) if leaf is None else problem("leaf-not-first", 0, other=leaf)

@@ -68,7 +68,19 @@ KNOWN = frozenset(
 _NOT_DER = ("EncodedDefault", "InvalidLength", "InvalidSetOrdering")  # cryptography's words for what BER allows
 # Keys that cryptography should have loaded, and problems that say why it did not.
 _LOADED = {"RSA", "RSA-PSS", "EC", "DSA", "EdDSA", "ML-DSA", "XDH"}
-_EXPLAINED = {"unreadable-key", "unknown-curve", "explicit-curve", "rsa-exponent"}
+_EXPLAINED = {"unreadable-key", "unknown-curve", "unchecked-curve", "explicit-curve", "rsa-exponent"}
+# Extensions that decide about trust: not to know what they say is a reason to refuse (RFC 5280 section 4.2). OpenSSL
+# counts the places of CRLs among them.
+_DECISIVE = {
+    SUBJECT_KEY_ID,
+    KEY_USAGE,
+    BASIC_CONSTRAINTS,
+    NAME_CONSTRAINTS,
+    AUTHORITY_KEY_ID,
+    POLICY_CONSTRAINTS,
+    EXTENDED_KEY_USAGE,
+    CRL_POINTS,
+}
 _FIELDS: dict[str, Callable[[Any], object]] = {
     "subject": lambda certificate: certificate.subject.rfc4514_string(),
     "issuer": lambda certificate: certificate.issuer.rfc4514_string(),
@@ -189,7 +201,9 @@ def _of_extensions(parsed: Parsed, layout: Layout) -> Iterator[Problem]:
     for oid in dict.fromkeys(item.oid for item in layout.extensions if item.critical and item.oid not in KNOWN):
         yield problem("critical-extension", name=extension_name(oid))
     for oid, why in parsed.unreadable.items():
-        yield problem("unreadable-extension", name=extension_name(oid), reason=why)
+        decisive = oid in _DECISIVE or any(item.critical for item in layout.extensions if item.oid == oid)
+        kind = "unreadable-extension" if decisive else "unreadable-hint"
+        yield problem(kind, name=extension_name(oid), reason=why)
     if POISON in oids:
         yield problem("precertificate")
 

@@ -187,8 +187,10 @@ def _ec(parameters: list[Element]) -> KeyFacts:
         oid = dotted(parameters[0].content)
         name = CURVES.get(oid, oid)
         bits = int(re.findall(r"\d+", name)[0]) if name != oid else None
-        unknown = () if _CHECKED.fullmatch(name) else (problem("unknown-curve", curve=name),)
-        return KeyFacts("EC", f"EC {name}", bits, name, None, (*_weak_curve(bits), *unknown))
+        found = _weak_curve(bits)
+        if not _CHECKED.fullmatch(name):
+            found += (problem("unknown-curve" if name == oid else "unchecked-curve", curve=name),)
+        return KeyFacts("EC", f"EC {name}", bits, name, None, found)
     if parameters[0].tag == SEQUENCE:
         bits = _field_size(parameters[0])
         return KeyFacts("EC", "EC", bits, "explicit", None, (problem("explicit-curve"), *_weak_curve(bits)))

@@ -67,7 +67,7 @@ def _staple(data: bytes, leaf: Parsed, issuers: Sequence[Parsed], now: datetime,
     ours = [item for item in answers if _is_about(item, leaf, issuers)]
     answer = (ours or answers)[0]
     signer = _signer(response, issuers, now, checks)
-    scts, sct_problems = _scts(response)
+    scts, sct_problems = _scts(response) if len(answers) == 1 else ((), [])
     used = _algorithm(response)
     weak = (problem("staple-weak-hash", hash=used.hash),) if used.hash in WEAK_HASHES else ()
     end, revoked = answer.next_update_utc, answer.revocation_time_utc
@@ -209,5 +209,5 @@ def _scts(response: Any) -> tuple[tuple[Any, ...], list[Problem]]:
         return read_scts(element(found[0].public_bytes()).content, "staple") if found else ((), [])
     except WireError as error:
         return (), [problem("scts-unreadable", origin="staple", reason=error)]
-    except Exception as error:  # noqa: BLE001 - of several answers, or extensions that cannot be read
+    except Exception as error:  # noqa: BLE001 - any fault of a hostile extension is a fact about it
         return (), [problem("scts-unreadable", origin="staple", reason=reason(error))]

@@ -142,7 +142,7 @@ class Parsed:
     def names(self) -> tuple[list[AlternativeName], list[Problem]]:
         """The names of subjectAltName and what is wrong with them; none when it is absent."""
         value = self.raw_extension(SUBJECT_ALT_NAME)
-        if value is None:
+        if value is None or self.certificate is None:
             return [], []
         try:
             return read_names(value)

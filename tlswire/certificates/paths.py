@@ -68,27 +68,23 @@ class _Search:
         return _Node(parsed, at, anchor=anchor is not None)
 
     def _issuers(self, path: tuple[_Node, ...]) -> list[_Node]:
-        """Who may have issued the last certificate of a path. Those whose key did not are left out while there are
-        others; where none has the name that is wanted, the next one presented may still have signed.
+        """Who may have issued the last certificate of a path, the likeliest first.
+
+        Those whose key did not are left out while there are others. Where none has the name that is wanted, the next
+        one presented may still have signed. Nobody, when the way leads in a circle.
         """
         child = path[-1].parsed
         if child.certificate is None:
             return []
-        known = [_Node(parsed, None, anchor=True) for parsed in self.anchors.issuers(child)]
-        whole = {node.parsed.layout.whole for node in known if node.parsed.layout is not None}
-        for at, parsed in enumerate(self.presented):
-            if parsed.certificate is None or parsed.layout is None or parsed.layout.whole in whole:
-                continue
-            if names_issuer(child, parsed) and not any(_same(parsed, node.parsed) for node in path):
-                whole.add(parsed.layout.whole)
-                known.append(self._node(at, parsed))
-        if not known:
-            known = self._unnamed(path)
-        ranked = sorted(
-            ((self._rank(child, node), at, node) for at, node in enumerate(known)), key=lambda item: item[:2]
-        )
-        signed = [node for rank, _, node in ranked if not rank[0]]
-        return signed or [node for _, _, node in ranked[:1]]
+        found = [_Node(parsed, None, anchor=True) for parsed in self.anchors.issuers(child)]
+        for at, parsed in reversed(list(enumerate(self.presented))):
+            if parsed.certificate is not None and parsed is not child and names_issuer(child, parsed):
+                found.append(self._node(at, parsed))
+        # What is presented and an anchor, or presented twice, counts where it was presented first.
+        unique = {node.parsed.der: node for node in found or self._unnamed(path)}
+        ranked = sorted(unique.values(), key=lambda node: self._rank(child, node))
+        signed = [node for node in ranked if self.checks.of(child, node.parsed)[0] != "bad"] or ranked[:1]
+        return [node for node in signed if not any(_same(node.parsed, other.parsed) for other in path)]
 
     def _unnamed(self, path: tuple[_Node, ...]) -> list[_Node]:
         child, at = path[-1].parsed, path[-1].presented
@@ -96,11 +92,9 @@ class _Search:
             return []
         following = self.presented[at + 1]
         fits = following.certificate is not None and self.checks.of(child, following)[0] == "good"
-        return (
-            [self._node(at + 1, following)] if fits and not any(_same(following, node.parsed) for node in path) else []
-        )
+        return [self._node(at + 1, following)] if fits else []
 
-    def _rank(self, child: Parsed, node: _Node) -> tuple[bool, bool, bool, bool, bool]:
+    def _rank(self, child: Parsed, node: _Node) -> tuple[bool, bool, bool, bool, bool, int]:
         """RFC 4158 section 3.5: what makes an issuer likely, the smallest first."""
         facts = node.parsed.facts
         current = (facts.not_before or "") <= self.now <= (facts.not_after or "")
@@ -111,6 +105,7 @@ class _Search:
             key_id_fits(child, node.parsed) is False,
             not current,
             not node.anchor,
+            node.presented or 0,
         )
 
 

@@ -44,6 +44,7 @@ KINDS: dict[str, Kind] = {
     "trailing-data": Kind("fault", "{count} bytes follow the certificate", "RFC 5280 4.1, RFC 9846 4.4.2"),
     "unreadable-field": Kind("fault", "{field} cannot be read: {reason}", "RFC 5280 4.1.2"),
     "unreadable-extension": Kind("fault", "extension {name} cannot be read: {reason}", "RFC 5280 4.2"),
+    "unreadable-hint": Kind("fault", "extension {name} cannot be read, but decides nothing: {reason}", "RFC 5280 4.2"),
     "duplicate-extension": Kind("fault", "extension {name} is there {count} times", "RFC 5280 4.2"),
     "too-many-extensions": Kind("fault", "has {count} more extensions than are read", "bound of tlswire"),
     "critical-extension": Kind("fault", "extension {name} is critical and not known", "RFC 5280 4.2"),
@@ -61,7 +62,7 @@ KINDS: dict[str, Kind] = {
     "precertificate": Kind("fault", "is a precertificate, made for logs only", "RFC 6962 3.1"),
     # One certificate: its key.
     "unreadable-key": Kind("fault", "the key cannot be read: {reason}", "RFC 5280 4.1.2.7"),
-    "unknown-key": Kind("info", "the key is of a kind that is not known: {family}", "RFC 5280 4.1.2.7"),
+    "unknown-key": Kind("fault", "the key is of a kind that is not known: {family}", "RFC 5280 4.1.2.7"),
     "weak-rsa-key": Kind("weak", "the RSA key has {bits} bits, fewer than 2048", "RFC 9325 4.5, SP 800-131A"),
     "rsa-key-oversize": Kind("fault", "the RSA key has {bits} bits; most clients refuse it", "bound of tlswire"),
     "rsa-small-factor": Kind("weak", "the RSA modulus is divisible by {factor}", "SP 800-89 5.3.3, " + _BR + " 6.1.6"),
@@ -74,7 +75,8 @@ KINDS: dict[str, Kind] = {
     "weak-dsa-key": Kind("weak", "the DSA key has {bits} bits, fewer than 2048", "SP 800-131A 3"),
     "weak-ec-key": Kind("weak", "the key is on a curve of {bits} bits, fewer than 224", "RFC 9325 4.5, SP 800-131A"),
     "explicit-curve": Kind("fault", "spells the parameters of its curve out instead of naming it", "RFC 5480 2.1.1"),
-    "unknown-curve": Kind("info", "the key is on curve {curve}, which is not checked", "RFC 5480 2.1.1.1"),
+    "unknown-curve": Kind("fault", "the key is on a curve that is not known: {curve}", "RFC 5480 2.1.1.1"),
+    "unchecked-curve": Kind("info", "signatures on curve {curve} are not checked here", "RFC 5480 2.1.1.1"),
     # One certificate: what it is signed with.
     "weak-hash": Kind("weak", "is signed with {hash}", "RFC 6151, RFC 9155, " + _BR + " 7.1.3.2"),
     "unknown-signature": Kind("info", "is signed with {algorithm}, which is not known here", "RFC 5280 4.1.1.2"),

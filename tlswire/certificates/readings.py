@@ -36,6 +36,7 @@ OCSP, CA_ISSUERS = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.48.2"
 MAX_LIST = 64
 _COMMON_NAME = "2.5.4.3"
 _USAGES = "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign"
+_NAMELESS = {"2.5.29.37.0": "anyExtendedKeyUsage"}  # identifiers that cryptography has no name for
 _KINDS = {
     "DNSName": "dns",
     "IPAddress": "ip",
@@ -119,7 +120,7 @@ def tls_features(parsed: Parsed) -> tuple[tuple[int, ...], list[Problem]]:
     try:
         return tuple(integer(item) & 0xFFFF for item in islice(children(element(value)), MAX_LIST)), []
     except WireError as error:
-        return (), [problem("unreadable-extension", name="TLSFeature", reason=error)]
+        return (), [problem("unreadable-hint", name="TLSFeature", reason=error)]
 
 
 def scts(parsed: Parsed) -> tuple[tuple[Sct, ...], list[Problem]]:
@@ -172,7 +173,7 @@ def general_name(value: Any) -> str:
 
 def _oid_name(oid: Any) -> str:
     name = str(getattr(oid, "_name", ""))
-    return name if name and name != "Unknown OID" else str(oid.dotted_string)
+    return name if name and name != "Unknown OID" else _NAMELESS.get(oid.dotted_string, str(oid.dotted_string))
 
 
 def _hex(value: bytes | None) -> str | None:

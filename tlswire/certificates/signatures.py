@@ -175,17 +175,15 @@ class Checks:
 
     def __init__(self, budget: int = MAX_CHECKS) -> None:
         self._left = budget
-        self._known: dict[tuple[int, int], tuple[Signature, str]] = {}
-        self._held: list[Parsed] = []  # their ids stay theirs
+        self._known: dict[tuple[bytes, bytes], tuple[Signature, str]] = {}
 
     def of(self, child: Parsed, issuer: Parsed) -> tuple[Signature, str]:
         """As ``signed_by``."""
-        pair = id(child), id(issuer)
+        pair = child.der, issuer.layout.spki if issuer.layout is not None else b""
         if pair not in self._known:
             if not self._left:
                 return "unchecked", "too many signatures were checked before"
             self._left -= 1
-            self._held += (child, issuer)
             self._known[pair] = signed_by(child, issuer)
         return self._known[pair]
 
