@@ -27,6 +27,7 @@ from tests.certificates.mint import (
     ANY_PURPOSE,
     CLIENT_AUTH,
     END,
+    NOW,
     OCSP_SIGNING,
     START,
     Minted,
@@ -54,9 +55,13 @@ from tests.certificates.staples import SHA256, answer, failed, revoked, scts, st
 from tests.certificates.staples import UNKNOWN as NOT_KNOWN
 from tlswire.certificates.chain import MAX_CERTIFICATES
 from tlswire.certificates.parsed import LARGEST
+from tlswire.certificates.report import describe_chain
+from tlswire.certificates.stores import Anchors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tlswire.certificates.model import ChainReport
 
 HOST = "www.example"
 SUBJECT_ALT_NAME, KEY_USAGE, BASIC_CONSTRAINTS = "2.5.29.17", "2.5.29.15", "2.5.29.19"
@@ -608,7 +613,7 @@ CASES = (
     Case("not yet valid", leaf_with(start="250701000000Z"), "path:not-yet-valid"),
     Case("intermediate expired", under(end="250501000000Z"), "path:expired"),
     Case("anchor expired", lambda: anchored_by(mint("gone", ca=True, end="250501000000Z")), "path:expired"),
-    Case("everything expired", lambda: expired_throughout(), "path:expired path:expired path:expired"),
+    Case("everything expired", expired_throughout, "path:expired path:expired path:expired"),
     Case(
         "a leaf as issuer", lambda: chain(mint("sub", leaf()), leaf(), intermediate()), "path:not-a-ca path:cannot-sign"
     ),
@@ -698,7 +703,7 @@ CASES = (
         "staple spoilt", stapled(lambda own, by: staple([answer(own, by)], by, spoilt=True)), "staple:staple-signature"
     ),
     Case("staple of a stranger", delegated(lambda: responder(OCSP_SIGNING, by=root())), "staple:staple-signer"),
-    Case("staple of a delegate not meant for it", delegated(lambda: responder()), "staple:staple-signer"),
+    Case("staple of a delegate not meant for it", delegated(responder), "staple:staple-signer"),
     Case(
         "staple of a delegate of the past",
         delegated(lambda: responder(OCSP_SIGNING, end="250501000000Z")),
@@ -726,3 +731,19 @@ CASES = (
         "",
     ),
 )
+
+
+def told(report: ChainReport) -> list[str]:
+    """The problems of a report in the words of an expectation."""
+    found = [f"{at}:{item.id}" for at, details in enumerate(report.certificates) for item in details.problems]
+    found += [f"chain:{item.id}" for item in report.chain.problems]
+    found += [f"path:{item.id}" for verdict in report.verdicts for item in verdict.problems]
+    found += [f"staple:{item.id}" for item in (report.staple.problems if report.staple is not None else ())]
+    return found + [f"whole:{item.id}" for item in report.problems]
+
+
+def described(given: Given) -> ChainReport:
+    anchors = {"given": Anchors("given", given.anchors)} if given.anchors else None
+    return describe_chain(
+        given.ders, now=NOW, anchors=anchors, host=given.host, staple=given.staple, tls_scts=given.scts
+    )

@@ -22,14 +22,20 @@ START, END = "250101000000Z", "260101000000Z"
 SERVER_AUTH, CLIENT_AUTH, ANY_PURPOSE, OCSP_SIGNING = (
     f"{arc}" for arc in ("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2", "2.5.29.37.0", "1.3.6.1.5.5.7.3.9")
 )
-BITS = (
-    "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign"
-).split()
+BITS = [
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+]
 _SCTS = "1.3.6.1.4.1.11129.2.4.2"
 
 
 @cache
-def key_of(kind: str, label: str = "") -> Any:
+def key_of(kind: str, label: str = "") -> Any:  # noqa: ARG001 - the cache tells keys apart by it
     """A private key; equal arguments give the same one."""
     makers: dict[str, Callable[[], Any]] = {
         "rsa1024": lambda: rsa.generate_private_key(65537, 1024),

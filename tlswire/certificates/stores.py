@@ -17,7 +17,7 @@ from tlswire.certificates.parsed import Parsed
 from tlswire.errors import UsageError, WireError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 # RFC 7468 section 5; OpenSSL writes the second and the third kind, whose certificates data may follow.
 _PEM = re.compile(
@@ -42,6 +42,9 @@ class Anchors:
 
     def __len__(self) -> int:
         return len(self._whole)
+
+    def __iter__(self) -> Iterator[Parsed]:
+        return iter(self._whole.values())
 
     def find(self, parsed: Parsed) -> Parsed | None:
         """The anchor that is this very certificate."""
