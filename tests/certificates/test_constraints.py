@@ -7,6 +7,7 @@ import pytest
 from tests.certificates.cases import Given, constrained, described, rolled
 from tests.certificates.made import common_name, der, oid, sequence
 from tests.certificates.mint import constraints, mint, names, root
+from tlswire.certificates.general import MAX_READ
 
 DNS, IP, EMAIL, URI, DIRECTORY = 0x82, 0x87, 0x81, 0x86, 0xA4
 
@@ -79,6 +80,12 @@ def test_a_uri_without_a_host_passes_no_constraint(uri: bytes) -> None:
 
 def test_kinds_that_are_not_constrained_are_free() -> None:
     assert verdict(constrained(der(DNS, b"www.example"), permitted=(der(EMAIL, b"other"),))()) == []
+
+
+def test_names_beyond_those_that_are_read_are_not_let_pass() -> None:
+    own = (der(DNS, f"{at}.example".encode()) for at in range(MAX_READ))
+    forbidden = der(DNS, b"forbidden.example")
+    assert verdict(constrained(*own, forbidden, excluded=(forbidden,))()) == ["constraint-unchecked"]
 
 
 def test_an_address_in_an_old_subject_counts_as_one() -> None:

@@ -71,6 +71,15 @@ def test_the_way_that_ends_in_an_anchor_is_told_even_when_another_has_fewer_faul
     assert [item.id for item in found.problems] == ["expired"]
 
 
+def test_what_signed_itself_is_not_taken_for_the_child_of_a_namesake() -> None:
+    own, namesake = mint("own"), mint("own", ca=True, label="namesake")
+    found = verdict(chain(own, anchors=[namesake.der]))
+    assert [item.id for item in found.problems] == ["self-signed"]
+    old, new = mint("rolling", ca=True, label="old"), mint("rolling", ca=True, label="new")
+    found = verdict(chain(mint("leaf", old), old, anchors=[new.der]))
+    assert [item.id for item in found.problems] == ["untrusted-root"]
+
+
 def test_a_maze_is_left_after_so_many_ways() -> None:
     found = verdict(maze())
     assert found.paths == MAX_PATHS
