@@ -52,11 +52,12 @@ def test_versions_that_are_not_known_are_kept_as_such() -> None:
     [
         b"\0\0",
         sct_list(b"\0\0"),
+        sct_list(b"\0\x05\0short"[:7]),
         sct_list(sct(1 << 63)),
         sct_list(sct() + b"x"),
         sct_list(*[sct()] * (MAX_SCTS + 1)),
     ],
-    ids=["empty", "empty sct", "the end of time", "longer than it says", "too many"],
+    ids=["empty", "empty sct", "short sct", "the end of time", "longer than it says", "too many"],
 )
 def test_lists_that_are_none(data: bytes) -> None:
     found, problems = read_scts(data, "certificate")

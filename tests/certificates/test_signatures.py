@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.certificates.made import RSA_PSS, crafted, der, oid, sequence
 from tests.certificates.mint import SIGNERS, Minted, mint, root
+from tlswire.certificates.der import layout
 from tlswire.certificates.details import certificate_details
 from tlswire.certificates.parsed import Parsed
 from tlswire.certificates.signatures import Checks, signed_by
@@ -59,6 +61,35 @@ def test_what_cannot_be_checked_is_neither_good_nor_bad(signer: str) -> None:
     outcome, reason = checked(*pair(signer, UNCHECKED[signer]))
     assert outcome == "unchecked"
     assert reason
+
+
+def test_an_algorithm_whose_identifier_is_too_long_for_any_is_not_known() -> None:
+    endless = sequence(der(6, b"\x2a" + b"\xff" * 30 + b"\x01"))
+    own = crafted(algorithm=endless)
+    assert signed_by(Parsed(own), Parsed(own))[0] == "unchecked"
+    # cryptography 50 does not even load it.
+    assert {item.id for item in certificate_details(own).problems} & {"unreadable", "unknown-signature"}
+
+
+def test_pss_without_parameters_is_not_checked() -> None:
+    issuer = mint("by rsa", ca=True, kind="rsa")
+    own = crafted(algorithm=sequence(oid(RSA_PSS)))
+    assert signed_by(Parsed(own), Parsed(issuer.der))[0] != "good"
+    assert certificate_details(own).signature_hash in {None, "SHA-1"}
+
+
+def test_a_signature_that_ends_within_a_byte_is_bad() -> None:
+    child, issuer = pair("ecdsa-sha256", "p256")
+    at = len(layout(child.der).tbs) + child.der.index(layout(child.der).tbs)
+    unused = child.der.index(b"\x03", at + 12) + 2
+    assert child.der[unused] == 0
+    spoilt = child.der[:unused] + b"\1" + child.der[unused + 1 : -1] + bytes([child.der[-1] & 0xFE])
+    assert signed_by(Parsed(spoilt), Parsed(issuer.der))[0] == "bad"
+
+
+def test_what_cannot_be_read_is_signed_by_nobody() -> None:
+    assert signed_by(Parsed(b"garbage"), Parsed(root().der))[0] == "unchecked"
+    assert signed_by(Parsed(root().der), Parsed(b"garbage"))[0] == "unchecked"
 
 
 def test_a_key_that_cannot_be_read_checks_nothing() -> None:
