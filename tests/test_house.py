@@ -45,7 +45,7 @@ ALLOWED = {
     "results": {"errors", "registry", "certificates", "results"},
     "handshake": {"errors", "registry", "wire", "crypto", "hello", "certificates", "handshake"},
     "capture": {"errors", "escape", "registry", "wire", "crypto", "hello", "certificates", "results", "capture"},
-    "lab": {"errors", "registry", "wire", "hello", "lab"},
+    "lab": {"errors", "registry", "wire", "crypto", "hello", "lab"},
     "report": {"errors", "escape", "registry", "wire", "results", "report"},
 }
 HEAVY = {"brotli", "scapy", "hypothesis", "jinja2", "rich", "cryptography", "certifi", "zstandard"}
