@@ -116,13 +116,18 @@ _remembered_exchange = lru_cache(maxsize=512)(_read_exchange)
 
 
 def certificate_request(frame: int, version: int, body: bytes) -> CertificateRequest:
-    """A CertificateRequest; that of TLS 1.3 has no types, and the rest in extensions. Raises WireError."""
-    value = parse(body_grammar(13, version or 0x0303), body, "certificate_request")
-    if version >= 0x0304:
-        schemes, types, names = value.readable(13) or (), (), value.readable(47) or ()
-    else:
-        schemes, types, names = getattr(value, "schemes", ()), value.types, value.authorities
-    return CertificateRequest(frame, list(types), list(map(SCHEMES.hex, schemes)), len(names))
+    """A CertificateRequest of TLS 1.2 or older. Raises WireError."""
+    # TLS 1.3 encrypts its own: whatever comes in clear there can only be read as an older one.
+    value = parse(body_grammar(13, min(version or 0x0303, 0x0303)), body, "certificate_request")
+    schemes = getattr(value, "schemes", ())
+    return CertificateRequest(frame, list(value.types), list(map(SCHEMES.hex, schemes)), len(value.authorities))
+
+
+def certificate_request13(frame: int, body: bytes) -> CertificateRequest:
+    """A CertificateRequest of TLS 1.3 that was decrypted: no types, the rest in extensions. Raises WireError."""
+    value = parse(body_grammar(13, 0x0304), body, "certificate_request")
+    schemes, names = value.readable(13) or (), value.readable(47) or ()
+    return CertificateRequest(frame, [], list(map(SCHEMES.hex, schemes)), len(names))
 
 
 def sslv2_server(frame: int, body: bytes) -> tuple[ServerHello | None, Chain]:

@@ -252,8 +252,10 @@ class SessionBuilder(msgspec.Struct, eq=False):
         self.key_exchange = answers.key_exchange(frame, self.selected.suite, self.version, message.body)
 
     def _certificate_request(self, side: int, message: Message, frame: int) -> None:
-        version = self.version if self._opened(side) else min(self.version, 0x0303)
-        self.certificate_request = answers.certificate_request(frame, version, message.body)
+        if self._opened(side):
+            self.certificate_request = answers.certificate_request13(frame, message.body)
+        else:
+            self.certificate_request = answers.certificate_request(frame, self.version, message.body)
 
     def _alert(self, side: int, body: bytes, frame: int) -> None:
         if len(body) != 2 or body[0] not in _LEVELS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter, deque
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -74,9 +75,7 @@ class Counts(msgspec.Struct):
 
 
 class Streams:
-    """The flows of one capture. ``mine`` are the buckets this process looks after, None for all; ``secrets`` open what is
-    encrypted.
-    """
+    """The flows of one capture; ``mine`` are the buckets of this process, ``secrets`` open what is encrypted."""
 
     def __init__(self, capture: str, mine: frozenset[int] | None = None, secrets: Secrets | None = None) -> None:
         self.capture = capture
@@ -157,7 +156,7 @@ class Streams:
                     continue
                 self._peeled(segment, (frame, high, low, interface))
             if ready:
-                ready.sort(key=_order)
+                ready.sort(key=attrgetter("order"))
                 yield from ready
                 ready.clear()
         yield from self._finish_all(frame + 1)
@@ -436,10 +435,6 @@ class Streams:
 def _time(flow: Flow | UdpFlow) -> float:
     _, high, low, interface = flow.last
     return interface.time(high, low)
-
-
-def _order(found: Found) -> tuple[int, int]:
-    return found.order
 
 
 def _reverse(key: bytes) -> bytes:

@@ -36,6 +36,7 @@ from tlswire.wire.extensions import encode_extension
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tlswire.certificates.stores import Anchors
     from tlswire.handshake.conversation import Conversation, Session
     from tlswire.probe.exchange import Answer
     from tlswire.probe.transport import Address
@@ -76,6 +77,7 @@ class Server:
         *,
         host: str,
         seed: int = 0,
+        anchors: Mapping[str, Anchors] | None = None,
         question: str = "",
         known: Known | None = None,
     ) -> None:
@@ -83,6 +85,7 @@ class Server:
         self.shape = shape
         self.host = host
         self.seed = seed
+        self.anchors = anchors
         self.question = question
         self.known = Known() if known is None else known
         self.connections = 0
@@ -97,6 +100,7 @@ class Server:
             self._tallies,
             host=self.host,
             seed=self.seed,
+            anchors=self.anchors,
             question=question,
             known=self.known,
         )
@@ -200,14 +204,19 @@ class Server:
         """The usual handshake of ``version``, with what certificates come with asked for; made once for all questions."""
         task = self.known.first.get(version)
         if task is None:
-            hello = self.hello(version)
-            if hello.extensions is not None:
-                status = StatusRequest(1, OcspRequest((), b""))
-                hello = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
-                hello = with_extension(hello, SCT, b"")
+            hello = self.certificate_hello(version)
             task = asyncio.create_task(self.handshake(hello, title=f"{VERSIONS[version].name} handshake"))
             self.known.first[version] = task
         return await asyncio.shield(task)
+
+    def certificate_hello(self, version: int, suites: tuple[int, ...] | None = None, **changes: object) -> ClientHello:
+        """A hello that asks for what may come with a certificate, too: an OCSP staple and SCTs."""
+        hello = self.hello(version, suites, **changes)
+        if hello.extensions is None:
+            return hello
+        status = StatusRequest(1, OcspRequest((), b""))
+        hello = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
+        return with_extension(hello, SCT, b"")
 
     async def _counted(self, what: Try[A]) -> A:
         return await self.prober.ask(_Counted(what, self))
