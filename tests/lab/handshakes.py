@@ -11,7 +11,6 @@ from tlswire.hello.builder import Shape, client_hello
 from tlswire.lab.actions import Close, Hold, Reset, Send
 from tlswire.lab.characters import Character, character
 from tlswire.lab.responder import Conversation
-from tlswire.lab.sessions import Sessions
 from tlswire.scan.server import groups_of
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from tlswire.handshake.conversation import Conversation as Shown
     from tlswire.handshake.conversation import Session
+    from tlswire.lab.sessions import Sessions
     from tlswire.wire.messages import ClientHello
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: lab.example\r\n\r\n"

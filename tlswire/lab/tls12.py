@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE, FINISHED = 15, 16, 20
 TICKET_LIFETIME = 7200  # seconds
 TICKET_SIZE = 32
+_KEYS = -1  # stands for ChangeCipherSpec, which is no handshake message, among their types
 
 
 def begin(line: Line, hello: ClientHello, choice: Choice, rng: Random) -> Flow:
@@ -150,7 +151,7 @@ class Tls12:
             self.line.send(ALERT, bytes((WARNING, NO_RENEGOTIATION)))  # RFC 5246 section 7.2.2
         elif content == CHANGE_CIPHER_SPEC and self._keys_are_due() and message.body == b"\x01":
             self.line.stream.protect(self.incoming)
-            self.last = CHANGE_CIPHER_SPEC
+            self.last = _KEYS
         elif content == HANDSHAKE and message.type in self._expected():
             self._TAKERS[message.type](self, message)
             self.last = message.type
@@ -164,7 +165,7 @@ class Tls12:
             return (CLIENT_KEY_EXCHANGE,)
         if self.last == CLIENT_KEY_EXCHANGE and self.certificate:
             return (CERTIFICATE_VERIFY,)
-        return (FINISHED,) if self.last == CHANGE_CIPHER_SPEC else ()
+        return (FINISHED,) if self.last == _KEYS else ()
 
     def _keys_are_due(self) -> bool:
         if self.exchange is None:
