@@ -26,6 +26,7 @@ from tlswire.hello.builder import (
     encode_client_hello,
 )
 from tlswire.hello.edit import with_extension
+from tlswire.probe.exchange import UNASKED, UNSETTLED
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.scan.attempts import Attempt
 from tlswire.scan.offers import Probe
@@ -58,9 +59,22 @@ def groups_of(version: int) -> tuple[int, ...]:
     return tuple(row.code for row in sorted(rows, key=lambda row: rank.get(row.code, len(rank))))
 
 
-class Known(msgspec.Struct):
-    """What all questions of one scan share: conversations already had, and everything heard, for those who compare."""
+# No connection was made, or no two of them agree: nothing follows from such an answer. Every other is the server's.
+_UNKNOWN = frozenset({UNASKED, UNSETTLED})
 
+
+def is_unknown(answer: Answer | Conversation) -> bool:
+    """Whether an answer leaves everything open, rather than being a refusal in whatever way."""
+    return answer.kind in _UNKNOWN
+
+
+class Known(msgspec.Struct):
+    """What all questions of one scan share: conversations already had, and everything heard, for those who compare.
+
+    ``staples``: hellos with status_request are answered, as far as is known (wolfSSL under lighttpd closes).
+    """
+
+    staples: bool = True
     first: dict[int, asyncio.Task[Conversation]] = {}
     answers: list[tuple[Probe, Answer]] = []
     conversations: list[Conversation] = []
@@ -204,18 +218,28 @@ class Server:
         """The usual handshake of ``version``, with what certificates come with asked for; made once for all questions."""
         task = self.known.first.get(version)
         if task is None:
-            hello = self.certificate_hello(version)
-            task = asyncio.create_task(self.handshake(hello, title=f"{VERSIONS[version].name} handshake"))
-            self.known.first[version] = task
+            task = self.known.first[version] = asyncio.create_task(self._first(version))
         return await asyncio.shield(task)
+
+    async def _first(self, version: int) -> Conversation:
+        title = f"{VERSIONS[version].name} handshake"
+        asked = self.known.staples
+        shown = await self.handshake(self.certificate_hello(version), title=title)
+        if shown.accepts or is_unknown(shown) or not asked:
+            return shown
+        self.known.staples = False
+        again = await self.handshake(self.certificate_hello(version), title=title)
+        self.known.staples = not again.accepts
+        return again if again.accepts else shown
 
     def certificate_hello(self, version: int, suites: tuple[int, ...] | None = None, **changes: object) -> ClientHello:
         """A hello that asks for what may come with a certificate, too: an OCSP staple and SCTs."""
         hello = self.hello(version, suites, **changes)
         if hello.extensions is None:
             return hello
-        status = StatusRequest(1, OcspRequest((), b""))
-        hello = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
+        if self.known.staples:
+            status = StatusRequest(1, OcspRequest((), b""))
+            hello = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
         return with_extension(hello, SCT, b"")
 
     async def _counted(self, what: Try[A]) -> A:

@@ -22,6 +22,7 @@ from tlswire.registry import SCHEMES, SUITES, VERSIONS
 from tlswire.results.answers.certificates import Certificates, Occasion, PresentedChain
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import proof_of
+from tlswire.scan.server import is_unknown
 from tlswire.scan.trust import usual_stores
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ async def _kinds(server: Server, version: int, album: Album) -> bool:
     """The chains of one version for the target's name, a kind of key after the other; whether all was answered."""
     shown = await server.first(version)
     chain = album.add(shown, "target")
-    if not shown.decisive:
+    if is_unknown(shown):
         album.notes.append(f"{VERSIONS[version].name}: the handshake was not answered ({shown.label}: {shown.reason})")
         return False
     suites = _signed_suites(server, version)
@@ -126,7 +127,7 @@ async def _kinds(server: Server, version: int, album: Album) -> bool:
             break
         schemes = left
         shown = await server.handshake(server.certificate_hello(version, suites, schemes=schemes))
-        if not shown.decisive:
+        if is_unknown(shown):
             return False
         chain = album.add(shown, "target")
     return True
@@ -142,7 +143,7 @@ async def _named(server: Server, version: int, name: tuple[AskedFor, bytes | Non
         return True
     shown = await server.handshake(server.certificate_hello(version, server_name=value))
     album.add(shown, kind)
-    return shown.decisive
+    return not is_unknown(shown)
 
 
 def _signed_suites(server: Server, version: int) -> tuple[int, ...]:
