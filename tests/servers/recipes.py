@@ -38,8 +38,9 @@ def nginx(
     tls13: str = "",
     groups: str = "",
     prefer_server: bool = False,
+    more: Sequence[str] = (),
 ) -> Recipe:
-    """nginx with OpenSSL: one worker, everything it writes inside the folder."""
+    """nginx with OpenSSL: one worker, everything it writes inside the folder. ``more`` are directives of its server."""
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
@@ -53,8 +54,40 @@ def nginx(
             lines.append(f"ssl_ecdh_curve {groups};")
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
-        directives = "\n        ".join(lines)
-        (folder / "nginx.conf").write_text(f"""\
+        lines += more
+        lines.append('location / { return 200 "tlswire\\n"; }')
+        return _nginx(folder, port, {"localhost": lines})
+
+    return recipe
+
+
+def nginx_hosts(hosts: Mapping[str, str | None]) -> Recipe:
+    """nginx with a server for each name and its kind of certificate, the first one the default; None refuses."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        servers = {}
+        for name, kind in hosts.items():
+            leaf = None if kind is None else certificates().leaf(kind)
+            shown = [f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};"] if leaf else []
+            servers[name] = shown or ["ssl_reject_handshake on;"]
+        return _nginx(folder, port, servers)
+
+    return recipe
+
+
+def _nginx(folder: Path, port: int, servers: Mapping[str, Sequence[str]]) -> Launch:
+    blocks = "".join(
+        f"""\
+    server {{
+        listen {HOST}:{port} ssl{" backlog=4096" if not at else ""};
+        server_name {name};
+        {joined}
+    }}
+"""
+        for at, (name, lines) in enumerate(servers.items())
+        for joined in ["\n        ".join(lines)]
+    )
+    (folder / "nginx.conf").write_text(f"""\
 daemon off;
 worker_processes 1;
 pid {folder}/pid;
@@ -67,17 +100,9 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen {HOST}:{port} ssl backlog=4096;
-        server_name localhost;
-        {directives}
-        location / {{ return 200 "tlswire\\n"; }}
-    }}
-}}
+{blocks}}}
 """)
-        return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
-
-    return recipe
+    return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
 
 
 def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Recipe:
@@ -117,14 +142,18 @@ ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "{oldest}", "CipherString" => "{cip
     return recipe
 
 
-def gnutls(priority: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
+def gnutls(
+    priority: str,
+    certs: Sequence[str] = ("rsa2048", "p256", "ed25519"),
+    more: Sequence[str] = ("--disable-client-cert",),
+) -> Recipe:
     """gnutls-serv; it has no option to bind, so it listens on every address."""
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
         psk = folder / "psk"
         psk.write_text("test:" + 16 * "5a" + "\n")
-        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", "--disable-client-cert"]
+        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", *more]
         argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk)]
         for kind in certs:
             leaf = minted.leaf(kind)

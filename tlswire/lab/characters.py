@@ -47,6 +47,7 @@ class Quirks(msgspec.Struct, frozen=True):
     wire_limit: int = 0  # bytes of a hello with its record headers; larger ones are dropped
     suite_limit: int = 0  # longer lists are answered with FIN
     client_version_limit: int = 0  # a higher legacy_version is refused instead of negotiated down
+    signs_with: int = 0  # this scheme, whatever was offered (before TLS 1.3)
     picks_blindly: bool = False  # settles on a suite before it looks whether it can serve it
     connections_a_second: int = 0  # beyond: RST, refused connections counted too
     connections_served: int = 0  # beyond: accepted, never answered
@@ -280,6 +281,14 @@ _SPECIAL = (
         description="chooses TLS_RSA_WITH_RC4_128_SHA whatever was offered",
         suites=dict.fromkeys((TLS10, TLS11, TLS12), (RC4_SHA,)),
         quirks=Quirks(unoffered="suite"),
+    ),
+    msgspec.structs.replace(
+        _PLAIN,
+        name="ignores-schemes",
+        description="TLS 1.0 to 1.2, signs with rsa_pkcs1_sha1 whatever was offered",
+        suites={version: suites for version, suites in _PLAIN.suites.items() if version < TLS13},
+        certificates=("rsa",),
+        quirks=Quirks(signs_with=0x0201),
     ),
     msgspec.structs.replace(
         _PLAIN,
