@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tlswire.results.answers.extensions import Extensions  # noqa: TC001 - as below
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - msgspec reads the annotations
 
 
@@ -14,3 +15,4 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked beside versions and suites; a question that was not asked has no key."""
 
     groups: Groups | None = None
+    extensions: Extensions | None = None

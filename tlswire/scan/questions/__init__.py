@@ -28,6 +28,7 @@ _DEFAULT = ("default", "all")
 
 _ROWS: tuple[Question, ...] = (
     Question("groups", "every registered group by itself, and the server's order", _DEFAULT, most=200),
+    Question("extensions", "what it answers to every registered extension and protocol", _DEFAULT, most=400),
 )
 
 QUESTIONS: dict[str, Question] = {row.name: row for row in _ROWS}
