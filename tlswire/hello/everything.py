@@ -63,8 +63,8 @@ LEFT_OUT: dict[int, str] = {
 }
 
 _OCSP = OcspRequest((), b"")
-# A name nobody has: a server that has no chain for it sends its usual one.
-_AUTHORITY = bytes.fromhex("3012311030 0e0603550403 0c07") + b"tlswire"
+# Stands for an issuer the caller does not know: "CN=tlswire".
+_AUTHORITY = bytes.fromhex("30123110300e06035504030c07") + b"tlswire"
 # Values as ``wire.extensions`` takes them; numbers without a table here are those of the RFC named there.
 _VALUES: dict[int, Any] = {
     2: None,

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tlswire.errors import WireError
+from tlswire.handshake.client import Brief, Client
 from tlswire.handshake.compressed import available
+from tlswire.handshake.leaf import issuer
 from tlswire.hello.builder import TLS13_VERSION
 from tlswire.hello.ech import ECH, hpke_kem, hpke_suite
 from tlswire.hello.edit import with_extension
@@ -36,7 +38,13 @@ if TYPE_CHECKING:
     from tlswire.wire.messages import ClientHello
 
 GROUPS_OFFERED, HEARTBEAT, STATUS_REQUEST_V2, SCT, ENCRYPT_THEN_MAC, MASTER_SECRET = 10, 15, 17, 18, 22, 23
-COMPRESS_CERTIFICATE, SESSION_TICKET, NEXT_PROTOCOLS, RENEGOTIATION = 27, 35, 0x3374, 0xFF01
+COMPRESS_CERTIFICATE, SESSION_TICKET, CERTIFICATE_AUTHORITIES, NEXT_PROTOCOLS, RENEGOTIATION = (
+    27,
+    35,
+    47,
+    0x3374,
+    0xFF01,
+)
 # Looking for what is refused ends after so many hellos.
 MOST_HELLOS = 48
 MOST_CONFIGURATIONS = 16
@@ -85,6 +93,8 @@ class Everything:
 
     async def run(self) -> VersionExtensions:
         """Offer everything, then what was refused in pieces."""
+        usual = await self.server.first(self.version)
+        self._trust_issuer(usual)
         codes = tuple(self._bodies)
         first = await self._offer(codes)
         if self._modern and first.known and not first.taken:
@@ -96,15 +106,24 @@ class Everything:
             else:
                 self._shares = asking
         await self._search(codes, first)
-        return self._result(await self.server.first(self.version))
+        return self._result(usual)
+
+    def _trust_issuer(self, usual: Conversation) -> None:
+        """Name the issuer the server has a certificate of: others may leave it without one to send."""
+        try:
+            name = issuer(usual.chain[-1])
+        except (WireError, IndexError):
+            return
+        self._bodies[CERTIFICATE_AUTHORITIES] = encode_extension(CERTIFICATE_AUTHORITIES, (name,), "ch")
 
     async def _offer(self, codes: Sequence[int]) -> Heard:
         self._hellos += 1
+        client = Client if self._hellos == 1 else Brief  # the first waits for tickets
         hello = self.server.hello(self.version, self._suites, **self._shares)
         for code in codes:
             hello = with_extension(hello, code, self._bodies[code])
         if self._modern:
-            return Heard(hello, await self.server.handshake(hello))
+            return Heard(hello, await self.server.handshake(hello, client=client))
         return Heard(hello, await self.server.ask(hello, whole_flight=True))
 
     async def _search(self, codes: Sequence[int], heard: Heard) -> None:

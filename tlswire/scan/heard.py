@@ -78,7 +78,7 @@ def _messages(heard: Answer | Conversation) -> Iterator[tuple[str, tuple[Extensi
     if encrypted is not None:
         yield "ee", encrypted.extensions
     request = getattr(heard, "certificate_request", None)
-    if hasattr(request, "extensions"):
+    if request is not None and hasattr(request, "extensions"):
         yield "cr", request.extensions
     entries: tuple[CertificateEntry, ...] = getattr(heard, "entries", ())
     for entry in entries:

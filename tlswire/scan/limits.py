@@ -51,7 +51,8 @@ async def _limit(server: Server, version: int, code: int) -> Limit | None:
     longest = max(sizes, default=0)
     # TLSInnerPlaintext has a content type, too: RFC 8449 counts it, RFC 6066 does not.
     allowed = ASKED + (code == MAX_FRAGMENT_LENGTH and version >= TLS13_VERSION)
-    obeyed = None if answered is None else False if longest > allowed else sum(sizes) > 2 * ASKED or None
+    cut = any(len(message.body) + 4 > ASKED for message in heard.messages)
+    obeyed = None if answered is None else False if longest > allowed else cut or None
     return Limit(
         version=VERSIONS[version].name,
         extension=EXTENSIONS[code].name,

@@ -178,14 +178,16 @@ class Server:
         early_data: bytes = b"",
         client: Callable[..., Client] = Client,
         title: str = "",
+        seed: float | None = None,
     ) -> Conversation:
         """A whole handshake that begins with ``hello``, its key shares made real; resuming ``session`` where given.
 
-        ``client`` may be a subclass of Client that does something else at the end.
+        ``client`` may be a subclass of Client that does something else at the end. The same ``seed`` and arguments
+        give the same bytes: a replay.
         """
         if session is not None:
             hello = resuming(hello, session, age=age, early_data=bool(early_data))
-        seed = self.rng().random()
+        seed = self.rng().random() if seed is None else seed
 
         def make() -> Client:
             rng = random.Random(seed)
@@ -200,14 +202,20 @@ class Server:
         """The usual handshake of ``version``, with what certificates come with asked for; made once for all questions."""
         task = self.known.first.get(version)
         if task is None:
-            hello = self.hello(version)
-            if hello.extensions is not None:
-                status = StatusRequest(1, OcspRequest((), b""))
-                hello = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
-                hello = with_extension(hello, SCT, b"")
-            task = asyncio.create_task(self.handshake(hello, title=f"{VERSIONS[version].name} handshake"))
+            task = asyncio.create_task(self._first(version))
             self.known.first[version] = task
         return await asyncio.shield(task)
+
+    async def _first(self, version: int) -> Conversation:
+        title = f"{VERSIONS[version].name} handshake"
+        hello = self.hello(version)
+        if hello.extensions is not None:
+            status = StatusRequest(1, OcspRequest((), b""))
+            asking = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
+            heard = await self.handshake(with_extension(asking, SCT, b""), title=title)
+            if heard.accepts:  # wolfSSL closes the connection when it has no OCSP response
+                return heard
+        return await self.handshake(hello, title=title)
 
     async def _counted(self, what: Try[A]) -> A:
         return await self.prober.ask(_Counted(what, self))

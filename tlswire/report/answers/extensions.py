@@ -28,7 +28,9 @@ def lines(answer: Extensions, *, verbose: bool) -> Iterator[Line]:
     if verbose:
         yield from (Line(_limit(limit), "fault" if limit.obeyed is False else "") for limit in answer.limits)
         for item in answer.compression or ():
-            yield Line(f"TLS 1.3  certificates compressed by {item.algorithm}: {item.length} bytes to {item.compressed}")
+            yield Line(
+                f"TLS 1.3  certificates compressed by {item.algorithm}: {item.length} bytes to {item.compressed}"
+            )
         if answer.compression == []:
             yield Line("TLS 1.3  certificates are not compressed")
 
@@ -70,6 +72,7 @@ def _alpn(alpn: Alpn) -> str:
     if not alpn.protocols:
         return "none of the registered protocols" if alpn.no_overlap == "refused" else "not answered"
     told = [_ORDER[alpn.preference], _NO_OVERLAP.get(alpn.no_overlap, "")]
+    told += [f"a hello with {', '.join(alpn.refused)} fails"] if alpn.refused else []
     return f"{', '.join(alpn.protocols)}  ({'; '.join(text for text in told if text)})"
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from tlswire.results.answers.extensions import Extensions  # noqa: TC001 - as below
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - msgspec reads the annotations
+from tlswire.results.answers.resumption import Resumption  # noqa: TC001 - as below
 
 
 class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -16,3 +17,4 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
 
     groups: Groups | None = None
     extensions: Extensions | None = None
+    resumption: Resumption | None = None

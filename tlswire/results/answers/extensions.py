@@ -65,7 +65,8 @@ class Alpn(msgspec.Struct, frozen=True):
     """Application protocols of one version, in the server's order where it has one.
 
     ``anything``: the server takes what nobody registered, so there is no list. ``no_overlap`` is what it does with
-    protocols it has not: ignore the extension, or refuse the hello (``refusal`` says how).
+    protocols it has not: ignore the extension, or refuse the hello (``refusal`` says how). ``refused`` are protocols
+    it refuses in another way than those.
     """
 
     version: str
@@ -74,6 +75,7 @@ class Alpn(msgspec.Struct, frozen=True):
     anything: bool
     no_overlap: Literal["ignored", "refused", "unknown"]
     refusal: str | None
+    refused: list[str]
     faults: list[str]
     unknown: bool
     proof: Proof | None

@@ -29,6 +29,7 @@ _DEFAULT = ("default", "all")
 _ROWS: tuple[Question, ...] = (
     Question("groups", "every registered group by itself, and the server's order", _DEFAULT, most=200),
     Question("extensions", "what it answers to every registered extension and protocol", _DEFAULT, most=400),
+    Question("resumption", "how sessions are resumed, and whether changes that must stop it do", _DEFAULT, most=60),
 )
 
 QUESTIONS: dict[str, Question] = {row.name: row for row in _ROWS}

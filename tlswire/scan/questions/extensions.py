@@ -19,7 +19,7 @@ from tlswire.scan.everything import COMPRESS_CERTIFICATE, Everything
 from tlswire.scan.heard import SAYS_NOTHING
 from tlswire.scan.limits import limits
 from tlswire.scan.proof import proof_of
-from tlswire.scan.protocols import Protocols
+from tlswire.scan.protocols import STRICT, Protocols
 from tlswire.wire.extensions import encode_extension
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ async def ask(server: Server) -> Extensions:
         _compression(server),
     )
     known = [limit for pair in bounds for limit in pair if limit is not None]
-    notes = [f"{one.version}: {len(one.unknown)} extensions stayed without an answer" for one in answered if one.unknown]
+    notes = [
+        f"{one.version}: {len(one.unknown)} extensions stayed without an answer" for one in answered if one.unknown
+    ]
     notes += [f"{one.version}: some application protocols stayed without an answer" for one in protocols if one.unknown]
     if len(known) < 2 * len(newest):
         notes.append("bounds on records stayed without an answer")
@@ -134,6 +136,9 @@ def _choices(version: VersionExtensions) -> Iterator[Finding]:
 def _protocols(alpn: Alpn) -> Iterator[Finding]:
     for fault in alpn.faults:
         yield Finding("alpn-fault", "fault", fault, "RFC 7301 3", alpn.version)
+    if alpn.refusal not in {None, STRICT}:
+        text = f"refuses protocols it has not by {alpn.refusal}, not by no_application_protocol"
+        yield Finding("alpn-refusal", "fault", text, "RFC 7301 3.2", alpn.version)
     if alpn.anything:
         text = "takes any application protocol a client names, even one that does not exist"
         yield Finding("alpn-anything", "fault", text, "RFC 7301 3.2", alpn.version)
