@@ -38,8 +38,15 @@ def nginx(
     tls13: str = "",
     groups: str = "",
     prefer_server: bool = False,
+    directives: Sequence[str] = (),
+    listen: str = "",
+    default: str = "",
 ) -> Recipe:
-    """nginx with OpenSSL: one worker, everything it writes inside the folder."""
+    """nginx with OpenSSL: one worker, everything it writes inside the folder.
+
+    ``listen`` are further words of its listen directive; ``default`` is the certificate of another, nameless server on
+    the same port, which answers other names than localhost.
+    """
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
@@ -53,7 +60,18 @@ def nginx(
             lines.append(f"ssl_ecdh_curve {groups};")
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
-        directives = "\n        ".join(lines)
+        lines += directives
+        settings = "\n        ".join(lines)
+        others = ""
+        if default:
+            leaf = minted.leaf(default)
+            others = f"""\
+server {{
+        listen {HOST}:{port} ssl default_server;
+        ssl_certificate {leaf.cert};
+        ssl_certificate_key {leaf.key};
+    }}
+    """
         (folder / "nginx.conf").write_text(f"""\
 daemon off;
 worker_processes 1;
@@ -67,10 +85,10 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen {HOST}:{port} ssl backlog=4096;
+    {others}server {{
+        listen {HOST}:{port} ssl backlog=4096 {listen};
         server_name localhost;
-        {directives}
+        {settings}
         location / {{ return 200 "tlswire\\n"; }}
     }}
 }}
@@ -117,7 +135,7 @@ ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "{oldest}", "CipherString" => "{cip
     return recipe
 
 
-def gnutls(priority: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
+def gnutls(priority: str, *options: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
     """gnutls-serv; it has no option to bind, so it listens on every address."""
 
     def recipe(folder: Path, port: int) -> Launch:
@@ -125,7 +143,7 @@ def gnutls(priority: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519"))
         psk = folder / "psk"
         psk.write_text("test:" + 16 * "5a" + "\n")
         argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", "--disable-client-cert"]
-        argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk)]
+        argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk), *options]
         for kind in certs:
             leaf = minted.leaf(kind)
             argv += ["--x509keyfile", str(leaf.key), "--x509certfile", str(leaf.cert)]
