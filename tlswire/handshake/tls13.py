@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
+from tlswire.certificates.compressed import available, decompress
 from tlswire.crypto import schedule
 from tlswire.crypto.protection import can_protect, protection13
 from tlswire.crypto.shares import private_share, supported
@@ -23,7 +24,6 @@ from tlswire.handshake.client import (
     RefusedError,
     UnsupportedError,
 )
-from tlswire.handshake.compressed import available, decompress
 from tlswire.handshake.conversation import Session
 from tlswire.handshake.leaf import signature_fault
 from tlswire.handshake.offer import COOKIE, EARLY_DATA, bound, encode

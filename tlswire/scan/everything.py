@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tlswire.certificates.compressed import available
 from tlswire.errors import WireError
 from tlswire.handshake.client import Brief, Client
-from tlswire.handshake.compressed import available
 from tlswire.handshake.leaf import issuer
 from tlswire.hello.builder import TLS13_VERSION
 from tlswire.hello.ech import ECH, hpke_kem, hpke_suite
@@ -22,8 +22,9 @@ from tlswire.hello.edit import with_extension
 from tlswire.hello.everything import bodies
 from tlswire.registry import EXTENSIONS, GROUPS, HEARTBEAT_MODES, SUITES, VERSIONS, hex_code
 from tlswire.results.answers.extensions import EchConfiguration, Refused, VersionExtensions
-from tlswire.scan.heard import SAYS_NOTHING, judged
+from tlswire.scan.heard import judged
 from tlswire.scan.proof import proof_of
+from tlswire.scan.server import is_unknown
 from tlswire.wire.cursor import escaped
 from tlswire.wire.extension_bodies import EchConfigContents
 from tlswire.wire.extensions import decode_extension, encode_extension
@@ -65,7 +66,7 @@ class Heard(msgspec.Struct, frozen=True):
     @property
     def known(self) -> bool:
         """Whether the server took the hello or refused it."""
-        return self.taken or self.answer.kind not in SAYS_NOTHING
+        return not is_unknown(self.answer)
 
 
 class Everything:

@@ -13,7 +13,6 @@ import msgspec
 
 from tlswire.errors import WireError
 from tlswire.hello.builder import TLS13_VERSION
-from tlswire.probe.exchange import FAULT, UNASKED, UNSETTLED
 from tlswire.registry import EXTENSIONS
 from tlswire.results.answers.extensions import Answered
 from tlswire.wire.cursor import named
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from tlswire.wire.messages import CertificateEntry, ClientHello, Extension, ServerHello
 
 COOKIE = 44
-# Kinds of an answer or a conversation that say nothing of what was asked.
-SAYS_NOTHING = frozenset({UNASKED, UNSETTLED, FAULT})
 # The registry's columns as messages are called.
 MESSAGES = {
     "sh": "ServerHello",

@@ -16,8 +16,8 @@ from tlswire.hello.builder import TLS13_VERSION
 from tlswire.hello.edit import with_extension
 from tlswire.registry import EXTENSIONS, VERSIONS
 from tlswire.results.answers.extensions import Limit
-from tlswire.scan.heard import SAYS_NOTHING
 from tlswire.scan.proof import proof_of
+from tlswire.scan.server import is_unknown
 from tlswire.wire.extensions import encode_extension
 from tlswire.wire.records import APPLICATION_DATA
 
@@ -44,7 +44,7 @@ async def _limit(server: Server, version: int, code: int) -> Limit | None:
     body = encode_extension(code, _VALUES[code], "ch")
     hello = with_extension(server.hello(version), code, body)
     heard = await server.handshake(hello, client=Brief)
-    if heard.hello is None and heard.kind in SAYS_NOTHING:
+    if is_unknown(heard):
         return None
     answered = _answered(heard, code)
     sizes = list(_sizes(heard, protected=code == RECORD_SIZE_LIMIT))

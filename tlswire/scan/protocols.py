@@ -15,8 +15,8 @@ from tlswire.hello.builder import TLS13_VERSION
 from tlswire.hello.edit import with_alpn
 from tlswire.registry import ALPN, VERSIONS
 from tlswire.results.answers.extensions import Alpn
-from tlswire.scan.heard import SAYS_NOTHING
 from tlswire.scan.proof import proof_of
+from tlswire.scan.server import is_unknown
 from tlswire.wire.cursor import escaped
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Protocols:
         encrypted = getattr(heard, "encrypted_extensions", None)
         message = heard.hello if self.version < TLS13_VERSION else encrypted
         if message is None:
-            nothing = heard.alert is None and (heard.hello is not None or heard.kind in SAYS_NOTHING)
+            nothing = heard.alert is None and (heard.hello is not None or is_unknown(heard))
             return Choice("unknown" if nothing else "refused", heard)
         if message.raw_extension(_EXTENSION) is None:
             return Choice("none", heard)

@@ -26,6 +26,7 @@ from tlswire.hello.builder import (
     encode_client_hello,
 )
 from tlswire.hello.edit import with_extension
+from tlswire.probe.exchange import UNASKED, UNSETTLED
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.scan.attempts import Attempt
 from tlswire.scan.offers import Probe
@@ -36,6 +37,7 @@ from tlswire.wire.extensions import encode_extension
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tlswire.certificates.stores import Anchors
     from tlswire.handshake.conversation import Conversation, Session
     from tlswire.probe.exchange import Answer
     from tlswire.probe.transport import Address
@@ -57,9 +59,22 @@ def groups_of(version: int) -> tuple[int, ...]:
     return tuple(row.code for row in sorted(rows, key=lambda row: rank.get(row.code, len(rank))))
 
 
-class Known(msgspec.Struct):
-    """What all questions of one scan share: conversations already had, and everything heard, for those who compare."""
+# No connection was made, or no two of them agree: nothing follows from such an answer. Every other is the server's.
+_UNKNOWN = frozenset({UNASKED, UNSETTLED})
 
+
+def is_unknown(answer: Answer | Conversation) -> bool:
+    """Whether an answer leaves everything open, rather than being a refusal in whatever way."""
+    return answer.kind in _UNKNOWN
+
+
+class Known(msgspec.Struct):
+    """What all questions of one scan share: conversations already had, and everything heard, for those who compare.
+
+    ``staples``: hellos with status_request are answered, as far as is known (wolfSSL under lighttpd closes).
+    """
+
+    staples: bool = True
     first: dict[int, asyncio.Task[Conversation]] = {}
     answers: list[tuple[Probe, Answer]] = []
     conversations: list[Conversation] = []
@@ -76,6 +91,7 @@ class Server:
         *,
         host: str,
         seed: int = 0,
+        anchors: Mapping[str, Anchors] | None = None,
         question: str = "",
         known: Known | None = None,
     ) -> None:
@@ -83,6 +99,7 @@ class Server:
         self.shape = shape
         self.host = host
         self.seed = seed
+        self.anchors = anchors
         self.question = question
         self.known = Known() if known is None else known
         self.connections = 0
@@ -97,6 +114,7 @@ class Server:
             self._tallies,
             host=self.host,
             seed=self.seed,
+            anchors=self.anchors,
             question=question,
             known=self.known,
         )
@@ -202,20 +220,29 @@ class Server:
         """The usual handshake of ``version``, with what certificates come with asked for; made once for all questions."""
         task = self.known.first.get(version)
         if task is None:
-            task = asyncio.create_task(self._first(version))
-            self.known.first[version] = task
+            task = self.known.first[version] = asyncio.create_task(self._first(version))
         return await asyncio.shield(task)
 
     async def _first(self, version: int) -> Conversation:
         title = f"{VERSIONS[version].name} handshake"
-        hello = self.hello(version)
-        if hello.extensions is not None:
+        asked = self.known.staples
+        shown = await self.handshake(self.certificate_hello(version), title=title)
+        if shown.accepts or is_unknown(shown) or not asked:
+            return shown
+        self.known.staples = False
+        again = await self.handshake(self.certificate_hello(version), title=title)
+        self.known.staples = not again.accepts
+        return again if again.accepts else shown
+
+    def certificate_hello(self, version: int, suites: tuple[int, ...] | None = None, **changes: object) -> ClientHello:
+        """A hello that asks for what may come with a certificate, too: an OCSP staple and SCTs."""
+        hello = self.hello(version, suites, **changes)
+        if hello.extensions is None:
+            return hello
+        if self.known.staples:
             status = StatusRequest(1, OcspRequest((), b""))
-            asking = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
-            heard = await self.handshake(with_extension(asking, SCT, b""), title=title)
-            if heard.accepts:  # wolfSSL closes the connection when it has no OCSP response
-                return heard
-        return await self.handshake(hello, title=title)
+            hello = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
+        return with_extension(hello, SCT, b"")
 
     async def _counted(self, what: Try[A]) -> A:
         return await self.prober.ask(_Counted(what, self))

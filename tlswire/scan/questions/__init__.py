@@ -27,6 +27,7 @@ class Question(msgspec.Struct, frozen=True):
 _DEFAULT = ("default", "all")
 
 _ROWS: tuple[Question, ...] = (
+    Question("certificates", "every chain the server can be made to show, described and validated", _DEFAULT, most=24),
     Question("groups", "every registered group by itself, and the server's order", _DEFAULT, most=200),
     Question("extensions", "what it answers to every registered extension and protocol", _DEFAULT, most=400),
     Question("resumption", "how sessions are resumed, and whether changes that must stop it do", _DEFAULT, most=60),

@@ -16,10 +16,10 @@ from tlswire.registry import CERTIFICATE_COMPRESSION, EXTENSIONS
 from tlswire.results.answers.extensions import Compression, Extensions
 from tlswire.results.scan import Finding
 from tlswire.scan.everything import COMPRESS_CERTIFICATE, Everything
-from tlswire.scan.heard import SAYS_NOTHING
 from tlswire.scan.limits import limits
 from tlswire.scan.proof import proof_of
 from tlswire.scan.protocols import STRICT, Protocols
+from tlswire.scan.server import is_unknown
 from tlswire.wire.extensions import encode_extension
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ async def _compression(server: Server) -> list[Compression] | None:
         body = encode_extension(COMPRESS_CERTIFICATE, left, "ch")
         hello = with_extension(server.hello(TLS13_VERSION), COMPRESS_CERTIFICATE, body)
         heard = await server.handshake(hello, client=Brief)
-        if heard.hello is None and heard.kind in SAYS_NOTHING:
+        if is_unknown(heard):
             return None
         message = next((item.body for item in heard.messages if item.type == COMPRESSED_CERTIFICATE), None)
         if message is None or heard.compression not in left:

@@ -21,8 +21,8 @@ from tlswire.probe.exchange import FAULT
 from tlswire.registry import VERSIONS
 from tlswire.results.answers.resumption import Crossing, EarlyData, MasterSecret, Resumption, Way
 from tlswire.results.scan import Finding
-from tlswire.scan.heard import SAYS_NOTHING
 from tlswire.scan.proof import proof_of
+from tlswire.scan.server import is_unknown
 from tlswire.wire.cursor import escaped
 from tlswire.wire.extensions import encode_extension
 from tlswire.wire.handshake import CERTIFICATE
@@ -80,7 +80,7 @@ def outcome_of(heard: Conversation) -> Outcome:
     """What came of an offer to resume."""
     if heard.finished:
         return "resumed" if heard.resumed else "full"
-    if heard.kind in SAYS_NOTHING:
+    if is_unknown(heard):
         return "unknown"
     return "full" if heard.hello is not None and heard.alert is None else "refused"
 
