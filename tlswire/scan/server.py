@@ -196,14 +196,16 @@ class Server:
         early_data: bytes = b"",
         client: Callable[..., Client] = Client,
         title: str = "",
+        seed: float | None = None,
     ) -> Conversation:
         """A whole handshake that begins with ``hello``, its key shares made real; resuming ``session`` where given.
 
-        ``client`` may be a subclass of Client that does something else at the end.
+        ``client`` may be a subclass of Client that does something else at the end. The same ``seed`` and arguments
+        give the same bytes: a replay.
         """
         if session is not None:
             hello = resuming(hello, session, age=age, early_data=bool(early_data))
-        seed = self.rng().random()
+        seed = self.rng().random() if seed is None else seed
 
         def make() -> Client:
             rng = random.Random(seed)

@@ -34,6 +34,8 @@ _ROWS: tuple[Question, ...] = (
         "clientauth", "whether clients are asked for a certificate, of whom, and must have one", _DEFAULT, most=11
     ),
     Question("names", "which certificate or alert each kind of server name gets", _DEFAULT, most=10),
+    Question("extensions", "what it answers to every registered extension and protocol", _DEFAULT, most=400),
+    Question("resumption", "how sessions are resumed, and whether changes that must stop it do", _DEFAULT, most=60),
 )
 
 QUESTIONS: dict[str, Question] = {row.name: row for row in _ROWS}
