@@ -113,7 +113,7 @@ def short_packet(side: int) -> Datagram:
 def feed(flow: QuicFlow, datagrams: Iterable[Datagram]) -> Read:
     found: Read = []
     for side, data in datagrams:
-        for sender, message in flow.datagram(side, data, 0, len(data)):
+        for sender, message, _ in flow.datagram(side, data, 0, len(data)):
             found.append((sender, message.type, message.body))
         assert not flow.restart
     return found
@@ -425,7 +425,7 @@ def test_a_cut_packet_gives_the_beginning_of_the_hello_or_nothing(size: int) -> 
     # 28 bytes of header, one of PING, four of the CRYPTO frame's head.
     captured = max(size - 33, 0)
     if captured >= len(HELLO):
-        assert [(message.type, message.body) for _, message in found] == [(1, HELLO[4:])]
+        assert [(message.type, message.body) for _, message, _ in found] == [(1, HELLO[4:])]
     elif size >= 44:  # the sample of header protection ends there
         assert found == []
         assert flow.partial() == [(CLIENT, 1, len(HELLO) - 4, HELLO[4:captured])]
@@ -437,8 +437,8 @@ def test_a_cut_packet_gives_the_beginning_of_the_hello_or_nothing(size: int) -> 
 def test_cut_packets_of_both_sides_give_what_is_whole_in_them() -> None:
     flow, talk = QuicFlow(), Talk()
     (_, first), (_, answer) = talk.client(*cut(HELLO)), talk.server(ACK, *cut(ANSWER), size=1200)
-    found = [message.type for _, message in flow.datagram(CLIENT, first[:400], 0, 400, 800)]
-    found += [message.type for _, message in flow.datagram(SERVER, answer[:200], 0, 200, 1000)]
+    found = [message.type for _, message, _ in flow.datagram(CLIENT, first[:400], 0, 400, 800)]
+    found += [message.type for _, message, _ in flow.datagram(SERVER, answer[:200], 0, 200, 1000)]
     assert found == [1, 2]
     assert flow.done
 
@@ -456,7 +456,7 @@ def test_cut_packets_after_a_retry_are_read_with_its_id() -> None:
     first, second = (packet[1][:500] for packet in (talk.client(*cut(HELLO)), after.client(*cut(OTHER_HELLO))))
     assert len(flow.datagram(CLIENT, first, 0, 500, 700)) == 1
     feed(flow, [retry()])
-    assert [message.body for _, message in flow.datagram(CLIENT, second, 0, 500, 700)] == [OTHER_HELLO[4:]]
+    assert [message.body for _, message, _ in flow.datagram(CLIENT, second, 0, 500, 700)] == [OTHER_HELLO[4:]]
 
 
 def test_an_answer_cut_without_its_hello_is_not_taken_for_one() -> None:
@@ -650,7 +650,7 @@ def test_flipped_bytes_are_never_more_than_a_loss(data: st.DataObject) -> None:
             sent = sent[:at] + bytes((sent[at] ^ data.draw(st.integers(1, 255)),)) + sent[at + 1 :]
         end = data.draw(st.integers(1, len(sent)) | st.just(len(sent)))
         missing = data.draw(st.sampled_from([0, len(sent) - end]))
-        for _, message in flow.datagram(side, sent[:end], 0, end, missing):
+        for _, message, _ in flow.datagram(side, sent[:end], 0, end, missing):
             assert message.type in {1, 2} or missing
     flow.partial()
 

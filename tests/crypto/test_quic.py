@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tlswire.crypto.hkdf import expand_label
-from tlswire.crypto.quic import Keys, initial_keys, open_cut_initial, open_initial, seal_initial
+from tlswire.crypto.quic import Keys, initial_keys, open_cut_initial, open_packet, seal_initial
 from tlswire.errors import WireError
 from tlswire.wire.quic import V1, V2, V2_DRAFT, initial_header, read_long_packet
 
@@ -37,13 +37,13 @@ def test_sealing_a_sample_gives_its_bytes(sample: Sample) -> None:
 def test_opening_a_sample_gives_its_frames(sample: Sample) -> None:
     packet = read_long_packet(sample.packet, 0, len(sample.packet))
     keys = keys_of(sample.version, server=sample.server)
-    assert open_initial(keys, sample.packet, packet) == (sample.number, sample.payload)
+    assert open_packet(keys, sample.packet, packet) == (sample.number, sample.payload)
 
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 def test_keys_of_the_other_side_open_nothing(sample: Sample) -> None:
     packet = read_long_packet(sample.packet, 0, len(sample.packet))
-    assert open_initial(keys_of(sample.version, server=not sample.server), sample.packet, packet) is None
+    assert open_packet(keys_of(sample.version, server=not sample.server), sample.packet, packet) is None
 
 
 @pytest.mark.parametrize("derived", DERIVED, ids=lambda row: f"{row.source} {'server' if row.server else 'client'}")
@@ -146,7 +146,7 @@ def test_what_is_sealed_opens(
         token,
     )
     assert packet.end == len(data)
-    assert open_initial(keys, data, packet) == (number, payload)
+    assert open_packet(keys, data, packet) == (number, payload)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
@@ -157,7 +157,7 @@ def test_packet_numbers_of_every_size_open(size: int) -> None:
     head = bytes((0xC0 | size - 1,)) + V1.to_bytes(4, "big") + bytes((len(DCID),)) + DCID + b"\0\0" + bytes((length,))
     number = 0x7A7B7C7D & (1 << 8 * size) - 1
     data = seal_initial(keys, head + number.to_bytes(size, "big"), number, payload)
-    assert open_initial(keys, data, read_long_packet(data, 0, len(data))) == (number, payload)
+    assert open_packet(keys, data, read_long_packet(data, 0, len(data))) == (number, payload)
 
 
 @given(st.sampled_from([CLIENT1, CLIENT2, SERVER1, SERVER2]), st.data())
@@ -171,7 +171,7 @@ def test_any_flipped_bit_is_noticed(packet: bytes, data: st.DataObject) -> None:
         return
     keys = initial_keys(read.version, DCID, server=packet in {SERVER1, SERVER2})
     if keys is not None and read.kind == "initial":
-        assert open_initial(keys, damaged, read) is None
+        assert open_packet(keys, damaged, read) is None
 
 
 @given(st.binary(max_size=60), st.integers(0, 60))
@@ -180,10 +180,10 @@ def test_random_packets_do_not_open_and_leave_the_keys_whole(junk: bytes, cut: i
     keys = keys_of(V1)
     data = initial_header(V1, DCID, b"", b"", 0, len(junk))[:-4] + b"\0\0\0\0" + junk
     packet = read_long_packet(data, 0, len(data))
-    assert open_initial(keys, data, packet) is None
+    assert open_packet(keys, data, packet) is None
     assert len(open_cut_initial(keys, data[: len(data) - cut], len(data) - cut, packet)) <= len(junk) + 3
     good = read_long_packet(CLIENT1, 0, len(CLIENT1))
-    assert open_initial(keys, CLIENT1, good) == (2, CLIENT_PAYLOAD)
+    assert open_packet(keys, CLIENT1, good) == (2, CLIENT_PAYLOAD)
 
 
 @pytest.mark.parametrize("end", [0, 21, 22, 37, 38, 39, 100, 1183, 1184, 1190, 1199, 1200])
@@ -201,4 +201,4 @@ def test_a_payload_too_short_to_sample_is_refused_and_leaves_the_keys_whole() ->
     short = bytes((header[0] & 0xFC,)) + header[1:-3]
     with pytest.raises(WireError, match="too short"):
         seal_initial(keys, short, 0, b"\0\0")
-    assert open_initial(keys, CLIENT1, read_long_packet(CLIENT1, 0, len(CLIENT1))) == (2, CLIENT_PAYLOAD)
+    assert open_packet(keys, CLIENT1, read_long_packet(CLIENT1, 0, len(CLIENT1))) == (2, CLIENT_PAYLOAD)

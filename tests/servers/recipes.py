@@ -38,9 +38,15 @@ def nginx(
     tls13: str = "",
     groups: str = "",
     prefer_server: bool = False,
-    more: Sequence[str] = (),
+    directives: Sequence[str] = (),
+    listen: str = "",
+    default: str = "",
 ) -> Recipe:
-    """nginx with OpenSSL: one worker, everything it writes inside the folder. ``more`` are directives of its server."""
+    """nginx with OpenSSL: one worker, everything it writes inside the folder.
+
+    ``directives`` are more of its server, ``listen`` further words of its listen directive; ``default`` is the
+    certificate of another, nameless server on the same port, which answers other names than localhost.
+    """
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
@@ -54,9 +60,10 @@ def nginx(
             lines.append(f"ssl_ecdh_curve {groups};")
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
-        lines += more
+        lines += directives
         lines.append('location / { return 200 "tlswire\\n"; }')
-        return _nginx(folder, port, {"localhost": lines})
+        servers = {"_": _shown(default)} if default else {}
+        return _nginx(folder, port, {**servers, "localhost": lines}, listen)
 
     return recipe
 
@@ -65,21 +72,23 @@ def nginx_hosts(hosts: Mapping[str, str | None]) -> Recipe:
     """nginx with a server for each name and its kind of certificate, the first one the default; None refuses."""
 
     def recipe(folder: Path, port: int) -> Launch:
-        servers = {}
-        for name, kind in hosts.items():
-            leaf = None if kind is None else certificates().leaf(kind)
-            shown = [f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};"] if leaf else []
-            servers[name] = shown or ["ssl_reject_handshake on;"]
-        return _nginx(folder, port, servers)
+        refused = ("ssl_reject_handshake on;",)
+        return _nginx(folder, port, {name: _shown(kind) if kind else refused for name, kind in hosts.items()})
 
     return recipe
 
 
-def _nginx(folder: Path, port: int, servers: Mapping[str, Sequence[str]]) -> Launch:
+def _shown(kind: str) -> Sequence[str]:
+    leaf = certificates().leaf(kind)
+    return (f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};")
+
+
+def _nginx(folder: Path, port: int, servers: Mapping[str, Sequence[str]], listen: str = "") -> Launch:
+    """nginx with the lines of each server by its name; the first is the default, ``listen`` goes to the port."""
     blocks = "".join(
         f"""\
     server {{
-        listen {HOST}:{port} ssl{" backlog=4096" if not at else ""};
+        listen {HOST}:{port} ssl{"" if at else f" backlog=4096 {listen}"};
         server_name {name};
         {joined}
     }}
@@ -142,19 +151,16 @@ ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "{oldest}", "CipherString" => "{cip
     return recipe
 
 
-def gnutls(
-    priority: str,
-    certs: Sequence[str] = ("rsa2048", "p256", "ed25519"),
-    more: Sequence[str] = ("--disable-client-cert",),
-) -> Recipe:
+def gnutls(priority: str, *options: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
     """gnutls-serv; it has no option to bind, so it listens on every address."""
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
         psk = folder / "psk"
         psk.write_text("test:" + 16 * "5a" + "\n")
-        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", *more]
-        argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk)]
+        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb"]
+        argv += [] if any("client-cert" in option for option in options) else ["--disable-client-cert"]
+        argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk), *options]
         for kind in certs:
             leaf = minted.leaf(kind)
             argv += ["--x509keyfile", str(leaf.key), "--x509certfile", str(leaf.cert)]

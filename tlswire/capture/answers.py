@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tlswire.certificates.compressed import decompress
 from tlswire.certificates.facts import certificate_facts
 from tlswire.registry import GROUPS, SCHEMES, SSLV2_KINDS, VERSIONS
 from tlswire.results.session import Certificate, CertificateRequest, KeyExchange, Peer, ServerHello
@@ -20,8 +21,9 @@ from tlswire.wire.sslv2 import parse_sslv2_server_hello
 
 if TYPE_CHECKING:
     from tlswire.certificates.facts import CertificateFacts
+    from tlswire.wire.messages import EncryptedExtensions
 
-_CERTIFICATE = 11
+_ENCRYPTED_EXTENSIONS, _CERTIFICATE, _COMPRESSED_CERTIFICATE = 8, 11, 25
 _CACHED_CHAIN = 1 << 15
 _CACHED_EXCHANGE = 1 << 12
 
@@ -42,6 +44,24 @@ def _read_chain(body: bytes) -> Chain:
 
 
 _remembered = lru_cache(maxsize=256)(_read_chain)
+
+
+def chain13(body: bytes) -> Chain:
+    """What a Certificate message of TLS 1.3 holds. Raises WireError."""
+    value = parse(body_grammar(_CERTIFICATE, 0x0304), body, "certificate")
+    return Chain(tuple(certificate_facts(entry.data) for entry in value.chain))
+
+
+def compressed_chain(body: bytes) -> Chain:
+    """What a CompressedCertificate holds (RFC 8879 section 4). Raises WireError."""
+    value = parse(body_grammar(_COMPRESSED_CERTIFICATE), body, "compressed_certificate")
+    return chain13(decompress(value.algorithm, value.data, value.length))
+
+
+def encrypted_extensions(body: bytes) -> EncryptedExtensions:
+    """The EncryptedExtensions of a session that was decrypted. Raises WireError."""
+    value: EncryptedExtensions = parse(body_grammar(_ENCRYPTED_EXTENSIONS), body, "encrypted_extensions")
+    return value
 
 
 def certificate(frame: int, sender: Peer, facts: CertificateFacts) -> Certificate:
@@ -101,6 +121,13 @@ def certificate_request(frame: int, version: int, body: bytes) -> CertificateReq
     value = parse(body_grammar(13, min(version or 0x0303, 0x0303)), body, "certificate_request")
     schemes = getattr(value, "schemes", ())
     return CertificateRequest(frame, list(value.types), list(map(SCHEMES.hex, schemes)), len(value.authorities))
+
+
+def certificate_request13(frame: int, body: bytes) -> CertificateRequest:
+    """A CertificateRequest of TLS 1.3 that was decrypted: no types, the rest in extensions. Raises WireError."""
+    value = parse(body_grammar(13, 0x0304), body, "certificate_request")
+    schemes, names = value.readable(13) or (), value.readable(47) or ()
+    return CertificateRequest(frame, [], list(map(SCHEMES.hex, schemes)), len(names))
 
 
 def sslv2_server(frame: int, body: bytes) -> tuple[ServerHello | None, Chain]:

@@ -15,6 +15,7 @@ import msgspec
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.registry.ratings import OLD_VERSIONS, reasons_against, suite_row
 from tlswire.results.session import Endpoint, Outcome, Process, Session
+from tlswire.wire.cursor import escaped
 
 if TYPE_CHECKING:
     from tlswire.capture.answers import Chain
@@ -57,6 +58,7 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
     notes = builder.notes + ([_ENDED[how]] if how in _ENDED else [])
     start = interface.time(high, low)
     origin = flow.origin
+    extensions = builder.encrypted_extensions
     session = Session(
         capture=capture,
         transport=builder.transport,
@@ -74,7 +76,7 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
         suite_name=None if answer is None else answer.suite_name,
         group=None if chooser is None else chooser.group,
         group_name=None if chooser is None else chooser.group_name,
-        alpn=None if answer is None else answer.alpn,
+        alpn=_alpn(builder, answer),
         hellos=builder.hellos,
         server_hellos=builder.server_hellos,
         key_exchange=builder.key_exchange,
@@ -84,12 +86,23 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
         resumed=_resumed(builder),
         early_data=None if hello is None else hello.early_data,
         retry=_retry(builder),
+        decryption=builder.decryption,
+        encrypted_extensions=None if extensions is None else list(extensions.extension_types),
+        tickets=builder.tickets if builder.decryption in {"complete", "partial"} else None,
         process=None if origin is None or origin.pid is None else Process(origin.pid, origin.process or ""),
         outcome=_outcome(builder, how),
         weak=_weak(builder, answer, start),
         notes=notes,
     )
     return Found(session, tuple(builder.raw_hellos), (frame, first_frame))
+
+
+def _alpn(builder: SessionBuilder, answer: ServerHello | None) -> str | None:
+    """What the server chose: in its hello, or in EncryptedExtensions where those were opened."""
+    if builder.encrypted_extensions is not None:
+        names = builder.encrypted_extensions.readable(16)
+        return escaped(names[0]) if isinstance(names, tuple) and names else None
+    return None if answer is None else answer.alpn
 
 
 def _answer(hellos: list[ServerHello]) -> ServerHello | None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkContext, SpawnContext
 
+    from tlswire.crypto.keylog import KeyLog
+
     Progress = Callable[[str, int, int], None]
 
 _BATCH = 256
@@ -75,6 +77,7 @@ def read_captures(
     work: Callable[[], Work],
     *,
     jobs: int = 1,
+    keylog: KeyLog | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Any | Report]:
     """What ``work`` makes of every session of every capture, in file order; a Report ends each file.
@@ -83,9 +86,9 @@ def read_captures(
     this process only and after all others were started. A file that cannot be read is a Report with an error.
     """
     if jobs <= 1 or any(map(_only_once, paths)):
-        yield from _alone(paths, work(), progress)
+        yield from _alone(paths, work(), keylog, progress)
     else:
-        yield from _shared(paths, work, jobs, progress)
+        yield from _shared(paths, work, jobs, keylog, progress)
 
 
 def _only_once(path: str | Path) -> bool:
@@ -96,19 +99,21 @@ def _only_once(path: str | Path) -> bool:
         return False
 
 
-def _open(path: str | Path, buckets: frozenset[int] | None, progress: Progress | None) -> Reading | Report:
+def _open(
+    path: str | Path, buckets: frozenset[int] | None, keylog: KeyLog | None, progress: Progress | None
+) -> Reading | Report:
     try:
         capture = open_capture(path)
     except UsageError as error:
         return Report(error.what, error.reason)
     if progress is not None:
         capture.watch(progress)
-    return Reading(capture, buckets)
+    return Reading(capture, buckets, keylog)
 
 
-def _alone(paths: Sequence[str | Path], work: Work, progress: Progress | None) -> Iterator[Any]:
+def _alone(paths: Sequence[str | Path], work: Work, keylog: KeyLog | None, progress: Progress | None) -> Iterator[Any]:
     for path in paths:
-        reading = _open(path, None, progress)
+        reading = _open(path, None, keylog, progress)
         if isinstance(reading, Report):
             yield reading
             continue
@@ -138,6 +143,7 @@ def _shared(
     paths: Sequence[str | Path],
     work: Callable[[], Work],
     jobs: int,
+    keylog: KeyLog | None,
     progress: Progress | None,
 ) -> Iterator[Any]:
     whole = len(paths) >= 2 * jobs
@@ -150,7 +156,8 @@ def _shared(
             receiver, sender = context.Pipe(duplex=False)
             pipes.append(receiver)
             mine = list(paths[number :: len(shares)]) if whole else list(paths)
-            process = context.Process(target=_serve, args=(sender, mine, work, None if whole else buckets), daemon=True)
+            given = (sender, mine, work, None if whole else buckets, keylog)
+            process = context.Process(target=_serve, args=given, daemon=True)
             process.start()
             processes.append(process)
             sender.close()
@@ -174,13 +181,17 @@ def _order(item: tuple[tuple[int, int], Any]) -> tuple[int, int]:
 
 
 def _serve(
-    sender: Connection, paths: list[str | Path], work: Callable[[], Work], buckets: frozenset[int] | None
+    sender: Connection,
+    paths: list[str | Path],
+    work: Callable[[], Work],
+    buckets: frozenset[int] | None,
+    keylog: KeyLog | None,
 ) -> None:
     """One process: batches of results, then the report of each file."""
     mine = work()
     try:
         for path in paths:
-            sender.send(_serve_one(sender, path, mine, buckets))
+            sender.send(_serve_one(sender, path, mine, buckets, keylog))
     except (BrokenPipeError, KeyboardInterrupt):
         return  # nobody reads any more
     finally:
@@ -210,9 +221,11 @@ class _Batches:
         self._items = []
 
 
-def _serve_one(sender: Connection, path: str | Path, work: Work, buckets: frozenset[int] | None) -> Report:
+def _serve_one(
+    sender: Connection, path: str | Path, work: Work, buckets: frozenset[int] | None, keylog: KeyLog | None
+) -> Report:
     batches = _Batches(sender)
-    reading = _open(path, buckets, batches.tell)
+    reading = _open(path, buckets, keylog, batches.tell)
     if isinstance(reading, Report):
         return reading
     with reading:

@@ -1,4 +1,4 @@
-"""One UDP flow of QUIC: the handshake messages of its Initials, from both sides.
+"""One UDP flow of QUIC: the handshake messages of its Initials, and of its Handshake packets where their secrets are known.
 
 The keys are those of the connection id that the client used first (RFC 9001 section 5.2), of the server's choice after
 a Retry; they stay when ids change. CRYPTO data is put together from any order. Everything kept is bounded. Must not
@@ -7,7 +7,8 @@ import anything of tlswire but ``errors``, ``wire`` and ``crypto``; no I/O.
 
 from __future__ import annotations
 
-from tlswire.crypto.quic import Keys, initial_keys, open_cut_initial, open_initial
+from tlswire.capture.decrypted import HANDSHAKE_SECRETS, Secrets, State
+from tlswire.crypto.quic import Keys, initial_keys, open_cut_initial, open_packet, secret_keys
 from tlswire.errors import WireError
 from tlswire.wire.cursor import escaped
 from tlswire.wire.messages import HRR_RANDOM
@@ -20,7 +21,10 @@ MAX_HELD = 4
 MAX_PAST = 8
 PATIENCE = 64  # datagrams that bring nothing new
 
-CLIENT_HELLO, SERVER_HELLO = 1, 2
+CLIENT_HELLO, SERVER_HELLO, FINISHED = 1, 2, 20
+
+# The side that sent it, a message, and whether it was opened with a key log.
+Sent = tuple[int, Message, bool]
 
 
 def looks_like_quic(buffer: bytes, start: int, end: int, missing: int = 0) -> bool:
@@ -119,9 +123,10 @@ class QuicFlow:
     Negotiation, is in the same connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Secrets | None = None) -> None:
         self.version: int | None = None
         self.client: int | None = None
+        self.decryption: State | None = None
         self.done = False
         self.restart = False
         self.retry = False
@@ -132,16 +137,20 @@ class QuicFlow:
         self._retries: list[bytes] = []  # ids that servers chose in Retry packets
         self._refused = False  # by Version Negotiation
         self._streams = (_Stream(), _Stream())
+        self._secrets = secrets
+        self._keys: dict[int, Keys] = {}  # of Handshake packets, by the side that sends them
+        self._opened = (_Stream(), _Stream())
+        self._finished = [False, False]
         self._held: list[tuple[int, bytes]] = []
         self._idle = 0
         self._hello: bytes | None = None
 
-    def datagram(self, side: int, buffer: bytes, start: int, end: int, missing: int = 0) -> list[tuple[int, Message]]:
-        """(side that sent it, message) of every message completed by a datagram.
+    def datagram(self, side: int, buffer: bytes, start: int, end: int, missing: int = 0) -> list[Sent]:
+        """Every message completed by a datagram.
 
         ``missing`` bytes of its end were not captured.
         """
-        found: list[tuple[int, Message]] = []
+        found: list[Sent] = []
         known = self._dcid is not None
         self._packets(side, buffer, start, end, missing, found)
         if self.restart:
@@ -166,9 +175,7 @@ class QuicFlow:
                 found.append((side, rest[0], int.from_bytes(rest[1:4], "big"), rest[4:]))
         return found
 
-    def _packets(
-        self, side: int, buffer: bytes, start: int, end: int, missing: int, found: list[tuple[int, Message]]
-    ) -> None:
+    def _packets(self, side: int, buffer: bytes, start: int, end: int, missing: int, found: list[Sent]) -> None:
         at, dcid = start, None
         while at < end and buffer[at] & 0x80 and not self.restart:
             try:
@@ -178,10 +185,13 @@ class QuicFlow:
             if dcid is not None and packet.dcid != dcid:
                 return  # RFC 9000 section 12.2: what does not go to the first packet's connection is ignored
             dcid = packet.dcid
-            self._packet(side, buffer, end, packet, found)
+            if packet.kind != "handshake":
+                self._packet(side, buffer, end, packet, found)
+            elif side in self._keys and packet.end <= end:
+                self._handshake(side, buffer, end, packet, found)
             at = packet.end
 
-    def _packet(self, side: int, buffer: bytes, end: int, packet: LongPacket, found: list[tuple[int, Message]]) -> None:
+    def _packet(self, side: int, buffer: bytes, end: int, packet: LongPacket, found: list[Sent]) -> None:
         if packet.kind == "negotiation":
             if self._heeded(side) and self._dcid in {None, packet.scid}:  # RFC 8999 section 6
                 offered = ", ".join(f"0x{code:08X}" for code in packet.versions[:16])
@@ -200,6 +210,15 @@ class QuicFlow:
             if len(self._retries) < MAX_PAST:
                 self._retries.append(packet.scid)
             self._note("Retry: the client had to prove its address (RFC 9000 8.1.2)")
+
+    def _handshake(self, side: int, buffer: bytes, end: int, packet: LongPacket, found: list[Sent]) -> None:
+        """A Handshake packet for which there are keys."""
+        payload = _payload(self._keys[side], buffer, end, packet)
+        if payload is not None:
+            self._frames(side, payload, found, cut=False, streams=self._opened)
+        elif not self._opened[side].data and not any(self._finished):
+            self.decryption = "failed"
+            self._note("the secrets of the key log do not open the session's packets")
 
     def _heeded(self, side: int) -> bool:
         """Whether a client would heed a Retry or Version Negotiation (RFC 9000 sections 6.2 and 17.2.5.2)."""
@@ -248,8 +267,11 @@ class QuicFlow:
         self._refused = False
         self._streams = (_Stream(), _Stream())
 
-    def _frames(self, side: int, payload: bytes, found: list[tuple[int, Message]], *, cut: bool) -> None:
-        stream = self._streams[side]
+    def _frames(
+        self, side: int, payload: bytes, found: list[Sent], *, cut: bool, streams: tuple[_Stream, _Stream] | None = None
+    ) -> None:
+        """The frames of a packet: of an Initial, or of one that was opened with a key log (``streams``)."""
+        stream = (streams or self._streams)[side]
         try:
             for frame in read_frames(payload, cut=cut):
                 if isinstance(frame, CloseFrame):
@@ -262,17 +284,46 @@ class QuicFlow:
             self._note("overlapping CRYPTO frames differ: the first copy was taken")
         if stream.dropped:
             self._note("CRYPTO frames too far ahead or too scattered were dropped")
-        self._messages(side, found)
+        if streams is None:
+            self._messages(side, found)
+        else:
+            self._opened_messages(side, found)
 
-    def _messages(self, side: int, found: list[tuple[int, Message]]) -> None:
+    def _messages(self, side: int, found: list[Sent]) -> None:
         for message in self._streams[side].messages():
             if message.type == CLIENT_HELLO:
                 if message.body == self._hello:
                     continue  # sent again after a Retry, as RFC 9000 section 17.2.5.3 wants it
                 self._hello = message.body
-            found.append((side, message))
+            found.append((side, message, False))
             if message.type == SERVER_HELLO and message.body[2:34] != HRR_RANDOM and self._hello is not None:
-                self._finish()
+                self._chosen(self._hello[2:34], message.body)
+
+    def _chosen(self, client_random: bytes, body: bytes) -> None:
+        """The server chose: all that is left is protected, and only secrets open it."""
+        if self._secrets:
+            self.decryption = "no-secrets"
+            known = self._secrets.of(client_random)
+            at = 35 + (body[34] if len(body) > 34 else 0)
+            suite = int.from_bytes(body[at : at + 2], "big")
+            for role, label in enumerate(HANDSHAKE_SECRETS):
+                keys = secret_keys(self.version or 0, suite, known[label]) if label in known else None
+                if keys is not None:
+                    self._keys[(self.client or 0) ^ role] = keys
+                    self.decryption = "partial"
+                elif known:
+                    self._note(f"the key log has no {label} of this session that can be used")
+        if not self._keys:
+            self._finish()
+
+    def _opened_messages(self, side: int, found: list[Sent]) -> None:
+        for message in self._opened[side].messages():
+            found.append((side, message, True))
+            if message.type == FINISHED:
+                self._finished[side] = True
+        if all(self._finished):
+            self.decryption = "complete"
+            self._finish()
 
     def _note(self, text: str) -> None:
         if text not in self.notes and len(self.notes) < 8:
@@ -283,7 +334,8 @@ class QuicFlow:
         self.done = True
         self._held = []
         self._hello = None
-        for side, stream in enumerate(self._streams):
+        self._keys = {}
+        for side, stream in (*enumerate(self._streams), *enumerate(self._opened)):
             if stream.later:
                 name = "client" if side == self.client else "server"
                 self._note(f"{name}: CRYPTO bytes from {len(stream.data)} on were not captured")
@@ -295,7 +347,7 @@ def _payload(keys: Keys | None, buffer: bytes, end: int, packet: LongPacket) -> 
     if keys is None:
         return None
     if packet.end <= end:
-        opened = open_initial(keys, buffer, packet)
+        opened = open_packet(keys, buffer, packet)
         return None if opened is None else opened[1]
     payload = open_cut_initial(keys, buffer, end, packet)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from tlswire.capture.decrypted import Secrets
 from tlswire.capture.files import open_capture
 from tlswire.capture.streams import Streams
 
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
 
     from tlswire.capture.assemble import Found
     from tlswire.capture.files import Capture
+    from tlswire.crypto.keylog import KeyLog
     from tlswire.results.session import Session
 
 
 class Reading:
     """One capture being read: iterate once for its sessions, then look at what was met on the way."""
 
-    def __init__(self, capture: Capture, buckets: frozenset[int] | None = None) -> None:
+    def __init__(self, capture: Capture, buckets: frozenset[int] | None = None, keylog: KeyLog | None = None) -> None:
         self._capture = capture
-        self._streams = Streams(capture.name, buckets)
+        self._streams = Streams(capture.name, buckets, Secrets(keylog, capture.secrets))
 
     @property
     def name(self) -> str:
@@ -85,13 +87,22 @@ class Reading:
         self._capture.__exit__(None, None, None)
 
 
-def open_reading(path: str | Path | BinaryIO, buckets: frozenset[int] | None = None) -> Reading:
+def open_reading(
+    path: str | Path | BinaryIO, buckets: frozenset[int] | None = None, keylog: KeyLog | None = None
+) -> Reading:
     """Begin to read a capture; ``-`` is stdin. Raises UsageError for what is no capture."""
-    return Reading(open_capture(path), buckets)
+    return Reading(open_capture(path), buckets, keylog)
 
 
-def sessions(path: str | Path | BinaryIO) -> Iterator[Session]:
-    """Every TLS, DTLS and QUIC session of a capture, streamed. Raises UsageError for what is no capture."""
-    with open_reading(path) as reading:
+def sessions(path: str | Path | BinaryIO, *, keylog: KeyLog | str | bytes | None = None) -> Iterator[Session]:
+    """Every TLS, DTLS and QUIC session of a capture, streamed. Raises UsageError for what is no capture.
+
+    ``keylog`` holds secrets in the format of SSLKEYLOGFILE (RFC 9850): its text, or what ``parse_keylog`` made of it.
+    """
+    if isinstance(keylog, str | bytes):
+        from tlswire.crypto.keylog import parse_keylog  # noqa: PLC0415 - few captures have one
+
+        keylog = parse_keylog(keylog)
+    with open_reading(path, keylog=keylog) as reading:
         for found in reading:
             yield found.session

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from tlswire.results.session import (
         Certificate,
         CertificateRequest,
+        DecryptionState,
         Hello,
         KeyExchange,
         Peer,
         ServerHello,
         Transport,
     )
+    from tlswire.wire.messages import EncryptedExtensions as WireEncryptedExtensions
     from tlswire.wire.messages import ServerHello as WireServerHello
     from tlswire.wire.records import Message
 
@@ -73,9 +75,13 @@ class SessionBuilder(msgspec.Struct, eq=False):
     chains: list[answers.Chain] = []
     key_exchange: KeyExchange | None = None
     certificate_request: CertificateRequest | None = None
-    alerts: list[tuple[int, tuple[int, int, int]]] = []
+    alerts: list[tuple[int, tuple[int, int, int, bool]]] = []
     notes: list[str] = []
     sslv2_server: bool = False
+    opened: list[bool] = msgspec.field(default_factory=_NEITHER)
+    decryption: DecryptionState | None = None
+    encrypted_extensions: WireEncryptedExtensions | None = None
+    tickets: int = 0
 
     def message(self, side: int, message: Message, frame: int) -> None:
         """One message of ``side``, completed by ``frame``."""
@@ -97,6 +103,12 @@ class SessionBuilder(msgspec.Struct, eq=False):
                 self._sslv2(side, message, frame)
             except WireError as error:
                 self.note(f"frame {frame}, {self._name(side)}: {error}")
+
+    def hidden(self, side: int) -> None:
+        """``side`` went over to encryption, although its records are opened."""
+        self.opened[side] = True
+        if not self.encrypted[side]:
+            self._encrypted(side)
 
     def fault(self, side: int, reason: str, frame: int) -> None:
         """Bytes of ``side`` that no parser takes."""
@@ -206,7 +218,23 @@ class SessionBuilder(msgspec.Struct, eq=False):
             self.version = tls_equivalent(value.version)
 
     def _certificate(self, side: int, message: Message, frame: int) -> None:
-        self._presented(side, answers.chain(message.body), frame)
+        read = answers.chain13 if self._opened(side) else answers.chain
+        self._presented(side, read(message.body), frame)
+
+    def _opened(self, side: int) -> bool:
+        """Whether a message was decrypted as part of a TLS 1.3 handshake; in clear it can only be read as an older one."""
+        return self.version >= 0x0304 and self.opened[side]
+
+    def _compressed_certificate(self, side: int, message: Message, frame: int) -> None:
+        if self._opened(side):
+            self._presented(side, answers.compressed_chain(message.body), frame)
+
+    def _encrypted_extensions(self, side: int, message: Message, _frame: int) -> None:
+        if self._opened(side):
+            self.encrypted_extensions = answers.encrypted_extensions(message.body)
+
+    def _ticket(self, _side: int, _message: Message, _frame: int) -> None:
+        self.tickets += 1
 
     def _presented(self, side: int, chain: answers.Chain, frame: int) -> None:
         sender: Peer = "client" if self.client == side else "server"
@@ -223,8 +251,11 @@ class SessionBuilder(msgspec.Struct, eq=False):
             return
         self.key_exchange = answers.key_exchange(frame, self.selected.suite, self.version, message.body)
 
-    def _certificate_request(self, _side: int, message: Message, frame: int) -> None:
-        self.certificate_request = answers.certificate_request(frame, self.version, message.body)
+    def _certificate_request(self, side: int, message: Message, frame: int) -> None:
+        if self._opened(side):
+            self.certificate_request = answers.certificate_request13(frame, message.body)
+        else:
+            self.certificate_request = answers.certificate_request(frame, self.version, message.body)
 
     def _alert(self, side: int, body: bytes, frame: int) -> None:
         if len(body) != 2 or body[0] not in _LEVELS:
@@ -232,7 +263,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
             return
         self.messages += 1
         if len(self.alerts) < MAX_ALERTS:
-            self.alerts.append((side, (frame, body[0], body[1])))
+            self.alerts.append((side, (frame, body[0], body[1], self.opened[side])))
         else:
             self.note(f"more than {MAX_ALERTS} alerts")
         if body[0] == 2:
@@ -265,14 +296,17 @@ class SessionBuilder(msgspec.Struct, eq=False):
     _HANDLERS: ClassVar[dict[int, Callable[[SessionBuilder, int, Message, int], None]]] = {
         1: _client_hello,
         2: _server_hello,
+        4: _ticket,
+        8: _encrypted_extensions,
         11: _certificate,
         12: _server_key_exchange,
         13: _certificate_request,
+        25: _compressed_certificate,
     }
 
     def alert_results(self, client: int) -> list[Alert]:
         """The alerts with the names of their senders, which may be known only at the end."""
         return [
-            Alert(frame, "client" if side == client else "server", _LEVELS[level], ALERTS[code].name, code)
-            for side, (frame, level, code) in self.alerts
+            Alert(frame, "client" if side == client else "server", _LEVELS[level], ALERTS[code].name, code, opened)
+            for side, (frame, level, code, opened) in self.alerts
         ]

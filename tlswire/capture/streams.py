@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter, deque
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,6 +25,7 @@ from tlswire.capture.udp import PATIENCE, UdpFlow, is_stun, recognise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tlswire.capture.decrypted import Secrets
     from tlswire.capture.files import Interface
     from tlswire.capture.layers import Origin
     from tlswire.capture.sessions import SessionBuilder
@@ -73,11 +75,12 @@ class Counts(msgspec.Struct):
 
 
 class Streams:
-    """The flows of one capture. ``mine`` are the buckets this process looks after, None for all."""
+    """The flows of one capture; ``mine`` are the buckets of this process, ``secrets`` open what is encrypted."""
 
-    def __init__(self, capture: str, mine: frozenset[int] | None = None) -> None:
+    def __init__(self, capture: str, mine: frozenset[int] | None = None, secrets: Secrets | None = None) -> None:
         self.capture = capture
         self._mine = mine
+        self._secrets = secrets
         self._peeler = Peeler()
         self.counts = Counts(self._peeler.ignored)
         self._tcp: dict[bytes, Half] = {}
@@ -153,7 +156,7 @@ class Streams:
                     continue
                 self._peeled(segment, (frame, high, low, interface))
             if ready:
-                ready.sort(key=_order)
+                ready.sort(key=attrgetter("order"))
                 yield from ready
                 ready.clear()
         yield from self._finish_all(frame + 1)
@@ -215,7 +218,7 @@ class Streams:
                 return
         if data or missing:
             if flow.consumer is NOBODY:
-                flow.consumer = TlsStream(flow.opener is None)
+                flow.consumer = TlsStream(flow.opener is None, self._secrets)
             reassembly.segment(half, seq, data, missing, frame)
             if flow.consumer.done:
                 self._end_tcp(flow, None, frame, skip=True)
@@ -359,7 +362,7 @@ class Streams:
         self, key: bytes, kind: Kind, first: tuple[int, int, int, Interface], origin: Origin | None
     ) -> UdpFlow:
         reverse = _reverse(key)
-        flow = UdpFlow(key, reverse, kind, first, origin)
+        flow = UdpFlow(key, reverse, kind, first, origin, self._secrets)
         self._udp[key] = self._udp[reverse] = flow
         self._admit(flow, key, first[0])
         return flow
@@ -432,10 +435,6 @@ class Streams:
 def _time(flow: Flow | UdpFlow) -> float:
     _, high, low, interface = flow.last
     return interface.time(high, low)
-
-
-def _order(found: Found) -> tuple[int, int]:
-    return found.order
 
 
 def _reverse(key: bytes) -> bytes:

@@ -11,8 +11,10 @@ import re
 
 import msgspec
 
+from tlswire.capture.decrypted import Decryption, Secrets
 from tlswire.capture.preambles import name_of
 from tlswire.capture.sessions import SessionBuilder
+from tlswire.crypto.records import RecordStream
 from tlswire.wire.records import APPLICATION_DATA, HANDSHAKE, MAX_CIPHERTEXT, Deframer
 
 # What may come before TLS on one side; dialogues are shorter, bulk data is not followed.
@@ -49,7 +51,7 @@ class Side(msgspec.Struct, eq=False):
     lost: tuple[int, int] = (0, 0)
     spoken: int = 0
     skip: int = 0
-    deframer: Deframer | None = None
+    deframer: Deframer | RecordStream | None = None
 
 
 def _sides() -> tuple[Side, Side]:
@@ -60,10 +62,12 @@ class TlsStream(msgspec.Struct, eq=False):
     """The consumer of a TCP flow's bytes (``capture.tcp.Consumer``).
 
     ``builder`` is made when TLS is found: most flows of a capture have none. ``encrypted_only`` says that there were
-    records whose handshake came before the capture.
+    records whose handshake came before the capture. With ``secrets`` at hand records are opened as far as they go.
     """
 
     midstream: bool
+    secrets: Secrets | None = None
+    decryption: Decryption | None = None
     builder: SessionBuilder | None = None
     done: bool = False
     encrypted_only: bool = False
@@ -80,12 +84,34 @@ class TlsStream(msgspec.Struct, eq=False):
         if deframer is None or builder is None:
             return
         half.frame = frame
+        if self.decryption is not None:
+            self._decrypted(side, half, data, frame)
+            return
         for message in deframer.feed(data):
             builder.message(side, message, frame)
         if deframer.error is not None:
             builder.fault(side, str(deframer.error), frame)
             half.state = LOST
         self.done = builder.done
+
+    def _decrypted(self, side: int, half: Side, data: bytes, frame: int) -> None:
+        """As ``data``, but each message may change the keys of what follows it."""
+        stream, builder, decryption = half.deframer, self.builder, self.decryption
+        if stream is None or builder is None or decryption is None:
+            return
+        for message in stream.feed(data):
+            builder.message(side, message, frame)
+            decryption.follow(side, message, builder.client, builder.selected)
+            if isinstance(stream, RecordStream) and stream.protected:
+                builder.hidden(side)
+        if stream.error is not None:
+            if stream.error.path == "record.protected":
+                decryption.unopened(side)
+                builder.hidden(side)
+            else:
+                builder.fault(side, str(stream.error), frame)
+            half.state = LOST
+        self.done = builder.done and decryption.over
 
     def gap(self, side: int, missing: int, frame: int) -> None:
         """So many bytes of one side were not captured."""
@@ -98,6 +124,8 @@ class TlsStream(msgspec.Struct, eq=False):
         elif not builder.encrypted[side]:
             left = half.skip or (half.deframer.missing if half.deframer is not None else 0)
             half.skip = max(left - missing, 0)
+            if self.decryption is not None:
+                self.decryption.lost(side)
             _keep_partial(builder, side, half)
             builder.missing(side, missing, frame)
             half.state = LOST
@@ -118,6 +146,10 @@ class TlsStream(msgspec.Struct, eq=False):
         for side, half in enumerate(self.sides):
             if half.lost[0]:
                 builder.missing(side, *half.lost)
+        if self.decryption is not None:
+            builder.decryption = self.decryption.state
+            for text in self.decryption.notes:
+                builder.note(text)
         client = builder.client or 0
         asked, answered = self.sides[client], self.sides[1 - client]
         said = answered.before if answered.state != WAITING else answered.before[: answered.spoken]
@@ -158,12 +190,18 @@ class TlsStream(msgspec.Struct, eq=False):
         if fresh:
             half.before = whole[: min(at, _MARK)]
         half.state = READING
-        half.deframer = Deframer()
+        self._found(side)
+        half.deframer = Deframer() if self.decryption is None else self.decryption.stream(side)
+        return whole[at:]
+
+    def _found(self, side: int) -> None:
+        """TLS begins, on this side first or not."""
         if self.builder is None:
             self.builder = SessionBuilder("tcp")
+            if self.secrets:
+                self.decryption = Decryption(self.secrets)
             other = self.sides[1 - side]
             other.spoken = other.seen
-        return whole[at:]
 
     def _is_plain(self, half: Side, before: bytes) -> bool:
         """Whether a hello is part of what a protocol carries that does not go over to TLS."""

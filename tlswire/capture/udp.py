@@ -13,6 +13,7 @@ from tlswire.registry import ALERTS
 from tlswire.wire.dtls import DtlsDeframer, begun_hello, looks_like_dtls
 
 if TYPE_CHECKING:
+    from tlswire.capture.decrypted import Secrets
     from tlswire.capture.files import Interface
     from tlswire.capture.layers import Origin
 
@@ -67,7 +68,13 @@ class UdpFlow:
     )
 
     def __init__(
-        self, key: bytes, reverse: bytes, kind: Kind, first: tuple[int, int, int, Interface], origin: Origin | None
+        self,
+        key: bytes,
+        reverse: bytes,
+        kind: Kind,
+        first: tuple[int, int, int, Interface],
+        origin: Origin | None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.keys = (key, reverse)
         self.kind = kind
@@ -79,7 +86,7 @@ class UdpFlow:
         self.done = False  # nothing more can be learnt of the session
         self.told = False  # the session was handed out
         self.builder: SessionBuilder | None = SessionBuilder(kind)
-        self.quic = QuicFlow() if kind == "quic" else None
+        self.quic = QuicFlow(secrets) if kind == "quic" else None
         self.deframers = (DtlsDeframer(), DtlsDeframer()) if kind == "dtls" else None
         self.frames = [0, 0]  # the last of each side
         self.opening: tuple[int, bytes] | None = None  # who sent the first hello of DTLS, and its random
@@ -154,7 +161,9 @@ class UdpFlow:
             return False
         if builder is None:
             return True
-        for sender, message in found:
+        for sender, message, level in found:
+            if level:
+                builder.hidden(sender)
             builder.message(sender, message, frame)
         self.done = quic.done
         return True
@@ -163,6 +172,7 @@ class UdpFlow:
         if builder.client is None:
             builder.client = quic.client
         builder.quic_version = quic.version
+        builder.decryption = quic.decryption
         for side, kind, length, body in quic.partial():
             builder.partial(side, 0, kind, length, body, self.frames[side])
         for note in quic.notes:

@@ -18,11 +18,14 @@ import click
 from tlswire.capture.jobs import Report
 from tlswire.capture.live import LiveCapture, interface_names
 from tlswire.capture.reader import Reading
-from tlswire.cli.pcap import Renderer, Run, Wanted, outputs, writing
+from tlswire.cli.pcap import Renderer, Run, Wanted, writing
+from tlswire.cli.session_options import outputs, read_keylogs
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from tlswire.crypto.keylog import KeyLog
 
 DEFAULT_SECONDS = 60.0
 
@@ -37,7 +40,14 @@ DEFAULT_SECONDS = 60.0
     help=f"Stop after so many seconds (default {DEFAULT_SECONDS:.0f}, or none with --max-sessions).",
 )
 @click.option("--max-sessions", type=click.IntRange(1), metavar="N", help="Stop after so many sessions.")
-def command(interface: str | None, *, seconds: float | None, max_sessions: int | None, **options: Any) -> None:
+def command(
+    interface: str | None,
+    *,
+    seconds: float | None,
+    max_sessions: int | None,
+    keylogs: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Tell the TLS, DTLS and QUIC sessions of a network interface as they happen.
 
     Needs the right to capture (root). Ctrl-C ends it with the report. Exit codes: 0 fine, 1 sessions asked for by
@@ -48,13 +58,14 @@ def command(interface: str | None, *, seconds: float | None, max_sessions: int |
     if seconds is not None and not math.isfinite(seconds):
         raise UsageError(str(seconds), "is not a finite number", "--seconds")
     wanted = Wanted.of(**options)
+    keylog = read_keylogs(keylogs)
     if seconds is None and max_sessions is None:
         seconds = DEFAULT_SECONDS
     with writing(), Run(wanted) as run:
         with Stop(seconds, max_sessions) as stop, LiveCapture(interface, stop) as capture:
             if not wanted.quiet and sys.stderr.isatty():
                 click.echo(f"tlswire: listening on {interface}{stop}, Ctrl-C ends it", err=True)
-            listen(run, capture, stop)
+            listen(run, capture, stop, keylog)
         code = run.finish()
     sys.exit(code)
 
@@ -95,10 +106,10 @@ class Stop:
         signal.signal(number, self._before[signal.Signals(number)])
 
 
-def listen(run: Run, capture: Any, stop: Stop) -> None:
+def listen(run: Run, capture: Any, stop: Stop, keylog: KeyLog | None = None) -> None:
     """Write the sessions of an open interface as they are complete, and what was met in the end."""
     work = Renderer(run.wanted)
-    reading = Reading(capture)
+    reading = Reading(capture, keylog=keylog)
     for found in reading:
         counted = work.matched
         if (item := work(found)) is not None:

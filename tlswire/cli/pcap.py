@@ -22,16 +22,17 @@ from tlswire import cli
 from tlswire.capture.files import find_captures
 from tlswire.capture.filters import SessionFilter, session_filter
 from tlswire.capture.jobs import Report, read_captures
+from tlswire.cli.session_options import CATEGORIES, outputs, read_keylogs
 from tlswire.errors import UsageError
 from tlswire.escape import printable
 from tlswire.report import csv
 from tlswire.report.hellos import HelloFolder, text
-from tlswire.report.sessions import TOP, Material, Rows, Summary, render
+from tlswire.report.sessions import Material, Rows, Summary, render
 from tlswire.report.table import WIDTH
 from tlswire.results import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from tlswire.capture.assemble import Found
     from tlswire.results.session import Hello
@@ -39,75 +40,11 @@ if TYPE_CHECKING:
     # What becomes of one session: its line in JSON Lines, in CSV and on the screen, and files of new hellos.
     Rendered = tuple[bytes, bytes, str, tuple[tuple[Hello, str], ...]]
 
-CATEGORIES = ("weak", "refused", "unanswered")
 _FAILED = {"refused": ("alert",), "unanswered": ("unanswered", "reset", "closed")}
 _BUFFER = 1 << 18
 _MAX_DAMAGE = 64
 # Small captures are read before a bar is worth drawing.
 _PATIENCE = 0.4
-
-_OPTIONS = (
-    click.option(
-        "--sessions",
-        "rows",
-        is_flag=True,
-        help="One row a session instead of the summary; marks: W weak, R resumed, H second hello, E ECH, 0 early data.",
-    ),
-    click.option("--jsonl", "jsonl_file", metavar="FILE", help="The sessions as JSON Lines; - is stdout."),
-    click.option("--csv", "csv_file", metavar="FILE", help="The sessions as CSV; - is stdout."),
-    click.option(
-        "--export-hellos",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Write each distinct hello as a file that `tlswire hello --from` and `tlswire decode` read.",
-    ),
-    click.option(
-        "--server-name",
-        "names",
-        multiple=True,
-        metavar="PATTERN",
-        help="Only sessions for these names, such as '*.example.com'; '' are those without (repeatable).",
-    ),
-    click.option(
-        "--host",
-        "hosts",
-        multiple=True,
-        metavar="ADDRESS|CIDR",
-        help="Only sessions whose client or server is here (repeatable).",
-    ),
-    click.option(
-        "--port", "ports", multiple=True, metavar="LIST", help="Only servers on these ports, such as 443,8000-8999."
-    ),
-    click.option(
-        "--version",
-        "versions",
-        metavar="LIST",
-        help="Only sessions of these versions, such as TLS1.2,DTLS1.2; by the offer where none was chosen.",
-    ),
-    click.option("--weak", is_flag=True, help="Only weak sessions."),
-    click.option(
-        "--fail-on",
-        metavar="LIST",
-        default="",
-        help=f"Exit with 1 when there are such sessions: {', '.join(CATEGORIES)}.",
-    ),
-    click.option(
-        "--top",
-        type=click.IntRange(0),
-        default=TOP,
-        show_default=True,
-        metavar="N",
-        help="Rows of each table of the summary; 0 shows all.",
-    ),
-    click.option("--quiet", is_flag=True, help="No report and no progress; errors only."),
-)
-
-
-def outputs(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that every command with sessions has."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -116,7 +53,7 @@ def outputs(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--jobs", type=click.IntRange(0, 256), default=1, show_default=True, metavar="N", help="Processes; 0 is one a CPU."
 )
-def command(files: tuple[str, ...], jobs: int, **options: Any) -> None:
+def command(files: tuple[str, ...], jobs: int, keylogs: tuple[str, ...], **options: Any) -> None:
     """Tell the TLS, DTLS and QUIC sessions of captures.
 
     Each FILE is a pcap or pcapng file, also compressed, a folder of them, or - for stdin. Exit codes: 0 fine,
@@ -128,6 +65,7 @@ def command(files: tuple[str, ...], jobs: int, **options: Any) -> None:
     if "-" in files and sys.stdin.isatty():
         raise UsageError("stdin", "is a terminal, not a capture")
     wanted = Wanted.of(**options)
+    keylog = read_keylogs(keylogs)
     found = list(find_captures(files))
     if not found:
         raise UsageError(", ".join(files), "holds no captures")
@@ -141,7 +79,8 @@ def command(files: tuple[str, ...], jobs: int, **options: Any) -> None:
             if error is not None:
                 run.refuse(error)
         with run.progress(paths) as progress:
-            for item in read_captures(paths, partial(Renderer, wanted), jobs=jobs, progress=progress):
+            work = partial(Renderer, wanted)
+            for item in read_captures(paths, work, jobs=jobs, keylog=keylog, progress=progress):
                 if isinstance(item, Report):
                     run.ended(item)
                 else:

@@ -1,4 +1,5 @@
-"""Protection of QUIC Initials: whoever sees the client's first connection id has the keys (RFC 9001 section 5.2).
+"""Protection of QUIC packets with long headers (RFC 9001): of Initials, whose keys anyone has who sees the client's first
+connection id (section 5.2), and of Handshake packets under secrets of TLS (section 5.1).
 
 Must not import anything of tlswire but ``errors``, ``wire.quic`` and ``crypto.hkdf``; ``cryptography`` is loaded with the first key.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -16,8 +17,7 @@ from tlswire.errors import WireError
 from tlswire.wire.quic import rules_of
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers import CipherContext
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
     from tlswire.wire.quic import LongPacket, Rules
 
@@ -34,18 +34,41 @@ _PROTECTION: dict[Rules, tuple[bytes, str]] = {
     # RFC 9369 section 3.3.
     "v2": (bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9"), "quicv2"),
 }
+# TLS_AES_128_GCM_SHA256 and TLS_AES_256_GCM_SHA384: size of the key, and the hash.
+_AES_GCM = {0x1301: (16, "sha256"), 0x1302: (32, "sha384")}
+CHACHA20_POLY1305 = 0x1303
 _TAG = 16
 _SAMPLE = 16
 
 
+class Mask(Protocol):
+    """What masks a header (RFC 9001 section 5.4): a sample of 16 bytes in, at least 5 bytes of mask out."""
+
+    def update(self, data: bytes, /) -> bytes:
+        """The mask of a sample."""
+
+
 class Keys(msgspec.Struct, frozen=True):
-    """What protects the Initials of one direction; ``aead`` and ``mask`` are ready ciphers."""
+    """What protects the packets of one direction and level; ``aead`` and ``mask`` are ready ciphers."""
 
     key: bytes
     iv: bytes
     hp: bytes
-    aead: AESGCM
-    mask: CipherContext
+    aead: AESGCM | ChaCha20Poly1305
+    mask: Mask
+
+
+class _ChaChaMask:
+    """RFC 9001 section 5.4.4."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def update(self, data: bytes, /) -> bytes:
+        """The mask of a sample: counter and nonce of the cipher."""
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms  # noqa: PLC0415 - heavy
+
+        return Cipher(algorithms.ChaCha20(self._key, data), None).encryptor().update(bytes(5))
 
 
 @lru_cache(maxsize=1024)
@@ -57,22 +80,45 @@ def initial_keys(version: int, dcid: bytes, *, server: bool = False) -> Keys | N
     rules = rules_of(version)
     if rules is None:
         return None
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - heavy
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
-
     salt, prefix = _PROTECTION[rules]
     common = hmac.digest(salt, dcid, "sha256")
     secret = expand_label(common, "server in" if server else "client in", 32)
-    key = expand_label(secret, prefix + " key", 16)
-    iv = expand_label(secret, prefix + " iv", 12)
-    hp = expand_label(secret, prefix + " hp", 16)
+    return _aes_keys(secret, prefix, 16, "sha256")
+
+
+def _aes_keys(secret: bytes, prefix: str, size: int, digest: str) -> Keys:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - heavy
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
+
+    key = expand_label(secret, prefix + " key", size, b"", digest)
+    iv = expand_label(secret, prefix + " iv", 12, b"", digest)
+    hp = expand_label(secret, prefix + " hp", size, b"", digest)
     return Keys(key, iv, hp, AESGCM(key), Cipher(algorithms.AES(hp), modes.ECB()).encryptor())  # noqa: S305 - RFC 9001 5.4.3
 
 
-def open_initial(keys: Keys, data: bytes, packet: LongPacket) -> tuple[int, bytes] | None:
-    """Packet number and payload of an Initial; None when these are not its keys (RFC 9001 sections 5.3 and 5.4).
+def secret_keys(version: int, suite: int, secret: bytes) -> Keys | None:
+    """The keys under a traffic secret of TLS (RFC 9001 section 5.1); None for suites QUIC has no protection for here."""
+    rules = rules_of(version)
+    if rules is None:
+        return None
+    prefix = _PROTECTION[rules][1]
+    if suite in _AES_GCM:
+        return _aes_keys(secret, prefix, *_AES_GCM[suite])
+    if suite != CHACHA20_POLY1305:
+        return None
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: PLC0415 - heavy
 
-    The number is the truncated one: Initials come too early for more.
+    key, iv, hp = (
+        expand_label(secret, f"{prefix} {name}", size) for name, size in (("key", 32), ("iv", 12), ("hp", 32))
+    )
+    return Keys(key, iv, hp, ChaCha20Poly1305(key), _ChaChaMask(hp))
+
+
+def open_packet(keys: Keys, data: bytes, packet: LongPacket) -> tuple[int, bytes] | None:
+    """Packet number and payload of an Initial or Handshake packet; None when these are not its keys (RFC 9001 sections
+    5.3 and 5.4).
+
+    The number is the truncated one: these packets come too early for more.
     """
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - loaded with the keys
 

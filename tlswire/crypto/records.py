@@ -7,6 +7,7 @@ Must not import anything of tlswire but ``errors``, ``registry``, ``wire.records
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from tlswire.errors import WireError
@@ -51,11 +52,11 @@ class RecordStream:
         "_consumed",
         "_deframer",
         "_empties",
-        "_epoch",
         "_forgivable",
         "_forgive",
         "_max_message",
         "_protection",
+        "_ready",
         "error",
         "skipped",
     )
@@ -68,9 +69,9 @@ class RecordStream:
         self._forgivable = 0
         self._buffer = bytearray()
         self._consumed = 0
+        self._ready: deque[Message] = deque()
         self._protection: Protection | None = None
         self._deframer = Deframer(max_message=max_message)
-        self._epoch = 0
         self._began = 0
         self._empties = 0
         self._change_cipher_specs = 0
@@ -85,18 +86,33 @@ class RecordStream:
         """Bytes held back because their record or message is not complete, or because nobody asked for them."""
         return len(self._buffer) + self._deframer.pending
 
-    def protect(self, protection: Protection) -> None:
-        """From the next record on, open with these keys.
+    @property
+    def missing(self) -> int:
+        """Bytes that the record whose header came still needs; 0 between records."""
+        buffer = self._buffer
+        if len(buffer) < 5 or buffer[0] & 0x80:
+            return 0
+        return 5 + int.from_bytes(buffer[3:5], "big") - len(buffer)
+
+    def give_up(self) -> tuple[list[Message], tuple[int, int, int, bytes] | None]:
+        """Nothing more will come: as ``Deframer.give_up``, of what stands in clear; nothing of what is protected."""
+        if self._protection is not None or self.error is not None:
+            return [], None
+        self._deframer.feed(bytes(self._buffer))
+        return self._deframer.give_up()
+
+    def protect(self, protection: Protection, *, forgive: int | None = None) -> None:
+        """From the next record on, open with these keys; ``forgive`` as for the class, for these keys alone.
 
         A message that is not complete by now, or more messages in the record read last, are the peer's fault: none
         may go over a change of keys (RFC 9846 section 5.1).
         """
-        if self._deframer.pending:
-            self._straddles(self._began)
+        if self._ready or self._deframer.pending:
+            self._ready.clear()
+            self._fail("a handshake message goes over a change of keys (RFC 9846 5.1)", "record.type", self._began)
         self._protection = protection
         self._deframer = Deframer(max_message=self._max_message)
-        self._forgivable = self._forgive
-        self._epoch += 1
+        self._forgivable = self._forgive if forgive is None else forgive
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """Messages completed by ``data``, each made when it is asked for; what is not asked for waits."""
@@ -105,40 +121,39 @@ class RecordStream:
         return self._messages()
 
     def _messages(self) -> Iterator[Message]:
-        while self.error is None and (size := self._size()):
+        while True:
+            while self._ready:
+                yield self._ready.popleft()
+            size = self._size()
+            if not size:
+                return
             record = bytes(self._buffer[:size])
             del self._buffer[:size]
             at = self._consumed
             self._consumed += size
-            epoch = self._epoch
-            found = self._take(record, at)
-            for left, message in zip(range(len(found) - 1, -1, -1), found, strict=True):
-                yield message
-                if left and epoch != self._epoch:
-                    self._straddles(at)
-                    return
+            self._ready.extend(self._take(record, at))
 
     def _size(self) -> int:
         """Bytes of the next record, or as many as the Deframer needs to say what is wrong with it; 0 to wait."""
         buffer = self._buffer
         if len(buffer) < 2:
             return 0
-        if buffer[0] in _TYPES:
-            if len(buffer) < 5:
-                return 0
+        if buffer[0] & 0x80:  # SSLv2
+            size = 2 + (int.from_bytes(buffer[:2], "big") & 0x7FFF)
+        elif buffer[0] not in _TYPES:
+            size = 2
+        elif len(buffer) < 5:
+            return 0
+        else:
             length = int.from_bytes(buffer[3:5], "big")
             size = 5 if length > MAX_CIPHERTEXT else 5 + length
-        else:
-            size = (
-                2 + (int.from_bytes(buffer[:2], "big") & 0x7FFF) if buffer[0] & 0x80 else 2
-            )  # SSLv2, or nothing known
         return size if len(buffer) >= size else 0
 
     def _take(self, record: bytes, at: int) -> list[Message]:
         """The messages that end with this record, which begins at ``at``."""
         protection = self._protection
         if protection is None:
-            return self._clear(record, at)
+            return self._deframe(record, at)
         kind, version, body = record[0], int.from_bytes(record[1:3], "big"), record[5:]
         if kind not in _TYPES or len(body) != int.from_bytes(record[3:5], "big"):
             return self._no_record(record, at)
@@ -159,23 +174,18 @@ class RecordStream:
         self._empties = 0
         return self._deframe(fragment(content, version, plain), at)
 
-    def _clear(self, record: bytes, at: int) -> list[Message]:
-        """The messages of the first epoch: the Deframer sees the stream itself, so its offsets are right."""
-        found = self._deframer.feed(record)
-        if found or not self._began:
-            self._began = at
-        if self._deframer.error is not None:
-            self._end(self._deframer.error)
-        return found
-
     def _deframe(self, record: bytes, at: int) -> list[Message]:
-        """The messages of later epochs, with offsets in the stream."""
         deframer = self._deframer
         begun = self._began if deframer.pending else at
         found = deframer.feed(record)
         self._began = at if found else begun
-        if deframer.error is not None:
-            self._fail(deframer.error.reason, deframer.error.path, at)
+        error = deframer.error
+        if self._protection is None:  # the Deframer sees the stream itself: its offsets are right
+            if error is not None:
+                self._end(error)
+            return found
+        if error is not None:
+            self._fail(error.reason, error.path, at)
         return [
             Message(message.content, message.version, message.type, message.body, (at if place else begun) + 5)
             for place, message in enumerate(found)
@@ -184,9 +194,8 @@ class RecordStream:
     def _no_record(self, record: bytes, at: int) -> list[Message]:
         deframer = Deframer()
         deframer.feed(record)
-        self._end(
-            (deframer.error or WireError("an SSLv2 record where records are protected", "record.type", 0)).moved(at)
-        )
+        sslv2 = WireError("an SSLv2 record where records are protected", "record.type", 0)
+        self._end((deframer.error or sslv2).moved(at))
         return []
 
     def _change_cipher_spec(self, body: bytes, at: int) -> list[Message]:
@@ -211,9 +220,6 @@ class RecordStream:
         if self._empties > MAX_EMPTY_RECORDS:
             return self._fail(f"more than {MAX_EMPTY_RECORDS} empty records in a row", "record.length", at)
         return []
-
-    def _straddles(self, at: int) -> None:
-        self._fail("a handshake message goes over a change of keys (RFC 9846 5.1)", "record.type", at)
 
     def _fail(self, reason: str, path: str, at: int) -> list[Message]:
         self._end(WireError(reason, path, at))

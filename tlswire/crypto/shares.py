@@ -15,6 +15,7 @@ from tlswire.errors import UsageError, WireError
 from tlswire.registry import GROUPS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -87,7 +88,7 @@ def supported(group: int) -> bool:
 
 def private_share(group: int, rng: Random) -> PrivateShare:
     """A share with keys from ``rng``; UsageError for a group that is not ``supported``."""
-    return PrivateShare(group, tuple(_key(part, rng.randbytes(_seed_size(part))) for part in _parts(group)))
+    return PrivateShare(group, tuple(_key(part, rng.randbytes) for part in _parts(group)))
 
 
 def answer_share(group: int, peer: bytes, rng: Random) -> tuple[bytes, bytes]:
@@ -264,13 +265,13 @@ class _KemKey:
 def _mlkem(group: int) -> Any:
     try:
         from cryptography.hazmat.primitives.asymmetric import mlkem  # noqa: PLC0415 - heavy
-    except ImportError:  # before cryptography 47
+    except ImportError:  # as old as cryptography 44
         raise _unsupported(group) from None
     return mlkem
 
 
 def _agreed(group: int, peer: bytes, rng: Random) -> tuple[bytes, bytes]:
-    key = _key(group, rng.randbytes(_seed_size(group)))
+    key = _key(group, rng.randbytes)
     return key.public, key.secret(peer)
 
 
@@ -283,26 +284,18 @@ def _encapsulated(group: int, peer: bytes) -> tuple[bytes, bytes]:
     return ciphertext, secret
 
 
-def _seed_size(group: int) -> int:
-    """Bytes of randomness that a private key of this group takes."""
+def _key(group: int, draw: Callable[[int], bytes]) -> _Key:
+    """A private key from as many bytes of ``draw`` as it takes."""
     row = GROUPS[group]
     if group in _XDH:
-        return row.client_share_len
+        return _XdhKey(group, draw(row.client_share_len))
     if group in _KEMS:
-        return 64  # FIPS 203 section 7.1: d and z
-    # A byte less than the field, so that every value is below the order of the curve.
-    return _EXPONENT_SIZE if group in _FFDHE else (row.bits - 8) // 8
-
-
-def _key(group: int, seed: bytes) -> _Key:
-    if group in _XDH:
-        return _XdhKey(group, seed)
-    if group in _KEMS:
-        return _KemKey(group, seed)
+        return _KemKey(group, draw(64))  # FIPS 203 section 7.1: d and z
     if group in _FFDHE:
-        return _DhKey(ffdhe_prime(group), 2, seed)
-    if GROUPS[group].kind == "ec":
-        return _EcKey(group, seed)
+        return _DhKey(ffdhe_prime(group), 2, draw(_EXPONENT_SIZE))
+    if row.kind == "ec":
+        # A byte less than the field: below the order of every curve.
+        return _EcKey(group, draw((row.bits - 8) // 8))
     raise _unsupported(group)
 
 
@@ -315,7 +308,7 @@ def _possible(group: int) -> bool:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - heavy
 
     try:
-        _key(group, b"\1" * _seed_size(group))
+        _key(group, lambda size: b"\1" * size)
     except (UsageError, UnsupportedAlgorithm):
         return False
     return True

@@ -54,6 +54,7 @@ class Quirks(msgspec.Struct, frozen=True):
     serial: bool = False  # one client at a time
     delay: float = 0.0  # seconds before a first flight
     pace: float = 0.0  # seconds between the bytes of a first flight
+    renegotiates: bool = False  # when the client wants to; safely if renegotiation_info is among its answers
 
 
 class Character(msgspec.Struct, frozen=True):
@@ -74,7 +75,10 @@ class Character(msgspec.Struct, frozen=True):
     compression: tuple[int, ...] = (0,)
     dh_bits: int = 2048
     fallback_scsv: bool = True  # RFC 7507
-    asks_certificate: bool = False
+    client_certificate: Literal["", "optional", "required"] = ""
+    session_ids: bool = True  # remembered, below TLS 1.3; tickets are an answer to session_ticket
+    tickets: int = 2  # of TLS 1.3
+    early_data: int = 0  # bytes of 0-RTT data that tickets allow
     quirks: Quirks = Quirks()
 
 
@@ -162,7 +166,7 @@ _LEGACY_MDM = Character(
     certificates=("rsa",),
     dh_bits=1024,
     fallback_scsv=False,
-    asks_certificate=True,
+    client_certificate="optional",
 )
 
 _TLS_VERSIONS = (SSLV3, TLS10, TLS11, TLS12, TLS13)
@@ -302,6 +306,21 @@ _SPECIAL = (
     ),
 )
 
+_OPTIONS = (
+    msgspec.structs.replace(
+        _PLAIN,
+        name="needs-certificate",
+        description="an ordinary server that refuses clients without a certificate of their own",
+        client_certificate="required",
+    ),
+    msgspec.structs.replace(
+        _MODERN,
+        name="early-data",
+        description="the modern server with 0-RTT data",
+        early_data=1 << 14,
+    ),
+)
+
 CHARACTERS: dict[str, Character] = {
     character.name: character
     for character in (
@@ -314,6 +333,7 @@ CHARACTERS: dict[str, Character] = {
             for name, (text, quirks) in _AWKWARD.items()
         ),
         *_SPECIAL,
+        *_OPTIONS,
     )
 }
 

@@ -19,6 +19,10 @@ Peer = Literal["client", "server"]
 # before. unanswered: hellos and no answer at all. incomplete: the capture ends, begins or has holes in between.
 Outcome = Literal["established", "alert", "reset", "closed", "unanswered", "incomplete"]
 
+# What a key log made of a session. complete: both Finished were read. partial: secrets of a part are missing, or bytes.
+# failed: the secrets do not open its records. no-secrets: no key log at hand knows it.
+DecryptionState = Literal["complete", "partial", "failed", "no-secrets"]
+
 # Only the owner of the key can tell for sure (RFC 9849 section 6.2): this is what the shape of the extension says.
 EchKind = Literal["grease", "real", "unknown"]
 
@@ -157,13 +161,14 @@ class CertificateRequest(msgspec.Struct, frozen=True):
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """An alert in clear and who sent it."""
+    """An alert and who sent it; ``encrypted`` ones were opened with a key log."""
 
     frame: int
     sender: Peer = msgspec.field(name="from")
     level: str
     description: str
     code: int
+    encrypted: bool = False
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +176,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     ``start`` is seconds since 1970 of ``first_frame``, the first frame of the flow that was seen. ``protocol`` is what
     was spoken before TLS, such as smtp, http-connect, socks. ``version``, ``suite`` and ``group`` are what was chosen;
-    ``tunnel`` names the outer headers. ``weak`` are the reasons why it is weak, ``retry`` why the server asked again.
+    ``tunnel`` names the outer headers. ``decryption`` is null where no key log was at hand; ``encrypted_extensions`` and
+    ``tickets`` (how many) come from messages it opened. ``weak`` are the reasons why it is weak, ``retry`` why the server asked again.
     """
 
     schema: Literal["tlswire.session/1"] = SESSION_SCHEMA
@@ -201,6 +207,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     resumed: bool | None
     early_data: bool | None
     retry: str | None
+    decryption: DecryptionState | None = None
+    encrypted_extensions: list[int] | None = None
+    tickets: int | None = None
     process: Process | None
     outcome: Outcome
     weak: list[str]

@@ -31,7 +31,7 @@ def schemes(answer: Signatures) -> dict[str, list[str]]:
 def test_the_schemes_are_those_the_server_is_configured_for() -> None:
     require("nginx-b")
     limits = "ssl_conf_command SignatureAlgorithms RSA-PSS+SHA256:RSA+SHA512:ECDSA+SHA384;"
-    recipe = recipes.nginx(protocols=MODERN, ciphers="ECDHE+AESGCM", certs=("rsa2048", "p384"), more=(limits,))
+    recipe = recipes.nginx(protocols=MODERN, ciphers="ECDHE+AESGCM", certs=("rsa2048", "p384"), directives=(limits,))
     with serving("nginx", recipe) as server:
         answer, found = asked(server.port, "signatures")
     assert {version: set(names) for version, names in schemes(answer).items()} == {
@@ -91,7 +91,7 @@ def test_the_server_s_order_is_the_configured_one() -> None:
         protocols=MODERN,
         ciphers="ECDHE+AESGCM",
         prefer_server=True,
-        more=(f"ssl_conf_command SignatureAlgorithms {order};",),
+        directives=(f"ssl_conf_command SignatureAlgorithms {order};",),
     )
     with serving("nginx", recipe) as server:
         answer, _ = asked(server.port, "signatures")
@@ -162,8 +162,7 @@ def test_a_server_without_signatures_is_not_applicable_and_says_why() -> None:
 
 
 def test_a_server_that_cannot_be_understood_leaves_everything_unknown() -> None:
-    # The lab has no keys for TLS 1.3: what looks like its encrypted flight is noise.
-    with lab.running("mlkem-only") as server:
+    with lab.running("garbage-records") as server:
         answer, found = asked(server.port, "signatures")
     assert answer.state == "incomplete"
     assert re.search("TLS 1.3: .*tag", answer.notes[0])

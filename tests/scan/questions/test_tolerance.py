@@ -11,12 +11,12 @@ from tests.servers.gate import require
 from tests.servers.offers import read_offer
 from tests.servers.proxies import Fate, close_many_suites, drop_large, fail_split
 from tlswire.lab import server as lab
-from tlswire.lab.responder import refuse
 from tlswire.probe.exchange import Answer, HelloReader
 from tlswire.probe.transport import DONE, Outcome
 from tlswire.scan.interview import chosen
 from tlswire.scan.scanner import Options
 from tlswire.scan.tolerances import CASES
+from tlswire.wire.records import ALERT, fragment
 
 from .asking import asked, patient
 
@@ -177,8 +177,7 @@ class Moody(Simulated):
             return await super().ask(*sent, **rest)
         self.left -= 1
         reader = HelloReader()
-        for action in refuse(self.character, 80)[:1]:
-            reader.feed(action.data)  # type: ignore[union-attr]  # a Send
+        reader.feed(fragment(ALERT, 0x0303, bytes((2, 80))))
         return reader.answer(payload, Outcome(DONE, 0.0, 0.1, 0.1))
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from tlswire.certificates.facts import certificate_facts
 from tlswire.handshake.client import Client
-from tlswire.hello.builder import TLS12_VERSION, TLS13_VERSION
+from tlswire.hello.builder import TLS13_VERSION
 from tlswire.hello.edit import SERVER_NAME, with_extension
 from tlswire.probe.exchange import CLOSE, FAULT, HELLO, UNASKED, UNSETTLED
 from tlswire.registry import VERSIONS
 from tlswire.results.answers.names import NameAnswer, NamedCertificate, Names
 from tlswire.results.scan import Finding
-from tlswire.scan.preflight import COMMON
 from tlswire.scan.proof import proof_of
+from tlswire.scan.server import UNKNOWN_NAME
 from tlswire.wire.cursor import escaped
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tlswire.results.answers.names import Kind
     from tlswire.scan.server import Server
 
-# RFC 2606 section 2: nobody's name, ever.
-UNKNOWN = b"no-such-name.invalid"
 # The most that OpenSSL takes, and two bytes more than a name can have (RFC 1035 section 2.3.4).
 LONG = b".".join([b"x" * 63] * 4)
 _SAYS_NOTHING = frozenset({UNASKED, UNSETTLED, FAULT})
@@ -48,7 +46,7 @@ def cases(own: bytes | None, address: bytes) -> Iterator[tuple[Kind, bytes | Non
     """The names to send beside the server's own."""
     if own is not None:
         yield "none", None
-    yield "unknown", UNKNOWN
+    yield "unknown", UNKNOWN_NAME
     yield "address", address
     if own is not None:
         yield "dot", own + b"."
@@ -68,8 +66,7 @@ async def ask(server: Server) -> Names:
     if first.finished and not first.chain:
         return Names(state="not-applicable", notes=["the server has no certificate"])
     sent = list(cases(own, server.prober.address.host.encode("ascii")))
-    versions, suites = _offer(server, version)
-    conversations = await asyncio.gather(*(_shown(server, versions, suites, name) for _, name in sent))
+    conversations = await asyncio.gather(*(_shown(server, name) for _, name in sent))
     kind: Kind = "none" if own is None else "own"
     usual = _answer(kind, own, first, None)
     answers = [usual, *(_answer(*case, shown, usual) for case, shown in zip(sent, conversations, strict=True))]
@@ -85,18 +82,11 @@ async def ask(server: Server) -> Names:
     )
 
 
-def _offer(server: Server, version: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The versions and suites of a usual client: another host may have another certificate and other versions."""
-    versions = (version, TLS12_VERSION) if version >= TLS13_VERSION else (version,)
-    known = [code for one in versions for code in server.completed(one) or server.suites.get(one, ())]
-    return versions, tuple(dict.fromkeys((*known, *COMMON)))
-
-
-async def _shown(
-    server: Server, versions: tuple[int, ...], suites: tuple[int, ...], name: bytes | None
-) -> Conversation:
-    hello = server.hello(versions, suites, server_name=None)
-    hello = with_extension(hello, SERVER_NAME, None if name is None else _body(name))
+async def _shown(server: Server, name: bytes | None) -> Conversation:
+    if name in {None, UNKNOWN_NAME}:
+        return await server.named(name)
+    versions, suites = server.usual_offer()
+    hello = with_extension(server.hello(versions, suites, server_name=None), SERVER_NAME, _body(name or b""))
     return await server.handshake(hello, client=Glance)
 
 

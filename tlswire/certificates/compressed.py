@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from tlswire.errors import WireError
 from tlswire.registry import CERTIFICATE_COMPRESSION
-from tlswire.wire.cursor import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +54,7 @@ def available() -> tuple[int, ...]:
 
 def decompress(algorithm: int, data: bytes, length: int) -> bytes:
     """The Certificate message in ``data``, which must be exactly ``length`` bytes long. Raises WireError."""
-    name = named(CERTIFICATE_COMPRESSION, algorithm)
+    name = CERTIFICATE_COMPRESSION[algorithm].name
     if length > MAX_CERTIFICATES:
         reason = f"says that {length} bytes come out of {len(data)}; {MAX_CERTIFICATES} are the most taken"
         raise WireError(reason, "compressed_certificate.length")
