@@ -92,9 +92,7 @@ TOPICS: dict[str, Topic] = {
         "hellos grow with key shares, tickets and names: some clients connect, others do not",
         "RFC 7685 1, RFC 9846 4.1.2",
     ),
-    "large": Topic(
-        "very large hellos", "no client of today sends such, but this is where they have to end", "RFC 9846 4"
-    ),
+    "large": Topic("very large hellos", "no client of today sends such", "RFC 9846 4"),
     "records": Topic(
         "hellos in several records", "clients and proxies may split a hello between records", "RFC 9846 5.1"
     ),

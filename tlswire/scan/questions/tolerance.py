@@ -134,11 +134,16 @@ async def _reference(
     answer = await server.ask(full)
     if answer.hello is None or not answer.accepts or not _taken(server, answer.hello):
         return None
-    chosen, group = (answer.hello.version, answer.hello.suite), answer.hello.group or _GROUPS[0]
-    shares = (group,)
-    groups = tuple(dict.fromkeys((*_GROUPS, group)))
-    short = server.hello(versions, suites, key_shares=shares, groups=groups, schemes=_SCHEMES, **named)
-    for hello in (short, server.hello(versions, suites, key_shares=shares, **named)):
+    chosen = (answer.hello.version, answer.hello.suite)
+    wanted = (answer.hello.group or _GROUPS[0],)
+    groups = tuple(dict.fromkeys((*_GROUPS, *wanted)))
+    shapes: tuple[dict[str, object], ...] = (
+        {"key_shares": _GROUPS[:1], "groups": _GROUPS, "schemes": _SCHEMES},
+        {"key_shares": wanted, "groups": groups, "schemes": _SCHEMES},
+        {"key_shares": wanted},
+    )
+    for shape in shapes:
+        hello = server.hello(versions, suites, **shape, **named)
         answer = await server.ask(hello)
         if answer.hello is not None and answer.kind == HELLO and (answer.hello.version, answer.hello.suite) == chosen:
             return Reference(hello, chosen)
