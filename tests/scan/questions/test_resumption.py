@@ -35,6 +35,7 @@ OPTIONS = Options(method="eliminate", questions=("resumption",), server_name="lo
 MODERN = "TLSv1.2 TLSv1.3"
 GCM = "ECDHE+AESGCM"
 PROOF = Proof("", "")
+HELLO = ServerHello(0x0303, bytes(32), b"", 0x1301, 0)
 
 
 def ask(port: int) -> tuple[Resumption, Scan]:
@@ -122,6 +123,11 @@ def test_lifetimes_over_a_week_are_told() -> None:
 
 EARLY: dict[str, tuple[str, Recipe, EarlyData]] = {
     "nginx": ("nginx-b", configured("ssl_early_data on;"), EarlyData(16384, True, True, "HTTP/1.1 200 OK")),
+    "nginx in a rare group": (
+        "nginx-b",
+        nginx(protocols=MODERN, ciphers=GCM, groups="X448", directives=("ssl_early_data on;",)),
+        EarlyData(16384, True, True, "HTTP/1.1 200 OK"),
+    ),
     "openssl": ("openssl-d", openssl_early_data("-max_early_data", "4096"), EarlyData(4096, True, False)),
     "openssl without a guard": ("openssl-d", openssl_early_data("-no_anti_replay"), EarlyData(16384, True, True)),
     "gnutls": ("gnutls", gnutls("NORMAL", "--earlydata", "--maxearlydata", "1000"), EarlyData(1000, True, False)),
@@ -240,6 +246,11 @@ def test_other_stacks_resume_as_they_are_made(name: str, expected: dict[tuple[st
         (Conversation(kind="finished", stage="finished", resumed=True), "resumed"),
         (Conversation(kind="finished", stage="finished"), "full"),
         (Conversation(kind="alert", alert=Alert(2, 40)), "refused"),
+        (Conversation(kind="alert", stage="hello", hello=HELLO, alert=Alert(2, 40)), "refused"),
+        (Conversation(kind="hello", stage="hello", hello=HELLO, ending="close"), "unknown"),
+        (Conversation(kind="hello", stage="hello", hello=HELLO, unchecked="a cipher"), "full"),
+        (Conversation(kind="fault", stage="hello", hello=HELLO, resumed=True), "unknown"),
+        (Conversation(kind="fault"), "unknown"),
         (Conversation(kind="close"), "refused"),
         (Conversation(kind="unasked"), "unknown"),
         (Conversation(kind="unsettled"), "unknown"),
@@ -287,6 +298,16 @@ def ids(answer: Resumption) -> list[tuple[str, str]]:
 )
 def test_a_way_is_judged(way: Way, expected: list[tuple[str, str]]) -> None:
     assert ids(Resumption(ways=[way])) == expected
+
+
+@pytest.mark.stacks
+def test_a_server_that_wants_a_certificate_leaves_the_question_open() -> None:
+    require("openssl-d")
+    with serving("openssl", openssl_s_server("-Verify", "1")) as server:
+        answer = scan(server.port, OPTIONS).answers.resumption
+    assert answer is not None
+    assert answer.state == "incomplete"
+    assert [note.partition(":")[0] for note in answer.notes] == ["TLS 1.3", "TLS 1.2"]
 
 
 @pytest.mark.parametrize("outcome", ["resumed", "full", "refused", "unknown"])
