@@ -45,8 +45,8 @@ def nginx(
 ) -> Recipe:
     """nginx with OpenSSL: one worker, everything it writes inside the folder.
 
-    ``listen`` are further words of its listen directive; ``default`` is the certificate of another, nameless server on
-    the same port, which answers other names than localhost.
+    ``directives`` are more of its server, ``listen`` further words of its listen directive; ``default`` is the
+    certificate of another server with the same settings on the same port, which answers other names than localhost.
     """
 
     def recipe(folder: Path, port: int) -> Launch:
@@ -58,11 +58,46 @@ def nginx(
             lines.append(f"ssl_ecdh_curve {groups};")
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
-        settings = "\n    ".join((*lines, *directives))
-        servers = _nginx_server(f"{port} ssl backlog=4096 {listen}", certs, "server_name localhost;")
-        if default:
-            servers += _nginx_server(f"{port} ssl default_server", (default,))
-        (folder / "nginx.conf").write_text(f"""\
+        lines += (*directives, 'location / { return 200 "tlswire\\n"; }')
+        hosts = {"_": (default,)} if default else {}
+        servers = {
+            name: (*lines, *(line for kind in kinds for line in _shown(kind)))
+            for name, kinds in {**hosts, "localhost": tuple(certs)}.items()
+        }
+        return _nginx(folder, port, servers, listen)
+
+    return recipe
+
+
+def nginx_hosts(hosts: Mapping[str, str | None]) -> Recipe:
+    """nginx with a server for each name and its kind of certificate, the first one the default; None refuses."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        refused = ("ssl_reject_handshake on;",)
+        return _nginx(folder, port, {name: _shown(kind) if kind else refused for name, kind in hosts.items()})
+
+    return recipe
+
+
+def _shown(kind: str) -> Sequence[str]:
+    leaf = certificates().leaf(kind)
+    return (f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};")
+
+
+def _nginx(folder: Path, port: int, servers: Mapping[str, Sequence[str]], listen: str = "") -> Launch:
+    """nginx with the lines of each server by its name; the first is the default, ``listen`` goes to the port."""
+    blocks = "".join(
+        f"""\
+    server {{
+        listen {HOST}:{port} ssl{"" if at else f" backlog=4096 {listen}"};
+        server_name {name};
+        {joined}
+    }}
+"""
+        for at, (name, lines) in enumerate(servers.items())
+        for joined in ["\n        ".join(lines)]
+    )
+    (folder / "nginx.conf").write_text(f"""\
 daemon off;
 worker_processes 1;
 pid {folder}/pid;
@@ -75,20 +110,9 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    {settings}
-    {servers}
-}}
+{blocks}}}
 """)
-        return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
-
-    return recipe
-
-
-def _nginx_server(listen: str, certs: Sequence[str], *directives: str) -> str:
-    lines = [f"listen {HOST}:{listen};", *directives, 'location / { return 200 "tlswire\\n"; }']
-    for leaf in map(certificates().leaf, certs):
-        lines += [f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};"]
-    return f"server {{ {' '.join(lines)} }}\n    "
+    return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
 
 
 def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Recipe:
@@ -147,7 +171,8 @@ def gnutls(priority: str, *options: str, certs: Sequence[str] = ("rsa2048", "p25
         minted = certificates()
         psk = folder / "psk"
         psk.write_text("test:" + 16 * "5a" + "\n")
-        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", "--disable-client-cert"]
+        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb"]
+        argv += [] if any("client-cert" in option for option in options) else ["--disable-client-cert"]
         argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk), *options]
         for kind in certs:
             leaf = minted.leaf(kind)

@@ -1,8 +1,8 @@
 """One client connection, sans-IO: the hello out, records in and out, until both Finished are verified and the end.
 
 What follows the ServerHello is the matter of ``tls12`` and ``tls13``; this module owns records, alerts, bounds and the
-value that comes out. A subclass may do something else where a question needs it: ``established`` is called once,
-``heard`` for what comes afterwards. Peer faults end the conversation and are told in it; nothing is raised.
+value that comes out. A subclass may do something else where a question needs it: ``enough`` is asked after every message,
+``established`` is called once, ``heard`` for what comes afterwards. Peer faults end the conversation and are told in it; nothing is raised.
 Sources: RFC 9846 sections 4, 5, 6 and appendix E.4; RFC 5246 section 7.
 Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto``, ``hello`` and the rest of
 ``handshake``.
@@ -149,6 +149,8 @@ class Client:
         try:
             for message in self.stream.feed(data):
                 self._take(message)
+                if not self.done and self.enough():
+                    self.end()
                 if self.done:
                     break
             else:
@@ -194,6 +196,10 @@ class Client:
         self.shown.stage = "finished"
         self.patience = QUIET
         self.established()
+
+    def enough(self) -> bool:
+        """Whether what was shown so far is all that is wanted: the client then ends, be the handshake complete or not."""
+        return False
 
     def established(self) -> None:
         """What to do once the handshake is complete: the request, or close_notify at once."""

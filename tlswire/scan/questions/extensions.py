@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tlswire.handshake.client import Brief
 from tlswire.hello.builder import SSLV3_VERSION, TLS13_VERSION
 from tlswire.hello.edit import with_extension
@@ -88,16 +86,7 @@ async def _compression(server: Server) -> list[Compression] | None:
 
 
 def findings(answer: Extensions) -> Iterator[Finding]:
-    """What breaks the rules, and what is better left off; what is so in several versions is told once."""
-    alike: dict[tuple[str, str], list[Finding]] = {}
-    for finding in _findings(answer):
-        alike.setdefault((finding.id, finding.text), []).append(finding)
-    for first, *others in alike.values():
-        versions = ", ".join(str(finding.version) for finding in (first, *others))
-        yield msgspec.structs.replace(first, text=f"{first.text} ({versions})", version=None) if others else first
-
-
-def _findings(answer: Extensions) -> Iterator[Finding]:
+    """What breaks the rules, and what is better left off."""
     for version in answer.versions:
         yield from _faults(version)
         yield from _choices(version)

@@ -22,7 +22,7 @@ from tlswire.registry import VERSIONS
 from tlswire.results.answers.resumption import Crossing, EarlyData, MasterSecret, Resumption, Way
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import proof_of
-from tlswire.scan.server import is_unknown
+from tlswire.scan.server import UNKNOWN_NAME, is_unknown
 from tlswire.wire.cursor import escaped
 from tlswire.wire.extensions import encode_extension
 from tlswire.wire.handshake import CERTIFICATE
@@ -41,8 +41,6 @@ PSK_MODES = 45
 PSK_KE = 0
 # RFC 9846 section 4.6.1: the longest lifetime of a ticket in seconds.
 WEEK = 604800
-# Nobody has this name (RFC 6761 section 6.4): servers answer it with their default, or not at all.
-OTHER_NAME = b"tlswire.invalid"
 # RFC 5077 section 4 begins a ticket with the name of the key it is under.
 _KEY_NAME = 16
 _ANSWER = 80
@@ -185,9 +183,9 @@ class Older:
         return heard
 
     async def _other_name(self, session: Session, usual: Conversation) -> Outcome | None:
-        if not await _has_another_certificate(self.server, self.version, usual):
+        if not await _has_another_certificate(self.server, usual):
             return None
-        hello = self.hello(ticket=bool(session.ticket), server_name=OTHER_NAME)
+        hello = self.hello(ticket=bool(session.ticket), server_name=UNKNOWN_NAME)
         return outcome_of(await self._resume(hello, session))
 
     async def _changed_master_secret(self, session: Session, usual: Conversation) -> None:
@@ -265,12 +263,12 @@ class Newer:
         return await self._keep(await self.server.handshake(hello, session=kept.session, age=kept.age, client=Ticketed))
 
     async def _other_name(self, usual: Conversation) -> Outcome | None:
-        if not await _has_another_certificate(self.server, TLS13_VERSION, usual):
+        if not await _has_another_certificate(self.server, usual):
             return None
         kept = await self._take()
         if kept is None:
             return "unknown"
-        hello = self.server.hello(TLS13_VERSION, server_name=OTHER_NAME)
+        hello = self.server.hello(TLS13_VERSION, server_name=UNKNOWN_NAME)
         return outcome_of(await self.server.handshake(hello, session=kept.session, age=kept.age, client=Brief))
 
     async def _alone(self) -> Conversation | None:
@@ -305,8 +303,9 @@ class Newer:
         return EarlyData(limit, heard.early_data, replayed, line, proof_of(heard))
 
 
-async def _has_another_certificate(server: Server, version: int, usual: Conversation) -> bool:
-    heard = await server.handshake(server.hello(version, server_name=OTHER_NAME), client=Brief)
+async def _has_another_certificate(server: Server, usual: Conversation) -> bool:
+    """Whether a name nobody has is answered with another certificate than the server's own."""
+    heard = await server.named(UNKNOWN_NAME)
     return bool(heard.chain) and heard.chain[:1] != usual.chain[:1]
 
 
