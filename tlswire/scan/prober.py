@@ -4,7 +4,8 @@ An alert or a ServerHello settles a probe. A close, a reset or silence does not:
 or the mark of a rate limit, a tarpit or a dying link. Such answers are gathered into a round. A round lets everything
 in flight end, sends a hello known to work (the control), and only then decides: the doubtful hello again, alone, and
 the control once more. What is refused twice between working controls is refused; when the control itself fails the
-host is in trouble, so the prober waits, slows down to the rate it had measured, and asks again.
+host is in trouble, so the prober waits, slows down to the rate it had measured, and asks again. What ends before the
+hello was sent (a proxy or a STARTTLS dialogue that says no) is never a refusal of the hello.
 Must not import ``report`` or ``cli``; must not know how suites are enumerated.
 """
 
@@ -16,12 +17,24 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlswire.probe.exchange import EXHAUSTED, REFUSED, STALLED, TIMEOUT, UNASKED, UNSETTLED, Answer, ask
-from tlswire.scan.pacing import Limits, Pacer
+from tlswire.probe.exchange import (
+    EXHAUSTED,
+    PROXY,
+    REFUSED,
+    STALLED,
+    STARTTLS,
+    TIMEOUT,
+    UNASKED,
+    UNSETTLED,
+    Answer,
+    ask,
+)
+from tlswire.scan.pacing import DIALOGUE_WIDTH, WIDTH, Limits, Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address
     from tlswire.scan.offers import Probe
 
@@ -45,15 +58,24 @@ class Doubt(msgspec.Struct):
 
 
 class Prober:
-    """Asks one address, within the limits; see the module's text for how doubt is settled."""
+    """Asks one address, within the limits, behind ``opening`` if there is one; see the module's text for how doubt is
+    settled.
+    """
 
     def __init__(
-        self, address: Address, limits: Limits, observe: Callable[[Probe, Answer], None] | None = None
+        self,
+        address: Address,
+        limits: Limits,
+        observe: Callable[[Probe, Answer], None] | None = None,
+        *,
+        opening: Opening | None = None,
     ) -> None:
+        width = DIALOGUE_WIDTH if opening is not None and opening.starttls else WIDTH
         self.address = address
-        self.limits = limits
+        self.limits = msgspec.structs.replace(limits, concurrency=limits.concurrency or width)
+        self.opening = opening
         self._started = asyncio.get_running_loop().time()
-        self.pacer = Pacer(limits, self._started + limits.deadline)
+        self.pacer = Pacer(self.limits, self._started + limits.deadline)
         self.control: Probe | None = None
         self.over = ""  # why nothing more is asked
         self.notes: list[str] = []
@@ -97,7 +119,8 @@ class Prober:
                 return answer
         if self.over:
             return Answer(UNASKED, reason=self.over, sent=probe.payload)
-        return Answer(UNSETTLED, reason="no two answers agree", sent=probe.payload)
+        reason = "no two answers agree" if answer.opened else answer.reason
+        return Answer(UNSETTLED, reason=reason, sent=probe.payload)
 
     async def once(self, probe: Probe, *, timeout: float | None = None) -> Answer:
         """One connection of at most ``timeout`` seconds, and no doubt about its answer."""
@@ -126,7 +149,11 @@ class Prober:
                 return Answer(UNASKED, reason=self.over, sent=probe.payload)
             longest = timeout or (self.limits.timeout if alone else self._timeout())
             answer = await ask(
-                self.address, probe.payload, timeout=min(left, longest), want_local=self._observe is not None
+                self.address,
+                probe.payload,
+                opening=self.opening,
+                timeout=min(left, longest),
+                want_local=self._observe is not None,
             )
             answered = answer.decisive
         finally:
@@ -134,6 +161,8 @@ class Prober:
                 self.pacer.release(answered=answered)
         if answered:
             self._heard(probe, answer)
+        if answer.opening is not None and not answer.opening.offered and answer.opened:
+            self._note("does not offer STARTTLS, but goes on to TLS when asked")
         if self._observe is not None:
             self._observe(probe, answer)
         return answer
@@ -202,9 +231,12 @@ class Prober:
         """The control works: are these endings refusals, or did the host only stumble under our load?"""
         for at, doubt in enumerate(doubts):
             kind = doubt.answer.kind
+            if not doubt.answer.opened:
+                self._stumbled(doubts[at:])
+                return
             if not self.habitual(kind):
                 again = await self._send(doubt.probe, alone=True)
-                if again.decisive or again.kind != kind or not await self._control_works():
+                if again.decisive or not again.opened or again.kind != kind or not await self._control_works():
                     self._stumbled(doubts[at:])
                     return
                 # A refused list says nothing of how single suites are refused: it may be the list that displeases.
@@ -238,10 +270,11 @@ class Prober:
                 break
             wait *= 2
         else:
-            kind = doubts[0].answer.kind
+            answer = doubts[0].answer
+            why = "" if answer.opened else f" ({answer.reason})"
             self._note(
-                f"a hello that had worked was met by {_ending(kind)} {tries + 1} times in"
-                f" {loop.time() - began:.0f} s, after {self.connections} connections: gave up"
+                f"a hello that had worked was met by {_ending(answer.kind)} {tries + 1} times in"
+                f" {loop.time() - began:.0f} s, after {self.connections} connections: gave up{why}"
             )
             self.give_up(self.notes[-1])
             for doubt in doubts:
@@ -255,7 +288,7 @@ class Prober:
         """Nothing ever worked here: repeat each alone, and believe what repeats itself as far as it goes."""
         for doubt in doubts:
             again = await self._send(doubt.probe, alone=True)
-            _settle(doubt, believe=again.kind == doubt.answer.kind)
+            _settle(doubt, believe=again.kind == doubt.answer.kind and again.opened)
 
     def _slow_down(self, doubts: list[Doubt], why: str) -> None:
         """Go on at the rate at which the host was answering just before the trouble."""
@@ -289,4 +322,6 @@ def _ending(kind: str) -> str:
         "reset": "a reset",
         TIMEOUT: "silence",
         REFUSED: "refused connections",
+        STARTTLS: "refusals of STARTTLS",
+        PROXY: "refusals of the proxy",
     }.get(kind, kind)
