@@ -75,7 +75,7 @@ class Simulated:
         want_local: bool = False,
         opening: object = None,
     ) -> Answer:
-        del want_local
+        del want_local, opening
         loop = asyncio.get_running_loop()
         started = loop.time()
         self.connections += 1

@@ -25,7 +25,7 @@ from tlswire.probe.proxy import addresses, parse_proxy, resolved
 from tlswire.probe.targets import DEFAULT_PORT, HostPort, parse_target, read_targets
 from tlswire.report import text as text_report
 from tlswire.results import to_json
-from tlswire.scan.pacing import DIALOGUE_WIDTH, WIDTH, Limits
+from tlswire.scan.pacing import WIDTH, Limits
 from tlswire.scan.scanner import Options, scan_many, unresolved
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 1024),
-    show_default=f"{WIDTH}, {DIALOGUE_WIDTH} with --starttls",
+    show_default=f"{WIDTH}, fewer with --starttls",
     help="Connections in flight per host.",
 )
 @click.option("--max-rate", type=Seconds(0), default=0, metavar="N", help="At most N connections a second per host.")

@@ -7,6 +7,7 @@ sends the hello and hands everything on. Sans-IO and bounded. Must not import ``
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -45,6 +46,11 @@ class Opening(msgspec.Struct, frozen=True):
     def address(self) -> Address:
         """What to connect to."""
         return self.target if self.proxy is None or self.proxy.at is None else self.proxy.at
+
+    @property
+    def width(self) -> int:
+        """How many connections at once such servers take."""
+        return protocols.find(self.starttls).width if self.starttls else sys.maxsize
 
     def without_dialogue(self) -> Opening:
         """The same way without STARTTLS."""

@@ -183,7 +183,7 @@ def _method(reply: bytes, methods: bytes) -> str:
 
 
 def _let_in(reply: bytes) -> str:
-    return "" if reply[1] == 0 else "it refuses the user name or password"
+    return "" if reply[1] == 0 else "wrong user name or password"
 
 
 def _socks_reply(data: bytes) -> int:

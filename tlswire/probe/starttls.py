@@ -23,7 +23,8 @@ CLIENT = b"tlswire.example"
 class Protocol(NamedTuple):
     """One row: the port such servers usually have, the source of the dialogue, and the dialogue itself, in which
     ``{name}`` stands for the name of the server, made fit for XML. ``envelope`` makes what carries TLS afterwards, from
-    the last reply; None: TLS follows as it is.
+    the last reply; None: TLS follows as it is. ``width`` is how many connections at once such servers take from one
+    address: 50 is Postfix's default, 20 Exchange's; desktops listen with hardly any backlog.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Protocol(NamedTuple):
     source: str
     steps: tuple[Step, ...]
     envelope: Callable[[bytes], envelopes.Envelope] | None = None
+    width: int = 16
 
 
 def _mail(hello: bytes) -> tuple[Step, ...]:
@@ -113,7 +115,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     Protocol("postgres", 5432, "PostgreSQL, Frontend/Backend Protocol, SSL Session Encryption", negotiations.POSTGRES),
     Protocol("mysql", 3306, "MySQL client/server protocol, Protocol::SSLRequest", negotiations.MYSQL),
     Protocol("tds", 1433, "MS-TDS 2.2.6.5 and 2.2.6.6", negotiations.TDS, envelopes.Tds),
-    Protocol("rdp", 3389, "MS-RDPBCGR 2.2.1.1 and 2.2.1.2", negotiations.RDP),
+    Protocol("rdp", 3389, "MS-RDPBCGR 2.2.1.1 and 2.2.1.2", negotiations.RDP, width=2),
     Protocol(
         "irc",
         6667,
@@ -121,7 +123,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
         (Step(b"STARTTLS\r\n", until(_IRC_END), ends(rb"(?::\S+ )?670\b")),),
     ),
     Protocol("telnet", 23, "draft-altman-telnet-starttls-02", negotiations.TELNET),
-    Protocol("vnc", 5900, "RFC 6143 section 7.1, VeNCrypt 0.2", negotiations.VNC),
+    Protocol("vnc", 5900, "RFC 6143 section 7.1, VeNCrypt 0.2", negotiations.VNC, width=2),
     Protocol(
         "openvpn-tcp",
         1194,

@@ -13,9 +13,8 @@ from collections import deque
 import msgspec
 
 FIRST_WINDOW = 32
-# Connections in flight where the user sets no bound. What speaks before TLS serves few clients at once and counts them
-# by address: 50 for Postfix, 20 for Exchange, fewer for many others.
-WIDTH, DIALOGUE_WIDTH = 320, 16
+# Connections in flight where the user sets no bound.
+WIDTH = 320
 # By how much one answer widens the window: three times as many each round trip.
 GROWTH = 2
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.hello.builder import SSLV2_VERSION, SSLV3_VERSION, TLS13_VERSION, Shape
-from tlswire.probe.exchange import CLOSE, FAULT, NOT_TLS, REFUSED, RESET, TIMEOUT, UNREACHABLE, Answer
+from tlswire.probe.exchange import CLOSE, FAULT, NOT_TLS, REFUSED, RESET, STARTTLS, TIMEOUT, UNREACHABLE, Answer
 from tlswire.registry import SSLV2_KINDS
 from tlswire.scan.tally import UNRECOGNIZED_NAME
 from tlswire.wire.cursor import escaped
@@ -143,10 +143,10 @@ def _adopt(maker: ProbeMaker, probe: Probe) -> None:
 
 
 async def _through(prober: Prober, probe: Probe) -> Answer:
-    """The first answer behind an opening. Who says no to it may only be tired of an earlier visitor."""
+    """The first answer behind an opening. A server that says no to it may only be tired of an earlier visitor."""
     answer = await prober.once(probe)
     for wait in (0.5, 1.0):
-        if answer.opened or answer.kind in {TIMEOUT, REFUSED, UNREACHABLE}:
+        if answer.opened or answer.kind not in {STARTTLS, CLOSE, RESET}:
             break
         await asyncio.sleep(wait)
         before, answer = answer, await prober.once(probe)

@@ -29,7 +29,7 @@ from tlswire.probe.exchange import (
     Answer,
     ask,
 )
-from tlswire.scan.pacing import DIALOGUE_WIDTH, WIDTH, Limits, Pacer
+from tlswire.scan.pacing import WIDTH, Limits, Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ class Prober:
         *,
         opening: Opening | None = None,
     ) -> None:
-        width = DIALOGUE_WIDTH if opening is not None and opening.starttls else WIDTH
+        width = WIDTH if opening is None else min(opening.width, WIDTH)
         self.address = address
         self.limits = msgspec.structs.replace(limits, concurrency=limits.concurrency or width)
         self.opening = opening
