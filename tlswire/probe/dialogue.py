@@ -18,8 +18,9 @@ MAX_LINES = 256
 # How much of a reply is told.
 _TOLD_LINES, _TOLD = 3, 200
 
-# The length of the first whole reply in these bytes; 0: more is needed; NEVER: no reply begins like this.
-Whole = Callable[[bytes], int]
+# The length of the first whole reply in these bytes, of which so many were seen before and did not suffice (so that
+# bytes that come one by one are not searched all over again each time); 0: more is needed; NEVER: no reply begins so.
+Whole = Callable[[bytes, int], int]
 NEVER = -1
 # Why a whole reply does not let us go on, "" when it does.
 Judge = Callable[[bytes], str]
@@ -65,6 +66,7 @@ class Talk:
         self._buffer = bytearray()
         self._out = bytearray()
         self._heard = 0
+        self._seen = 0
         self._next()
 
     def feed(self, data: bytes) -> bool:
@@ -115,7 +117,8 @@ class Talk:
                     f"speaks TLS from the first byte, there is no {self.protocol} dialogue" if like_tls else ""
                 )
                 return False
-        length = step.whole(buffer)
+        length = step.whole(buffer, self._seen)
+        self._seen = 0 if length else len(buffer)
         if length == NEVER:
             self.refusal = f"does not speak {self.protocol}: {told(buffer)}"
             return False
@@ -147,38 +150,45 @@ def begins_tls(data: bytes) -> bool | None:
 
 
 def told(reply: bytes) -> str:
-    """The last lines of a reply, printable, in one line."""
+    """The last lines of a reply, printable, in one line that is never empty."""
     lines = [escaped(line.strip()) for line in reply.splitlines() if line.strip()]
-    text = " / ".join(lines[-_TOLD_LINES:])
+    text = " / ".join(lines[-_TOLD_LINES:]) or "(blank)"
     return text if len(text) <= _TOLD else text[: _TOLD - 3] + "..."
 
 
 # Replies made of lines.
 
 
-def line(data: bytes) -> int:
+def line(data: bytes, seen: int) -> int:
     """One line."""
-    return data.find(b"\n") + 1
+    return data.find(b"\n", seen) + 1
 
 
-def coded(data: bytes) -> int:
+def coded(data: bytes, seen: int) -> int:
     """Lines that begin with a code and ``-``, and one with the same code and no ``-`` (RFC 5321 section 4.2.1, RFC 959
     section 4.2, where what stands between the first and the last line is free).
     """
     if not re.match(rb"\d{0,3}\Z|\d{3}[ \r\n-]", data):
         return NEVER
     if data[3:4] != b"-":
-        return line(data)
-    last = re.compile(rb"^" + data[:3] + rb"(?: [^\n]*|\r?)\n", re.MULTILINE).search(data)
+        return line(data, seen)
+    last = re.compile(rb"^" + data[:3] + rb"(?: [^\n]*|\r?)\n", re.MULTILINE).search(data, _line_begins(data, seen))
     return last.end() if last else 0
+
+
+def _line_begins(data: bytes, at: int) -> int:
+    return data.rfind(b"\n", 0, at) + 1
 
 
 def until(pattern: bytes) -> Whole:
     """Whole lines up to the first that begins with ``pattern``."""
     expression = rb"^(?:" + pattern + rb")[^\n]*\n"
 
-    def whole(data: bytes) -> int:
-        last = re.search(expression, data, re.MULTILINE | re.IGNORECASE)
+    def whole(data: bytes, seen: int) -> int:
+        if not line(data, seen):
+            return 0
+        search = re.compile(expression, re.MULTILINE | re.IGNORECASE).search
+        last = search(data, _line_begins(data, seen))
         return last.end() if last else 0
 
     return whole
@@ -194,11 +204,11 @@ def ends(pattern: bytes) -> Judge:
     return judge
 
 
-def through(pattern: bytes) -> Whole:
-    """Everything up to the end of what ``pattern`` matches first."""
+def through(pattern: bytes, begins: bytes) -> Whole:
+    """Everything up to the end of what ``pattern`` matches first; a match holds ``begins`` at its start and never again."""
 
-    def whole(data: bytes) -> int:
-        found = re.search(pattern, data)
+    def whole(data: bytes, seen: int) -> int:
+        found = re.compile(pattern).search(data, max(0, data.rfind(begins, 0, seen)))
         return found.end() if found else 0
 
     return whole
@@ -207,11 +217,16 @@ def through(pattern: bytes) -> Whole:
 # Replies of a length.
 
 
+def sized(length: Callable[[bytes], int]) -> Whole:
+    """A reply that says its length in its first bytes."""
+    return lambda data, _: length(data)
+
+
 def octets(count: int) -> Whole:
     """So many bytes."""
-    return lambda data: count if len(data) >= count else 0
+    return sized(lambda data: counted(data, count))
 
 
 def counted(data: bytes, need: int) -> int:
-    """``need`` when so many bytes are there, else 0: the end of a ``Whole`` that has read its length."""
+    """``need`` when so many bytes are there, else 0: what ``sized`` wants of who has read a length."""
     return need if len(data) >= need else 0

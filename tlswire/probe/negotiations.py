@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 
-from tlswire.probe.dialogue import MAX_HEARD, NEVER, Step, counted, octets, through, told
+from tlswire.probe.dialogue import MAX_HEARD, NEVER, Step, counted, octets, sized, through, told
 from tlswire.wire.cursor import escaped
 
 # XMPP: the end of what was awaited may be the end of everything.
@@ -104,7 +104,7 @@ def _content(data: bytes, at: int) -> bytes:
 
 _LDAP_NAME = b"\x80" + bytes([len(_START_TLS_OID)]) + _START_TLS_OID
 _LDAP_REQUEST = b"\x02\x01\x01\x77" + bytes([len(_LDAP_NAME)]) + _LDAP_NAME
-LDAP = (Step(b"\x30" + bytes([len(_LDAP_REQUEST)]) + _LDAP_REQUEST, _ldap_message, _ldap_accepts),)
+LDAP = (Step(b"\x30" + bytes([len(_LDAP_REQUEST)]) + _LDAP_REQUEST, sized(_ldap_message), _ldap_accepts),)
 
 # PostgreSQL: SSLRequest, answered by one byte, or by an error message of old servers.
 
@@ -128,7 +128,7 @@ def _postgres_accepts(reply: bytes) -> str:
     return told(fields[0] if fields else reply)
 
 
-POSTGRES = (Step(struct.pack(">II", 8, 80877103), _postgres_answer, _postgres_accepts),)
+POSTGRES = (Step(struct.pack(">II", 8, 80877103), sized(_postgres_answer), _postgres_accepts),)
 
 # MySQL and MariaDB: the server's greeting names what it can; TLS follows our request at once.
 
@@ -161,7 +161,7 @@ def _mysql_offers(reply: bytes) -> str:
 
 _MYSQL_REQUEST = struct.pack("<IIB23x", _MYSQL_CAPABILITIES, 1 << 24, _UTF8MB4)
 MYSQL = (
-    Step(b"", _mysql_packet, _mysql_offers),
+    Step(b"", sized(_mysql_packet), _mysql_offers),
     Step(struct.pack("<I", len(_MYSQL_REQUEST) | 1 << 24) + _MYSQL_REQUEST),
 )
 
@@ -220,7 +220,7 @@ def _tds_encrypts(reply: bytes) -> str:
     return f"answers PRELOGIN without a word of encryption: {told(body)}"
 
 
-TDS = (Step(_prelogin(), _tds_reply, _tds_encrypts),)
+TDS = (Step(_prelogin(), sized(_tds_reply), _tds_encrypts),)
 
 # RDP: an X.224 connection request in a TPKT, with the security protocols we would take.
 
@@ -265,7 +265,7 @@ def _rdp_chooses(reply: bytes) -> str:
     return ""
 
 
-RDP = (Step(_rdp_request(), _tpkt, _rdp_chooses),)
+RDP = (Step(_rdp_request(), sized(_tpkt), _rdp_chooses),)
 
 # Telnet: both sides agree on the option START_TLS, then both say that TLS follows.
 
@@ -279,8 +279,8 @@ def _telnet_agrees(reply: bytes) -> str:
 
 
 TELNET = (
-    Step(_WILL, through(re.escape(_DO) + b"|" + re.escape(_DONT)), _telnet_agrees),
-    Step(_FOLLOWS, through(re.escape(_FOLLOWS))),
+    Step(_WILL, through(re.escape(_DO) + b"|" + re.escape(_DONT), b"\xff"), _telnet_agrees),
+    Step(_FOLLOWS, through(re.escape(_FOLLOWS), _FOLLOWS[:2])),
 )
 
 # VNC: version, security type VeNCrypt, its version, its subtype.
@@ -346,10 +346,10 @@ def _choose(reply: bytes) -> bytes:
 
 
 VNC = (
-    Step(b"", _rfb_version, _rfb_new),
-    Step(_rfb_answer, _security_types, _has_vencrypt),
+    Step(b"", sized(_rfb_version), _rfb_new),
+    Step(_rfb_answer, sized(_security_types), _has_vencrypt),
     Step(bytes([_VENCRYPT]), octets(2), lambda reply: "" if reply >= b"\0\2" else "VeNCrypt older than 0.2"),
-    Step(b"\0\2", _subtypes, _has_tls),
+    Step(b"\0\2", sized(_subtypes), _has_tls),
     Step(_choose, octets(1), lambda reply: "" if reply == b"\1" else "the server refuses the subtype it offered"),
 )
 
@@ -380,4 +380,4 @@ def _openvpn_reset(data: bytes) -> int:
     return 0
 
 
-OPENVPN = (Step(openvpn_packet(HARD_RESET_CLIENT, b"\0" + bytes(4)), _openvpn_reset),)
+OPENVPN = (Step(openvpn_packet(HARD_RESET_CLIENT, b"\0" + bytes(4)), sized(_openvpn_reset)),)

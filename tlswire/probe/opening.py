@@ -120,8 +120,8 @@ class Opened:
 
     @property
     def only_clear(self) -> str:
-        """What came after the go-ahead where nothing like TLS did, in one printable line."""
-        return told(bytes(self._clear)) if self._quiet and not self._talks else ""
+        """What came after the go-ahead where nothing like TLS did, in one printable line; empty where nothing did."""
+        return told(bytes(self._clear)) if self._quiet and not self._talks and self._clear.strip() else ""
 
     def feed(self, data: bytes) -> bool:
         """Take bytes as they came; True when the inner reader is done or a dialogue came to nothing."""

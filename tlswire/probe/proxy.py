@@ -14,11 +14,11 @@ import msgspec
 
 from tlswire.errors import UsageError
 from tlswire.probe import transport
-from tlswire.probe.dialogue import NEVER, Step, counted, octets, told
+from tlswire.probe.dialogue import NEVER, Step, counted, sized, told
 from tlswire.probe.transport import Address
 
 if TYPE_CHECKING:
-    from tlswire.probe.dialogue import Whole
+    from collections.abc import Callable
 
 SCHEMES = ("http", "socks5", "socks5h")
 _FORM = "write http://, socks5:// or socks5h://, then [user:password@]host:port"
@@ -87,6 +87,8 @@ async def addresses(host: str, port: int, proxy: Proxy | None) -> tuple[Address,
     Raises UsageError when the name has no address.
     """
     if proxy is not None and proxy.resolves and not transport.is_numeric(host):
+        if not re.fullmatch(r"[\w.-]{1,253}", host, re.ASCII):
+            raise UsageError(repr(host), "is no host name")
         return (Address(host, port, transport.UNRESOLVED),)
     return await transport.resolve(host, port)
 
@@ -108,7 +110,7 @@ def _connect(proxy: Proxy, target: Address) -> tuple[Step, ...]:
     return (
         Step(
             f"{request}{allowed}\r\n".encode("ascii"),
-            _header,
+            sized(_header),
             _connected,
             shown=f"{request}{shown}\r\n".encode("ascii"),
         ),
@@ -151,9 +153,9 @@ def _socks5(proxy: Proxy, target: Address) -> tuple[Step, ...]:
         return bytes([1, len(user)]) + user + bytes([len(password)]) + password
 
     return (
-        Step(bytes([5, len(methods)]) + methods, _socks_pair(5), lambda reply: _method(reply, methods)),
-        Step(who, _socks_pair(1), _let_in, shown=b"\x01\x03***\x03***"),
-        Step(b"\x05\x01\x00" + _address(target), _socks_reply, _succeeded),
+        Step(bytes([5, len(methods)]) + methods, sized(_pair(5)), lambda reply: _method(reply, methods)),
+        Step(who, sized(_pair(1)), _let_in, shown=b"\x01\x03***\x03***"),
+        Step(b"\x05\x01\x00" + _address(target), sized(_socks_reply), _succeeded),
     )
 
 
@@ -169,9 +171,8 @@ def _address(target: Address) -> bytes:
     return kind + packed + target.port.to_bytes(2, "big")
 
 
-def _socks_pair(version: int) -> Whole:
-    whole = octets(2)
-    return lambda data: whole(data) if data[0] == version else NEVER
+def _pair(version: int) -> Callable[[bytes], int]:
+    return lambda data: counted(data, 2) if data[0] == version else NEVER
 
 
 def _method(reply: bytes, methods: bytes) -> str:

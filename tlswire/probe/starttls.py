@@ -61,11 +61,13 @@ def _xmpp(namespace: bytes) -> tuple[Step, ...]:
     return (
         Step(
             stream + b" to='{name}' version='1.0'>",
-            through(features),
+            through(features, b"<"),
             negotiations.stream_goes_on,
             offers=rb"<(?:\w+:)?starttls\b",
         ),
-        Step(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", through(proceed), negotiations.stream_proceeds),
+        Step(
+            b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", through(proceed, b"<"), negotiations.stream_proceeds
+        ),
     )
 
 
@@ -139,6 +141,8 @@ PROTOCOLS: tuple[Protocol, ...] = (
     ),
 )
 
+_FIT_FOR_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;"})
+
 BY_NAME = {row.name: row for row in PROTOCOLS}
 
 
@@ -157,7 +161,7 @@ def usual_port(name: str) -> int:
 
 def talk(row: Protocol, name: str) -> Talk:
     """The row's dialogue with the server ``name``."""
-    fit = name.replace("&", "&amp;").replace("<", "&lt;").replace("'", "&apos;").encode()
+    fit = name.translate(_FIT_FOR_XML).encode()
     steps = (
         step._replace(say=step.say.replace(b"{name}", fit)) if isinstance(step.say, bytes) else step
         for step in row.steps
