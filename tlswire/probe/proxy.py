@@ -190,10 +190,10 @@ def _let_in(reply: bytes) -> str:
 def _socks_reply(data: bytes) -> int:
     if data[0] != 5:
         return NEVER
+    if len(data) >= 4 and data[1]:
+        return 4  # refused: where it would have been bound does not matter, and not every proxy says it well
     if len(data) < 5:
         return 0
-    if data[1]:
-        return 4  # refused: where it would have been bound does not matter, and not every proxy says it well
     length = {1: 4, 4: 16, 3: 1 + data[4]}.get(data[3])
     return NEVER if length is None else counted(data, 4 + length + 2)
 
