@@ -53,7 +53,7 @@ _FEATURES = (
 
 def _xmpp(namespace: bytes) -> Script:
     header = (
-        rb"<\?xml version='1\.0'\?><stream:stream(?=[^>]* xmlns='jabber:%s')(?=[^>]* xmlns:stream='http://etherx\.jabber\.org/streams')"
+        rb"(?:<\?xml version='1\.0'\?>)?<stream:stream(?=[^>]* xmlns='jabber:%s')(?=[^>]* xmlns:stream='http://etherx\.jabber\.org/streams')"
         rb"(?=[^>]* to='[^'<>&]*(?:&(?:lt|gt|amp|apos);[^'<>&]*)*')[^>]* version='1\.0'>"
     )
     start = rb"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'\s*/>"
@@ -413,6 +413,5 @@ async def _relay(
     try:
         await down()
     finally:
-        upward.cancel()
-        await asyncio.gather(upward, return_exceptions=True)
         up_writer.close()
+        upward.cancel()
