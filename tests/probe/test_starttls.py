@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,6 +83,14 @@ def test_no_protocol_is_https_and_an_unknown_one_is_told() -> None:
     assert usual_port("") == 443
     with pytest.raises(LookupFailedError, match="smtp, lmtp"):
         find("gopher")
+
+
+def test_the_table_for_users_is_the_table_of_the_code() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "starttls.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \| (\d+) \| (\d+) \| (.*) \|$", text, re.MULTILINE)
+    assert rows == [(row.name, str(row.port), str(row.width), row.source) for row in PROTOCOLS]
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"speaks {len(PROTOCOLS)} protocols" in readme
 
 
 @each_protocol

@@ -287,7 +287,7 @@ def dovecot(protocol: str, package: str, program: str) -> Row:
 
 # TLS in the middle of another protocol.
 DIALOGUES: tuple[Row, ...] = (
-    daemon("smtp", "postfix", "postfix", (exe("postfix"), root), daemons.postfix(), BY_OPENSSL),
+    daemon("smtp", "postfix", "postfix", (file("/usr/lib/postfix/sbin/smtpd"), root), daemons.postfix(), BY_OPENSSL),
     dovecot("lmtp", "dovecot-lmtpd", "lmtp"),
     dovecot("imap", "dovecot-imapd", "imap-login"),
     dovecot("pop3", "dovecot-pop3d", "pop3-login"),

@@ -273,7 +273,7 @@ class Peer:
 
 
 class Tds:
-    """The server's envelope of MS-TDS 2.2.6.6."""
+    """The server's envelope of MS-TDS 3.2.5.2."""
 
     def __init__(self) -> None:
         self._buffer = b""

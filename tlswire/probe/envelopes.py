@@ -27,7 +27,7 @@ class Envelope(Protocol):
 
 
 class Tds:
-    """MS-TDS 2.2.6.6: during the handshake TLS travels in packets of the type PRELOGIN."""
+    """MS-TDS 3.2.5.2: during the handshake TLS travels in packets of the type PRELOGIN."""
 
     _SIZE = 4096 - 8  # the packets of a connection that has not agreed on a size (2.2.3.1.3)
 

@@ -116,7 +116,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     Protocol("ldap", 389, "RFC 4511 section 4.14", negotiations.LDAP),
     Protocol("postgres", 5432, "PostgreSQL, Frontend/Backend Protocol, SSL Session Encryption", negotiations.POSTGRES),
     Protocol("mysql", 3306, "MySQL client/server protocol, Protocol::SSLRequest", negotiations.MYSQL),
-    Protocol("tds", 1433, "MS-TDS 2.2.6.5 and 2.2.6.6", negotiations.TDS, envelopes.Tds),
+    Protocol("tds", 1433, "MS-TDS 2.2.6.5 and 3.2.5.2", negotiations.TDS, envelopes.Tds),
     Protocol("rdp", 3389, "MS-RDPBCGR 2.2.1.1 and 2.2.1.2", negotiations.RDP, width=2),
     Protocol(
         "irc",
