@@ -132,6 +132,11 @@ def test_a_command_loads_only_what_it_needs(line: str, without: set[str]) -> Non
     assert not loaded("from tlswire.cli import main; main()", *line.split()) & without
 
 
+def test_a_scan_without_starttls_and_proxy_loads_no_opening() -> None:
+    scan = "import asyncio; from tlswire.scan.scanner import scan_host; scan_host('127.0.0.1', 1)"
+    assert "tlswire.probe.opening" not in loaded(scan)
+
+
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 ARCHITECTURE = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
 _FROM_ROOT = re.compile(r"`((?:tlswire|tests|captures|docs|bench)/[\w/.-]+)`")

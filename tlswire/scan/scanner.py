@@ -15,7 +15,6 @@ import msgspec
 from tlswire import __version__
 from tlswire.hello.builder import SSLV2_VERSION, TLS13_VERSION, Shape
 from tlswire.probe import transport
-from tlswire.probe.opening import opening
 from tlswire.probe.proxy import addresses
 from tlswire.probe.starttls import usual_port
 from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
@@ -107,10 +106,17 @@ async def scan_address(
     """
     options = Options() if options is None else options
     progress = Progress() if progress is None else progress
-    name = options.server_name or host
-    way = await opening(address, starttls=options.starttls, name=name, proxy=options.proxy)
-    job = _Job(host, address, options, observe, progress, way)
+    job = _Job(host, address, options, observe, progress, await _way(host, address, options))
     return await job.run()
+
+
+async def _way(host: str, address: Address, options: Options) -> Opening | None:
+    if not options.starttls and options.proxy is None:
+        return None
+    from tlswire.probe.opening import opening  # noqa: PLC0415 - most scans begin with TLS
+
+    name = options.server_name or host
+    return await opening(address, starttls=options.starttls, name=name, proxy=options.proxy)
 
 
 def unresolved(host: str, port: int, reason: str, options: Options | None = None) -> Scan:
