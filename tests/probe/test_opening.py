@@ -188,8 +188,8 @@ class Fixed(Server):
     [
         ("", [b"421 too many\r\n"], "close", "starttls", "refuses STARTTLS (smtp): 421 too many"),
         ("", [b"HTTP/1.1 400 No\r\n"], "close", "starttls", "does not speak smtp: HTTP/1.1 400 No"),
-        ("", [b""], "close", "close", "closes the connection in the smtp dialogue before anything was said"),
-        ("", [b""], "timeout", "timeout", "says nothing more in the smtp dialogue before anything was said"),
+        ("", [b""], "close", "close", "closes the connection in the smtp dialogue before it has said anything"),
+        ("", [b""], "timeout", "timeout", "says nothing in the smtp dialogue within the timeout"),
         ("", [b"220 hi\r\n"], "reset", "reset", "resets the connection in the smtp dialogue, after: 220 hi"),
         (
             "",
@@ -229,6 +229,16 @@ def test_what_ends_before_the_hello_says_nothing_about_it(
     assert (answer.opened, answer.decisive, answer.accepts, answer.sent) == (False, False, False, b"")
     assert answer.opening is not None
     assert "s3same" not in repr(answer)
+
+
+@pytest.mark.parametrize("url", ["http://u:s3same@127.0.0.1:1", "socks5://u:s3same@127.0.0.1:1"])
+@pytest.mark.parametrize("end", ["\r\n\r\n<h1>Basic dTpzM3NhbWU= s3same</h1>", "\r\n\r\n", ""])
+def test_a_proxy_that_repeats_the_password_does_not_give_it_away(url: str, end: str) -> None:
+    words = f"HTTP/1.1 400 You said Basic dTpzM3NhbWU= and s3same{end}".encode()
+    answer, _ = read(way("smtp", url), Fixed(words))
+    assert "400 You said Basic *** and ***" in answer.reason
+    for secret in ("s3same", "dTpzM3NhbWU="):
+        assert secret not in repr(answer)
 
 
 @pytest.mark.parametrize(

@@ -50,16 +50,19 @@ class Talk:
     how it begins where the peer understood us.
 
     ``said`` is what was said so far as (whether by us, bytes) pairs, ``offered`` whether TLS was offered where a
-    protocol offers it.
+    protocol offers it. ``secrets`` are kept out of all that is told, also when the peer repeats them.
     """
 
-    def __init__(self, protocol: str, steps: tuple[Step, ...], *, no: str = "refuses") -> None:
+    def __init__(
+        self, protocol: str, steps: tuple[Step, ...], *, no: str = "refuses", secrets: tuple[bytes, ...] = ()
+    ) -> None:
         self.protocol = protocol
         self.no = no
         self.ready = False
         self.refusal = ""
         self.offered = True
         self.last = b""
+        self.secrets = secrets
         self.said: list[tuple[bool, bytes]] = []
         self._steps = steps
         self._at = -1
@@ -87,6 +90,22 @@ class Talk:
         """What came and belongs to no reply: once ``ready``, what follows the dialogue."""
         return bytes(self._buffer)
 
+    @property
+    def heard(self) -> bytes:
+        """The last that was heard, whole reply or not, without secrets."""
+        return self._hide(self.rest or self.last)
+
+    def transcript(self) -> list[tuple[bool, bytes]]:
+        """Everything said and heard so far, without secrets; not what follows the dialogue."""
+        if self.ready or not self._buffer:
+            return self.said
+        return [*self.said, (False, self._hide(self.rest))]
+
+    def _hide(self, words: bytes) -> bytes:
+        for secret in self.secrets:
+            words = words.replace(secret, b"***")
+        return words
+
     def _next(self) -> None:
         """Say what is to be said, up to the next reply to wait for."""
         while True:
@@ -110,29 +129,28 @@ class Talk:
         buffer = bytes(self._buffer)
         if not buffer or step.whole is None:
             return False
-        if not self._heard:
-            like_tls = begins_tls(buffer)
-            if like_tls is not False:
-                self.refusal = (
-                    f"speaks TLS from the first byte, there is no {self.protocol} dialogue" if like_tls else ""
-                )
-                return False
+        if not self._heard and (like_tls := begins_tls(buffer)) is not False:
+            if like_tls:
+                self.refusal = f"speaks TLS from the first byte, there is no {self.protocol} dialogue"
+            return False
         length = step.whole(buffer, self._seen)
         self._seen = 0 if length else len(buffer)
         if length == NEVER:
-            self.refusal = f"does not speak {self.protocol}: {told(buffer)}"
+            self.refusal = f"does not speak {self.protocol}: {told(self._hide(buffer))}"
             return False
         reply = buffer[:length] if length else buffer
         if self._heard + len(reply) > MAX_HEARD or reply.count(b"\n") > MAX_LINES:
-            self.refusal = f"talks on without an end to its {self.protocol} reply: {told(reply[:_TOLD])}"
+            self.refusal = f"talks on without an end to its {self.protocol} reply: {told(self._hide(reply)[:_TOLD])}"
             return False
         if not length:
             return False
         self.last = reply
         self._heard += length
         del self._buffer[:length]
-        self.said.append((False, self.last))
-        if why := step.judge(self.last):
+        self.said.append((False, self._hide(reply)))
+        if step.judge(reply):
+            # Judged as it came, told as it may be told.
+            why = step.judge(self._hide(reply)) or "(hidden)"
             self.refusal = f"{self.no}: {why}{'' if self.offered else ' (it was not offered)'}"
             return False
         if step.offers:

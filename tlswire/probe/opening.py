@@ -61,7 +61,8 @@ class Opening(msgspec.Struct, frozen=True):
         found = []
         if self.proxy is not None:
             name = "HTTP" if self.proxy.scheme == "http" else "SOCKS5"
-            found.append((PROXY, Talk(name, proxies.steps(self.proxy, self.target))))
+            steps, secrets = proxies.steps(self.proxy, self.target), proxies.secrets(self.proxy)
+            found.append((PROXY, Talk(name, steps, secrets=secrets)))
         if self.starttls:
             found.append((STARTTLS, protocols.talk(protocols.find(self.starttls), self.name)))
         return found
@@ -152,8 +153,7 @@ class Opened:
     def transcript(self) -> Transcript:
         """How it went so far."""
         now = [talk for _, talk in self._talks[:1]]
-        said = [words for talk in self._past + now for words in talk.said]
-        said += [(False, talk.rest) for talk in now if talk.rest]
+        said = [words for talk in self._past + now for words in talk.transcript()]
         text = b"" if self._quiet else bytes(self._clear).strip()
         if self._clear:
             said.append((False, bytes(self._clear)))
@@ -165,8 +165,9 @@ class Opened:
         if not outcome.connected:
             where = f" to the proxy {self._opening.proxy}" if phase == PROXY else ""
             return f"cannot connect{where}: {outcome.error or 'no answer within the timeout'}"
-        heard = talk.rest or talk.last
-        after = f", after: {told(heard)}" if heard else " before anything was said"
+        after = f", after: {told(talk.heard)}" if talk.heard else " before it has said anything"
+        if outcome.end == TIMEOUT and not talk.heard:
+            return self._whose(phase, f"says nothing in the {talk.protocol} dialogue within the timeout")
         return self._whose(phase, f"{_ENDS.get(outcome.end, outcome.end)} in the {talk.protocol} dialogue{after}")
 
     def _whose(self, phase: str, what: str) -> str:

@@ -98,23 +98,25 @@ def steps(proxy: Proxy, target: Address) -> tuple[Step, ...]:
     return _connect(proxy, target) if proxy.scheme == "http" else _socks5(proxy, target)
 
 
+def secrets(proxy: Proxy) -> tuple[bytes, ...]:
+    """What of the dialogue nobody may read: the password, and what Basic makes of it."""
+    return tuple(secret for secret in (_basic(proxy), proxy.password.encode()) if secret)
+
+
+def _basic(proxy: Proxy) -> bytes:
+    return base64.b64encode(f"{proxy.user}:{proxy.password}".encode()) if proxy.user or proxy.password else b""
+
+
 # HTTP: one request, one header. A 2xx answer to CONNECT has no body (RFC 9110 section 9.3.6).
 
 
 def _connect(proxy: Proxy, target: Address) -> tuple[Step, ...]:
-    request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
-    allowed, shown = "", ""
-    if proxy.user or proxy.password:
-        secret = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
-        allowed, shown = f"Proxy-Authorization: Basic {secret}\r\n", "Proxy-Authorization: Basic ***\r\n"
-    return (
-        Step(
-            f"{request}{allowed}\r\n".encode("ascii"),
-            sized(_header),
-            _connected,
-            shown=f"{request}{shown}\r\n".encode("ascii"),
-        ),
-    )
+    request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n".encode("ascii")
+    said = shown = request
+    if secret := _basic(proxy):
+        said += b"Proxy-Authorization: Basic %s\r\n" % secret
+        shown += b"Proxy-Authorization: Basic ***\r\n"
+    return (Step(said + b"\r\n", sized(_header), _connected, shown=shown + b"\r\n"),)
 
 
 def _header(data: bytes) -> int:
