@@ -156,6 +156,7 @@ pathoverview: {home}
 pathlog: {home}
 ovmethod: tradindexed
 hismethod: hisv6
+nnrpdloadlimit: 0
 tlscertfile: {home}/cert.pem
 tlskeyfile: {home}/key.pem
 tlscafile: ""
