@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tlswire.hello.builder import Shape, client_hello, encode_client_hello, sslv2_client_hello
     from tlswire.probe.client import exchange, exchange_async
     from tlswire.probe.exchange import Answer
+    from tlswire.probe.proxy import Proxy, parse_proxy
     from tlswire.results import Scan, Session
     from tlswire.scan.pacing import Limits
     from tlswire.scan.scanner import Options, scan_address, scan_host, scan_host_async
@@ -29,6 +30,7 @@ _HOMES = {
     "tlswire.hello.builder": ("Shape", "client_hello", "encode_client_hello", "sslv2_client_hello"),
     "tlswire.probe.client": ("exchange", "exchange_async"),
     "tlswire.probe.exchange": ("Answer",),
+    "tlswire.probe.proxy": ("Proxy", "parse_proxy"),
     "tlswire.results": ("Scan", "Session"),
     "tlswire.scan.pacing": ("Limits",),
     "tlswire.scan.scanner": ("Options", "scan_address", "scan_host", "scan_host_async"),
@@ -44,6 +46,7 @@ __all__ = [
     "Limits",
     "LookupFailedError",
     "Options",
+    "Proxy",
     "Scan",
     "ServerHello",
     "Session",
@@ -57,6 +60,7 @@ __all__ = [
     "exchange",
     "exchange_async",
     "parse_client_hello",
+    "parse_proxy",
     "parse_server_hello",
     "scan_address",
     "scan_host",

@@ -76,6 +76,50 @@ def test_a_reader_answers_what_it_reads_and_has_the_last_word() -> None:
     assert (outcome.end, heard) == ("done", [b"hello", b"1" * 50, b"2"])
 
 
+def test_who_has_nothing_to_say_first_waits_for_the_other() -> None:
+    heard: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(b"a")
+        heard.append(connection.recv(100))
+        connection.sendall(b"b")
+
+    with serving(talk) as address:
+        outcome = run(address, Reader(2, {b"a": b"1"}), b"")
+    assert (outcome.end, heard) == ("done", [b"1"])
+    assert 0 < outcome.connected <= outcome.elapsed
+    assert outcome.local[1]
+
+
+def test_who_has_nothing_to_say_notices_that_nobody_is_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    outcome = run(Address("127.0.0.1", port), Reader(), b"")
+    assert (outcome.end, outcome.connected) == ("refused", 0)
+
+
+def test_who_has_nothing_to_say_notices_a_connection_that_takes_its_time() -> None:
+    # A full backlog: the kernel drops our SYN until somebody is accepted, so connect is not over at once.
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = Address("127.0.0.1", listener.getsockname()[1])
+        early = stack.enter_context(socket.create_connection((address.host, address.port)))
+        assert early.getpeername()
+
+        def accept() -> None:
+            time.sleep(0.3)
+            for _ in range(2):
+                stack.enter_context(listener.accept()[0]).sendall(b"a")
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        outcome = run(address, Reader(), b"", timeout=5)
+        thread.join()
+    assert outcome.end == "done"
+    assert outcome.connected > 0.2
+
+
 def test_a_reader_may_bound_the_silence_after_data() -> None:
     def talk(connection: socket.socket) -> None:
         connection.sendall(b"a")

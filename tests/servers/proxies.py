@@ -37,7 +37,7 @@ def _forward() -> Fate:
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How a proxy is awkward: at accept, once it has a whole hello, and how late it passes the first bytes on."""
+    """How a proxy is awkward: at accept, once it has a whole hello, and how late it turns to the server."""
 
     at_accept: Callable[[], Fate] = _forward
     at_hello: Callable[[Offer], Fate] | None = None
@@ -46,7 +46,7 @@ class _Manner:
 
 
 def delay(port: int, seconds: float) -> Listener:
-    """Adds `seconds` once per handshake: the client's first bytes go on that much later."""
+    """Adds `seconds` once per connection: the server hears of it that much later."""
     return _proxy(port, _Manner(delay=seconds))
 
 
@@ -119,7 +119,8 @@ class _Client(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         fate = self._manner.at_accept()
-        if fate is not Fate.FORWARD:
+        # The server may be the one who speaks first; only a proxy that wants to see the hello has to wait for it.
+        if fate is not Fate.FORWARD or self._manner.at_hello is None:
             self._meet(fate)
 
     def data_received(self, data: bytes) -> None:
@@ -136,8 +137,7 @@ class _Client(Connection):
             self._upstream.transport.close()
 
     def _judge(self) -> Fate | None:
-        if self._manner.at_hello is None:
-            return Fate.FORWARD
+        assert self._manner.at_hello is not None
         offer = read_offer(self._held)
         return self._manner.unfinished if offer is None else self._manner.at_hello(offer)
 

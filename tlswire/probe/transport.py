@@ -45,8 +45,12 @@ _END_OF_ERRNO = {
 }
 
 
+# The family of an address that is a name, for a proxy to resolve.
+UNRESOLVED = socket.AF_UNSPEC
+
+
 class Address(msgspec.Struct, frozen=True):
-    """A numeric address and port; ``family`` is AF_INET or AF_INET6."""
+    """A numeric address and port; ``family`` is AF_INET or AF_INET6, or UNRESOLVED where ``host`` is a name."""
 
     host: str
     port: int
@@ -72,12 +76,11 @@ class Cuts(msgspec.Struct, frozen=True):
 
 
 class Reader(Protocol):
-    """What an exchange feeds and asks what to say next: sans-IO, bounded by itself.
+    """What an exchange feeds and asks what to say next: sans-IO, bounded by itself."""
 
-    ``patience`` bounds the silence after each piece of data, in seconds; None leaves it to the exchange's timeout.
-    """
-
-    patience: float | None
+    @property
+    def patience(self) -> float | None:
+        """The bound of the silence after each piece of data, in seconds; None leaves it to the exchange's timeout."""
 
     def feed(self, data: bytes) -> bool:
         """Take bytes as they came; True when nothing more is needed."""
@@ -143,7 +146,7 @@ class _Exchange:
         if sock is None:
             return
         try:
-            sent = sock.send(self.payload)
+            sent = sock.send(self.payload)  # of nothing, too: that tells whether we are connected
         except (BlockingIOError, InterruptedError):
             self.wait_writable(sock)
             return
@@ -239,8 +242,9 @@ async def exchange(
     want_local: bool = False,
     cuts: Cuts | None = None,
 ) -> Outcome:
-    """Connect, send ``payload`` (in the pieces of ``cuts``), let ``reader`` take and answer what comes until it is done, the peer ends, or
-    ``timeout`` seconds are over. What it says last is tried to be sent once, without waiting for room.
+    """Connect, send ``payload`` (empty where the peer speaks first; in the pieces of ``cuts``), let ``reader`` take and
+    answer what comes until it is done, the peer ends, or ``timeout`` seconds are over. What it says last is tried to be
+    sent once, without waiting for room.
 
     The timeout bounds the whole exchange, so a peer that drips bytes gains nothing. Cancelling closes the socket.
     """

@@ -21,12 +21,14 @@ from tlswire.hello.builder import (
     encode_client_hello,
     sslv2_client_hello,
 )
+from tlswire.probe.dialogue import told
 from tlswire.probe.exchange import FAULT, Answer, ask
 from tlswire.probe.transport import Cuts  # noqa: TC001 - msgspec reads the annotations
 from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
 from tlswire.wire.cursor import named
 
 if TYPE_CHECKING:
+    from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address
     from tlswire.wire.messages import ClientHello, ServerHello
 
@@ -47,11 +49,12 @@ class Probe(msgspec.Struct, frozen=True):
     whole_flight: bool = False
     cuts: Cuts | None = None
 
-    async def put(self, address: Address, *, timeout: float, want_local: bool) -> Answer:
+    async def put(self, address: Address, *, opening: Opening | None, timeout: float, want_local: bool) -> Answer:
         """Send it to ``address`` and read the answer."""
         return await ask(
             address,
             self.payload,
+            opening=opening,
             timeout=timeout,
             whole_flight=self.whole_flight,
             want_local=want_local,
@@ -96,6 +99,9 @@ class ProbeMaker:
         return Probe(offered, suites, payload, hello)
 
 
+# What is said in clear after a server agreed to TLS: whoever takes it for part of the conversation is deceived.
+CLEAR_TEXT = "clear-text"
+
 # Signalled in the suites (RFC 5746 section 3.6) or answered without having been offered by many stacks by habit.
 _UNSOLICITED_OK = frozenset({0xFF01})
 
@@ -103,8 +109,15 @@ _UNSOLICITED_OK = frozenset({0xFF01})
 def faults_of(probe: Probe, answer: Answer) -> tuple[tuple[str, str], ...]:
     """What breaks the protocol in an answer, as (kind, one line) pairs: above all what was never offered.
 
-    Kinds: malformed, suite, version, group, extension, session-id, compression, duplicate-extension.
+    Kinds: malformed, suite, version, group, extension, session-id, compression, duplicate-extension, clear-text.
     """
+    if answer.opening is not None and answer.opening.clear:
+        text = f"goes on in clear between its go-ahead and TLS: {told(answer.opening.clear)}"
+        return ((CLEAR_TEXT, text), *_tls_faults(probe, answer))
+    return _tls_faults(probe, answer)
+
+
+def _tls_faults(probe: Probe, answer: Answer) -> tuple[tuple[str, str], ...]:
     if answer.kind == FAULT:
         return (("malformed", answer.reason),)
     if answer.sslv2 is not None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tlswire.certificates.stores import Anchors
     from tlswire.handshake.conversation import Conversation, Session
     from tlswire.probe.exchange import Answer
+    from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address, Cuts
     from tlswire.scan.tally import Tally
     from tlswire.wire.messages import ClientHello
@@ -290,10 +291,10 @@ class _Counted(Generic[A]):
         self.title = what.title
         self.suites = what.suites
 
-    async def put(self, address: Address, *, timeout: float, want_local: bool) -> A:
+    async def put(self, address: Address, *, opening: Opening | None, timeout: float, want_local: bool) -> A:
         """One connection."""
         self._server.connections += 1
-        return await self._what.put(address, timeout=timeout, want_local=want_local)
+        return await self._what.put(address, opening=opening, timeout=timeout, want_local=want_local)
 
     def nothing(self, kind: str, reason: str) -> A:
         """No connection."""

@@ -167,6 +167,8 @@ async def _try(server: Server, case: Case, base: Base, modern: Reference | None,
     reference = older if case.older or modern is None else modern
     if sending is None or reference is None:
         return _unasked(case, "such a hello cannot be made for this server")
+    if sending.cuts is not None and server.prober.opening is not None:
+        return _unasked(case, "not asked: behind a dialogue or a proxy segments are not ours to cut")
     answer = await server.ask(sending.hello, payload=sending.payload, cuts=sending.cuts)
     return _judged(server, case, sending.hello, answer, reference.chosen)
 
