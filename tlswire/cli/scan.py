@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tlswire.probe.transport import Address
     from tlswire.results import Scan
 
-CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault")
+CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault", "info")
 _SHORT_NAMES = {
     "1.0": "TLS 1.0",
     "1.1": "TLS 1.1",
@@ -299,9 +299,10 @@ class _Run:
                     local=answer.local,
                 )
             if self.keylog is not None:
-                secrets = getattr(answer, "secrets", {})  # an answer to a hello alone has none
-                for label, secret in secrets.items():
-                    self.keylog.write(f"{format_line(label, answer.client_random, secret)}\n".encode("ascii"))
+                for one in (answer, *getattr(answer, "renegotiations", ())):
+                    secrets = getattr(one, "secrets", {})  # an answer to a hello alone has none
+                    for label, secret in secrets.items():
+                        self.keylog.write(f"{format_line(label, one.client_random, secret)}\n".encode("ascii"))
                 self.keylog.flush()
 
         return observe

@@ -9,6 +9,7 @@ import msgspec
 
 from tlswire.results.answers.certificates import Certificates  # noqa: TC001 - msgspec reads the annotations
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - as above
+from tlswire.results.answers.renegotiation import Renegotiation  # noqa: TC001 - as above
 
 
 class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -16,3 +17,4 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
 
     certificates: Certificates | None = None
     groups: Groups | None = None
+    renegotiation: Renegotiation | None = None

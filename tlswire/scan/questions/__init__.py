@@ -28,6 +28,7 @@ _DEFAULT = ("default", "all")
 
 _ROWS: tuple[Question, ...] = (
     Question("certificates", "every chain the server can be made to show, described and validated", _DEFAULT, most=24),
+    Question("renegotiation", "another handshake under the keys of one: secure, insecure, refused", _DEFAULT, most=8),
     Question("groups", "every registered group by itself, and the server's order", _DEFAULT, most=200),
 )
 
