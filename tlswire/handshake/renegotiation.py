@@ -45,13 +45,12 @@ class Renegotiating(Client):
     def established(self) -> None:
         """Check what binds this handshake to the one before, then begin the next."""
         flow, hello = self.flow, self.shown.hello
-        if not isinstance(flow, Tls12) or hello is None:
-            self.end()
-            return
-        if self._earlier and self.binds and hello.raw_extension(RENEGOTIATION_INFO) != _body(self._binding):
+        bound = None if hello is None else hello.raw_extension(RENEGOTIATION_INFO)
+        if self._earlier and self.binds and bound != _body(self._binding):
             self.fail("renegotiation_info is not the verify_data of both sides (RFC 5746 3.5)", HANDSHAKE_FAILURE)
-        elif len(self._earlier) == MOST:
+        elif not isinstance(flow, Tls12) or len(self._earlier) == MOST:
             self.end()
+            self.done = True
         else:
             self._binding = flow.client_verify_data + flow.server_verify_data
             self._again(flow.client_verify_data)

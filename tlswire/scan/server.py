@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from tlswire.handshake.conversation import Conversation, Session
     from tlswire.probe.exchange import Answer
     from tlswire.probe.transport import Address
-    from tlswire.scan.tally import Tally
+    from tlswire.results.scan import Verdict
+    from tlswire.scan.tally import Accepted, Tally
     from tlswire.wire.messages import ClientHello
 
 STATUS_REQUEST, SCT = 5, 18
@@ -125,6 +126,18 @@ class Server:
     def versions(self) -> tuple[int, ...]:
         """The versions accepted, SSLv3 to TLS 1.3, newest first."""
         return tuple(sorted((code for code in self.suites if code >= SSLV3_VERSION), reverse=True))
+
+    @property
+    def proofs(self) -> Mapping[int, tuple[Accepted, ...]]:
+        """Version code -> the hellos that proved its suites, and the answers."""
+        return {tally.version: tuple(tally.accepted.values()) for tally in self._tallies if tally.accepted}
+
+    def verdict(self, version: int, suite: int) -> Verdict:
+        """Of a suite (SSLv2: a cipher kind) in a version; unknown also where nobody asked."""
+        tally = next((tally for tally in self._tallies if tally.version == version), None)
+        if tally is None:
+            return "unknown"
+        return "accepted" if suite in tally.accepted else "rejected" if suite in tally.rejected else "unknown"
 
     def completed(self, version: int) -> tuple[int, ...]:
         """Those suites of ``version`` whose handshakes can be completed here."""

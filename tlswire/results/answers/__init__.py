@@ -8,6 +8,9 @@ from __future__ import annotations
 import msgspec
 
 from tlswire.results.answers.certificates import Certificates  # noqa: TC001 - msgspec reads the annotations
+from tlswire.results.answers.compression import Compression  # noqa: TC001 - as above
+from tlswire.results.answers.ephemeral import Ephemeral  # noqa: TC001 - as above
+from tlswire.results.answers.fallback import Fallback  # noqa: TC001 - as above
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - as above
 from tlswire.results.answers.renegotiation import Renegotiation  # noqa: TC001 - as above
 
@@ -16,5 +19,8 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked beside versions and suites; a question that was not asked has no key."""
 
     certificates: Certificates | None = None
+    compression: Compression | None = None
+    ephemeral: Ephemeral | None = None
+    fallback: Fallback | None = None
     groups: Groups | None = None
     renegotiation: Renegotiation | None = None

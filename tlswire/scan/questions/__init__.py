@@ -14,7 +14,8 @@ import msgspec
 class Question(msgspec.Struct, frozen=True):
     """One question: its name, what it asks in one line, the sets it belongs to, and the most connections it makes.
 
-    ``needs`` are questions whose answers it looks at; they are asked before, and asked when it is.
+    ``needs`` are questions whose answers it looks at; they are asked before, and asked when it is. One that is ``last``
+    waits for all that are neither last nor in need of others: it looks at everything they heard.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Question(msgspec.Struct, frozen=True):
     sets: tuple[str, ...] = ("all",)
     most: int = 0
     needs: tuple[str, ...] = ()
+    last: bool = False
 
 
 _DEFAULT = ("default", "all")
@@ -29,6 +31,9 @@ _DEFAULT = ("default", "all")
 _ROWS: tuple[Question, ...] = (
     Question("certificates", "every chain the server can be made to show, described and validated", _DEFAULT, most=24),
     Question("renegotiation", "another handshake under the keys of one: secure, insecure, refused", _DEFAULT, most=8),
+    Question("compression", "DEFLATE and LZS, beside no compression and instead of it", _DEFAULT, most=16),
+    Question("ephemeral", "Diffie-Hellman parameters, keys used twice, randoms, session ids", _DEFAULT, most=24, last=True),
+    Question("fallback", "the signalling suite against downgrades, and the downgrade marks in randoms", _DEFAULT, most=4),
     Question("groups", "every registered group by itself, and the server's order", _DEFAULT, most=200),
 )
 
