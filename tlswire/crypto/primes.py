@@ -33,7 +33,8 @@ def known_prime(prime: int) -> DhPrimeRow | None:
     """The row of a well-known prime; None for any other number."""
     size = (prime.bit_length() + 7) // 8
     code = int.from_bytes(hashlib.sha256(prime.to_bytes(size, "big")).digest(), "big")
-    return DH_PRIMES[code] if code in DH_PRIMES else None
+    row = DH_PRIMES[code]
+    return row if row.bits else None
 
 
 def structure(prime: int) -> Structure:

@@ -133,9 +133,7 @@ def randoms(heard: Iterable[Heard]) -> Randoms:
 
 def session_ids(heard: Iterable[Heard]) -> tuple[SessionIds, list[bytes]]:
     """What the session ids are that clients without one get before TLS 1.3, and the ids."""
-    ids = [
-        each.hello.session_id for each in heard if each.offered_id == b"" and each.hello.version < TLS13_VERSION
-    ]
+    ids = [each.hello.session_id for each in heard if each.offered_id == b"" and each.hello.version < TLS13_VERSION]
     given = [value for value in ids if value]
     if not ids:
         return "unknown", ids

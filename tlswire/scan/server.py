@@ -139,6 +139,13 @@ class Server:
             return "unknown"
         return "accepted" if suite in tally.accepted else "rejected" if suite in tally.rejected else "unknown"
 
+    def version_verdict(self, version: int) -> Verdict:
+        """Of a version as a whole; unknown also where nobody asked."""
+        tally = next((tally for tally in self._tallies if tally.version == version), None)
+        if tally is None:
+            return "unknown"
+        return "accepted" if tally.accepted else "unknown" if tally.unknown or tally.open else "rejected"
+
     def completed(self, version: int) -> tuple[int, ...]:
         """Those suites of ``version`` whose handshakes can be completed here."""
         return tuple(

@@ -60,7 +60,9 @@ def _parameters(params: DhParameters, *, verbose: bool) -> Iterator[Line]:
     name = params.name or "not a known one"
     text = f"DH {params.bits} bits: {name}, {_STRUCTURE[params.structure]}{', export' if params.export else ''}"
     colour = "weak" if params.bits < 2048 or params.structure == "composite" else ""
-    yield Line(text if params.in_range else f"{text}, values out of range", colour or ("" if params.in_range else "fault"))
+    yield Line(
+        text if params.in_range else f"{text}, values out of range", colour or ("" if params.in_range else "fault")
+    )
     if verbose:
         generator = params.generator if len(params.generator) <= 16 else f"of {4 * len(params.generator)} bits"
         yield Line(f"  {', '.join(params.families)}; generator {generator}")
@@ -74,7 +76,9 @@ def _randoms(randoms: Randoms) -> Line:
     if randoms.clock:
         ahead = randoms.skew_s or 0.0
         exact = abs(ahead) <= 3
-        text += ", beginning with the time" + ("" if exact else f", {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}")
+        text += ", beginning with the time" + (
+            "" if exact else f", {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}"
+        )
     return Line(text)
 
 

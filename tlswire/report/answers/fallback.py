@@ -15,10 +15,10 @@ TITLE = "Downgrade protection"
 _REACTION = {
     "inappropriate-fallback": "honoured",
     "goes-on": "ignored",
-    "other": "answered",
+    "other": "refused in another way",
     "unknown": "unknown",
 }
-_COLOUR = {"goes-on": "legacy", "other": "legacy", "unknown": "unknown"}
+_COLOUR = {"goes-on": "legacy", "unknown": "unknown"}
 
 
 def lines(answer: Fallback, *, verbose: bool) -> Iterator[Line]:
@@ -27,7 +27,8 @@ def lines(answer: Fallback, *, verbose: bool) -> Iterator[Line]:
         lower = answer.lower
         detail = f" ({lower.answer})" if lower.answer else ""
         yield Line(
-            f"TLS_FALLBACK_SCSV in {lower.version}: {_REACTION[lower.reaction]}{detail}", _COLOUR.get(lower.reaction, "")
+            f"TLS_FALLBACK_SCSV in {lower.version}: {_REACTION[lower.reaction]}{detail}",
+            _COLOUR.get(lower.reaction, ""),
         )
     if answer.best is not None and (verbose or answer.best.reaction != "goes-on"):
         best = answer.best

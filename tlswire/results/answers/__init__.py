@@ -10,6 +10,7 @@ import msgspec
 from tlswire.results.answers.certificates import Certificates  # noqa: TC001 - msgspec reads the annotations
 from tlswire.results.answers.compression import Compression  # noqa: TC001 - as above
 from tlswire.results.answers.ephemeral import Ephemeral  # noqa: TC001 - as above
+from tlswire.results.answers.exposure import Exposure  # noqa: TC001 - as above
 from tlswire.results.answers.fallback import Fallback  # noqa: TC001 - as above
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - as above
 from tlswire.results.answers.renegotiation import Renegotiation  # noqa: TC001 - as above
@@ -21,6 +22,7 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     certificates: Certificates | None = None
     compression: Compression | None = None
     ephemeral: Ephemeral | None = None
+    exposure: Exposure | None = None
     fallback: Fallback | None = None
     groups: Groups | None = None
     renegotiation: Renegotiation | None = None

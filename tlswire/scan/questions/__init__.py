@@ -32,8 +32,18 @@ _ROWS: tuple[Question, ...] = (
     Question("certificates", "every chain the server can be made to show, described and validated", _DEFAULT, most=24),
     Question("renegotiation", "another handshake under the keys of one: secure, insecure, refused", _DEFAULT, most=8),
     Question("compression", "DEFLATE and LZS, beside no compression and instead of it", _DEFAULT, most=16),
-    Question("ephemeral", "Diffie-Hellman parameters, keys used twice, randoms, session ids", _DEFAULT, most=24, last=True),
-    Question("fallback", "the signalling suite against downgrades, and the downgrade marks in randoms", _DEFAULT, most=4),
+    Question(
+        "ephemeral", "Diffie-Hellman parameters, keys used twice, randoms, session ids", _DEFAULT, most=24, last=True
+    ),
+    Question(
+        "exposure",
+        "which known attacks what is accepted opens the door to; asks nothing itself",
+        _DEFAULT,
+        needs=("renegotiation", "compression", "fallback", "ephemeral"),
+    ),
+    Question(
+        "fallback", "the signalling suite against downgrades, and the downgrade marks in randoms", _DEFAULT, most=4
+    ),
     Question("groups", "every registered group by itself, and the server's order", _DEFAULT, most=200),
 )
 

@@ -100,7 +100,7 @@ def findings(answer: Compression) -> Iterator[Finding]:
         methods = " or ".join(each.method for each in broken)
         yield Finding(
             "compression-not-offered",
-            "fault",
+            "info",
             f"answers a hello that offers {methods} alone with a compression method that was not offered",
             "RFC 5246 7.4.1.3",
             broken[0].version,

@@ -25,7 +25,7 @@ from tlswire.scan.server import groups_of
 from tlswire.wire.messages import DheParams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tlswire.probe.exchange import Answer
     from tlswire.results.answers.ephemeral import Stranger
@@ -57,22 +57,30 @@ class Family(msgspec.Struct, frozen=True):
         return f"{kind}DHE {self.auth}{' with 256-bit ciphers' if self.strong else ''}"
 
 
+class Asking(msgspec.Struct, frozen=True):
+    """One way to get a flight: ``named`` lists the groups of RFC 7919, which most clients do not."""
+
+    version: int
+    suite: int
+    named: bool = False
+
+
 async def ask(server: Server) -> Ephemeral:
     """Parameters, then as many values again as it takes to compare, then what all questions heard."""
     if not server.versions:
         return Ephemeral(state="not-applicable", notes=["no version from SSLv3 on is accepted"])
-    families = _families(server)
-    answers = await asyncio.gather(*(_flight(server, *where) for where in families.values()))
+    found = await asyncio.gather(*(_family(server, asking) for asking in _families(server).values()))
+    families = dict(zip(_families(server), found, strict=True))
     notes = [
         f"no parameters of {family.name}: {answer.reason or answer.label}"
-        for family, answer in zip(families, answers, strict=True)
+        for family, (_, answer) in families.items()
         if _params(answer) is None
     ]
-    parameters = await asyncio.to_thread(_parameters, dict(zip(families, answers, strict=True)), families)
+    parameters = await asyncio.to_thread(_parameters, families)
     named, stranger = await asyncio.gather(_named_groups(server, families), _stranger(server))
     epoch = time.time() - asyncio.get_running_loop().time()
     missing = _missing(server, gather(server, epoch), families)
-    again = await asyncio.gather(*(_flight(server, *where) for where in missing))
+    again = await asyncio.gather(*(_flight(server, asking) for asking in missing))
     notes += [f"no key to compare: {answer.reason or answer.label}" for answer in again if not any(keys_of(answer))]
     heard = gather(server, epoch)
     older = any(version <= TLS12_VERSION for version in server.versions)
@@ -90,26 +98,35 @@ async def ask(server: Server) -> Ephemeral:
     )
 
 
-def _families(server: Server) -> dict[Family, tuple[int, int]]:
+def _families(server: Server) -> dict[Family, Asking]:
     """A version and a suite for each kind of DHE suites, the newest version that has one."""
-    found: dict[Family, tuple[int, int]] = {}
+    found: dict[Family, Asking] = {}
     for version in server.versions:
         for code in server.suites[version] if version <= TLS12_VERSION else ():
             row = SUITES[code]
             if row.kex == "DHE" or (row.kex == "DH" and row.anonymous):
-                found.setdefault(Family(row.auth, row.export, row.bits >= 256), (version, code))
+                found.setdefault(Family(row.auth, row.export, row.bits >= 256), Asking(version, code))
     return dict(list(found.items())[:MOST_FAMILIES])
 
 
-async def _flight(server: Server, version: int, suite: int, *, named: bool = False) -> Answer:
-    """The server's flight for one suite; ``named`` lists the groups of RFC 7919, which most clients do not."""
+async def _family(server: Server, asking: Asking) -> tuple[Asking, Answer]:
+    """What most clients get, or what those get that list groups where the server does DHE with no others."""
+    answer = await _flight(server, asking)
+    if answer.hello is None and server.shape.extensions:
+        asking = msgspec.structs.replace(asking, named=True)
+        answer = await _flight(server, asking)
+    return asking, answer
+
+
+async def _flight(server: Server, asking: Asking) -> Answer:
+    version, suite = asking.version, asking.suite
     if version >= TLS13_VERSION:
         # A share in the group that it picks, or asked for: what answers it is a share, not a HelloRetryRequest.
         picked = {each.answer.hello.group for each in server.proofs[version] if each.answer.hello is not None}
         shares = tuple(code for code in groups_of(version) if code in picked)[:1]
         changes = {"groups": shares, "key_shares": shares} if shares else {}
         return await server.ask(server.hello(version, (suite,), **changes))
-    groups = tuple(code for code in groups_of(version) if named or GROUPS[code].kind != "ffdhe")
+    groups = tuple(code for code in groups_of(version) if asking.named or GROUPS[code].kind != "ffdhe")
     return await server.ask(server.hello(version, (suite,), groups=groups), whole_flight=True)
 
 
@@ -119,33 +136,32 @@ def _params(answer: Answer) -> DheParams | None:
     return params if isinstance(params, DheParams) else None
 
 
-def _parameters(answers: dict[Family, Answer], asked: dict[Family, tuple[int, int]]) -> list[DhParameters]:
+def _parameters(families: Mapping[Family, tuple[Asking, Answer]]) -> list[DhParameters]:
     """The parameters seen, those of several kinds of suites once."""
     found: dict[tuple[int, int], DhParameters] = {}
-    for family, answer in answers.items():
+    for family, (asking, answer) in families.items():
         params = _params(answer)
         if params is None:
             continue
         prime, generator = int.from_bytes(params.prime, "big"), int.from_bytes(params.generator, "big")
         same = found.get((prime, generator))
-        if same is not None:
-            families = [*same.families, family.name]
-            same = msgspec.structs.replace(same, families=families, export=same.export and family.export)
+        if same is None:
+            same = _described(prime, generator, params, family, asking, answer)
         else:
-            version, suite = asked[family]
-            same = _described(prime, generator, params, VERSIONS[version].name, suite, family, answer)
+            names = [*same.families, family.name]
+            same = msgspec.structs.replace(same, families=names, export=same.export and family.export)
         found[prime, generator] = same
     return list(found.values())
 
 
 def _described(
-    prime: int, generator: int, params: DheParams, version: str, suite: int, family: Family, answer: Answer
+    prime: int, generator: int, params: DheParams, family: Family, asking: Asking, answer: Answer
 ) -> DhParameters:
     known = known_prime(prime)
     public = int.from_bytes(params.public, "big")
     return DhParameters(
-        version=version,
-        suite=SUITES[suite].name,
+        version=VERSIONS[asking.version].name,
+        suite=SUITES[asking.suite].name,
         families=[family.name],
         export=family.export,
         bits=prime.bit_length(),
@@ -158,12 +174,14 @@ def _described(
     )
 
 
-async def _named_groups(server: Server, families: dict[Family, tuple[int, int]]) -> bool | None:
+async def _named_groups(server: Server, families: Mapping[Family, tuple[Asking, Answer]]) -> bool | None:
     """Whether a client that lists groups of RFC 7919 gets one of them (its section 4)."""
-    where = next((where for family, where in families.items() if not family.export), None)
-    if where is None or not server.shape.extensions:
+    asking, answer = next((found for family, found in families.items() if not family.export), (None, None))
+    if asking is None or answer is None or not server.shape.extensions:
         return None
-    params = _params(await _flight(server, *where, named=True))
+    if not asking.named:
+        answer = await _flight(server, msgspec.structs.replace(asking, named=True))
+    params = _params(answer)
     known = None if params is None else known_prime(int.from_bytes(params.prime, "big"))
     return None if params is None else known is not None and known.name.startswith("ffdhe")
 
@@ -181,31 +199,27 @@ async def _stranger(server: Server) -> Stranger:
     return "echoed" if given == hello.session_id else "fresh" if given else "empty"
 
 
-def _missing(
-    server: Server, heard: list[Heard], families: dict[Family, tuple[int, int]]
-) -> list[tuple[int, int]]:
+def _missing(server: Server, heard: list[Heard], families: Mapping[Family, tuple[Asking, Answer]]) -> list[Asking]:
     """The handshakes it takes to have ``ENOUGH`` values of one group of each exchange."""
     seen: dict[Exchange, int] = {}
     for row in keys(heard):
         seen[row.exchange] = max(seen.get(row.exchange, 0), row.seen)
-    places: dict[Exchange, tuple[int, int] | None] = {
-        "DHE": next(iter(families.values()), None),
-        "ECDHE": next(
-            (
-                (version, code)
-                for version in server.versions
-                if version <= TLS12_VERSION
-                for code in server.suites[version]
-                if SUITES[code].kex == "ECDHE"
-            ),
-            None,
-        ),
-        "TLS 1.3": (TLS13_VERSION, server.suites[TLS13_VERSION][0]) if TLS13_VERSION in server.versions else None,
+    elliptic = (
+        Asking(version, code)
+        for version in server.versions
+        for code in server.suites[version]
+        if version <= TLS12_VERSION and SUITES[code].kex == "ECDHE"
+    )
+    modern = (Asking(TLS13_VERSION, code) for code in server.suites.get(TLS13_VERSION, ()))
+    places: dict[Exchange, Asking | None] = {
+        "DHE": next((asking for asking, answer in families.values() if _params(answer) is not None), None),
+        "ECDHE": next(elliptic, None),
+        "TLS 1.3": next(modern, None),
     }
     return [
-        where
-        for exchange, where in places.items()
-        if where is not None
+        asking
+        for exchange, asking in places.items()
+        if asking is not None
         for _ in range(max(0, ENOUGH - seen.get(exchange, 0)))
     ]
 
@@ -214,7 +228,11 @@ def findings(answer: Ephemeral) -> Iterator[Finding]:
     """Weak or wrong parameters, and values that come twice."""
     for params in answer.parameters:
         yield from _of_parameters(params)
-    for exchange, category, cve in (("DHE", "weak", "CVE-2020-1968"), ("ECDHE", "legacy", ""), ("TLS 1.3", "legacy", "")):
+    for exchange, category, cve in (
+        ("DHE", "weak", "CVE-2020-1968"),
+        ("ECDHE", "legacy", ""),
+        ("TLS 1.3", "legacy", ""),
+    ):
         repeated = [row for row in answer.keys if row.exchange == exchange and row.distinct < row.seen]
         if repeated:
             shown = ", ".join(f"{row.group}: {row.distinct} in {row.seen} handshakes" for row in repeated)

@@ -94,13 +94,13 @@ def findings(answer: Fallback) -> Iterator[Finding]:
         poodle = poodle or lower.version == VERSIONS[SSLV3_VERSION].name
         yield Finding(
             "fallback-signal",
-            "legacy",
+            "legacy" if lower.reaction == "goes-on" else "info",
             f"goes on in {lower.version} with a client that says it fell back from something newer"
             if lower.reaction == "goes-on"
-            else f"answers a client that fell back to {lower.version} with {lower.answer}, not inappropriate_fallback",
+            else f"refuses a client that fell back to {lower.version} by {lower.answer}, not inappropriate_fallback",
             "RFC 7507 3",
             lower.version,
-            cve=["CVE-2014-3566"] if poodle else [],
+            cve=["CVE-2014-3566"] if poodle and lower.reaction == "goes-on" else [],
             remedy=f"accept no version but {answer.best_version}, or update the TLS library to one with RFC 7507",
         )
     if best is not None and best.reaction in {"inappropriate-fallback", "other"}:

@@ -22,6 +22,7 @@ from tlswire.handshake.renegotiation import (
 from tlswire.hello.builder import TLS12_VERSION
 from tlswire.hello.edit import with_extension
 from tlswire.probe.exchange import FAULT, NOT_TLS, TIMEOUT, UNASKED, UNSETTLED
+from tlswire.probe.transport import DONE
 from tlswire.registry import ALERTS, VERSIONS
 from tlswire.results.answers.renegotiation import Attempt, Renegotiation
 from tlswire.results.scan import Finding
@@ -46,7 +47,9 @@ async def ask(server: Server) -> Renegotiation:
     """In the newest version before TLS 1.3 whose handshakes can be completed here."""
     older = [code for code in server.versions if code <= TLS12_VERSION]
     if not older:
-        return Renegotiation(state="not-applicable", notes=["no version older than TLS 1.3 is accepted: no renegotiation"])
+        return Renegotiation(
+            state="not-applicable", notes=["no version older than TLS 1.3 is accepted: no renegotiation"]
+        )
     version = next((code for code in older if server.completed(code)), older[0])
     silent = with_extension(server.hello(version), RENEGOTIATION_INFO, None)
     scsv = msgspec.structs.replace(silent, suites=(*silent.suites, EMPTY_RENEGOTIATION_SCSV))
@@ -123,7 +126,9 @@ def _label(later: Conversation) -> str:
     if later.kind == FAULT:
         return later.reason
     warning = next((alert for alert in later.warnings if alert.description == NO_RENEGOTIATION), None)
-    return later.label if warning is None else f"alert:{ALERTS[warning.description].name}"
+    if warning is not None:
+        return f"alert:{ALERTS[warning.description].name}"
+    return "close_notify" if later.kind == DONE else later.label
 
 
 def _signal(hello: ServerHello | None) -> Signal:
@@ -152,7 +157,9 @@ def findings(answer: Renegotiation) -> Iterator[Finding]:
             remedy="update the TLS library to one with RFC 5746, and refuse renegotiation without it",
         )
     if "wrong" in {answer.extension, answer.scsv} or any(attempt.outcome == "fault" for attempt in attempts):
-        reason = next((attempt.answer for attempt in attempts if attempt.outcome == "fault"), "renegotiation_info is not empty")
+        reason = next(
+            (attempt.answer for attempt in attempts if attempt.outcome == "fault"), "renegotiation_info is not empty"
+        )
         yield Finding(
             "renegotiation-fault",
             "fault",
