@@ -62,7 +62,9 @@ async def ask(server: Server) -> Renegotiation:
     extension = _signal(secure[-1].hello) if extended else None
     by_suite = _signal(heard.hello)
     answered = "answered" in {extension, by_suite}
-    attempts = [_attempt(secure) if answered else None, _attempt(insecure)]
+    # Where no hello at all is answered, it is not for want of renegotiation_info that one is refused.
+    answers = heard.hello is not None or secure[-1].hello is not None
+    attempts = [_attempt(secure, answers=answers) if answered else None, _attempt(insecure, answers=answers)]
     notes = [
         f"renegotiation {'without' if at else 'with'} renegotiation_info is unknown: {attempt.answer}"
         for at, attempt in enumerate(attempts)
@@ -106,14 +108,14 @@ def _outcome(later: Conversation) -> Outcome:
     return "silence" if later.ending == TIMEOUT else "close"
 
 
-def _attempt(conversations: list[Conversation]) -> Attempt:
+def _attempt(conversations: list[Conversation], *, answers: bool = True) -> Attempt:
     """What the last of the conversations says, if those before it, which ended, ended alike."""
     last = conversations[-1]
     proof = proof_of(last, PROOF_BYTES)
     if not last.renegotiations:
-        refused = last.hello is None and last.kind not in _UNKNOWN and bool(last.kind)
-        label = last.label if refused else last.unchecked or last.reason or last.label
-        return Attempt("refused" if refused else "unknown", 0, label, proof)
+        if answers and last.hello is None and last.kind not in _UNKNOWN:
+            return Attempt("refused", 0, last.label, proof)
+        return Attempt("unknown", 0, f"no first handshake: {last.unchecked or last.reason or last.label}", proof)
     outcomes = [_outcome(each.renegotiations[-1]) for each in conversations if each.renegotiations]
     later = last.renegotiations[-1]
     completed = sum(each.kind != FAULT and each.finished for each in last.renegotiations)
