@@ -79,7 +79,7 @@ class Renegotiating(Client):
         if self.binds:
             hello = with_extension(hello, RENEGOTIATION_INFO, _body(verify_data))
         self._earlier += (self.shown,)
-        self.shown = Conversation(client_random=hello.random)
+        self.shown = Conversation(client_random=hello.random, offered=hello)
         self.hello, self.flow = hello, None
         message = encode(hello)
         self.transcript = bytearray(message)

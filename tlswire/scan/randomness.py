@@ -66,8 +66,9 @@ def gather(server: Server, epoch: float) -> list[Heard]:
             found.append(Heard(answer.hello, tuple(keys_of(answer)), offered, at))
     for conversation in server.known.conversations:
         if conversation.hello is not None:
+            offered = None if conversation.offered is None else conversation.offered.session_id
             at = epoch + conversation.started
-            found.append(Heard(conversation.hello, tuple(keys_of(conversation)), None, at))
+            found.append(Heard(conversation.hello, tuple(keys_of(conversation)), offered, at))
     return found
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tlswire.results.answers.exposure import Depends, Exposed
     from tlswire.results.answers.fallback import Fallback
     from tlswire.results.answers.renegotiation import Renegotiation
+    from tlswire.results.answers.signatures import Signatures
     from tlswire.results.scan import Verdict
     from tlswire.scan.server import Server
 
@@ -220,6 +221,16 @@ def _compresses(found: Any) -> str:
     return f"records are compressed in {', '.join(versions)}" if versions else ""
 
 
+def _md5(found: Signatures) -> str:
+    signed = [
+        f"{scheme.name} in {version.version}"
+        for version in found.versions
+        for scheme in (*version.schemes, *version.unoffered)
+        if scheme.hash == "MD5"
+    ]
+    return f"signs with {', '.join(signed)}" if signed else ""
+
+
 def _missing_13(facts: Facts) -> Judgement:
     verdict = facts.version(TLS13_VERSION)
     exposed: Mapping[Verdict, Exposed] = {"accepted": "no", "rejected": "yes", "unknown": "unknown"}
@@ -254,6 +265,15 @@ ROWS: tuple[Row, ...] = (
         "turn TLS compression off",
         "RFC 7457 2.6",
         ("CVE-2012-4929",),
+        told=True,
+    ),
+    Row(
+        "SLOTH",
+        "weak",
+        answer("signatures", _md5, _incomplete, "signs with nothing that has MD5"),
+        "leave schemes with MD5 out of the server's signature algorithms",
+        "RFC 9155",
+        ("CVE-2015-7575",),
         told=True,
     ),
     Row(
