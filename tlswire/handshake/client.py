@@ -283,7 +283,8 @@ class Client:
             raise RefusedError(f"answers version 0x{hello.version:04X} that was not offered", ILLEGAL_PARAMETER)
         if hello.version >= 0x0304:
             return Tls13(self)
-        self.sealer = None  # 0-RTT data that was sent all the same is lost (RFC 9846 appendix E.3)
+        if not self.secured:
+            self.sealer = None  # 0-RTT data that was sent all the same is lost (RFC 9846 appendix E.3)
         return Tls12(self)
 
     def _alert(self, body: bytes) -> None:
