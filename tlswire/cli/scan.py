@@ -303,9 +303,10 @@ class _Run:
                     before=() if answer.opening is None else answer.opening.said,
                 )
             if self.keylog is not None:
-                secrets = getattr(answer, "secrets", {})  # an answer to a hello alone has none
-                for label, secret in secrets.items():
-                    self.keylog.write(format_line(label, answer.client_random, secret).encode("ascii"))
+                for one in (answer, *getattr(answer, "renegotiations", ())):
+                    secrets = getattr(one, "secrets", {})  # an answer to a hello alone has none
+                    for label, secret in secrets.items():
+                        self.keylog.write(format_line(label, one.client_random, secret).encode("ascii"))
                 self.keylog.flush()
 
         return observe

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from tlswire.probe.exchange import Answer
     from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address, Cuts
-    from tlswire.scan.tally import Tally
+    from tlswire.results.scan import Verdict
+    from tlswire.scan.tally import Accepted, Tally
     from tlswire.wire.messages import ClientHello
 
 STATUS_REQUEST, SCT = 5, 18
@@ -146,6 +147,25 @@ class Server:
     def versions(self) -> tuple[int, ...]:
         """The versions accepted, SSLv3 to TLS 1.3, newest first."""
         return tuple(sorted((code for code in self.suites if code >= SSLV3_VERSION), reverse=True))
+
+    @property
+    def proofs(self) -> Mapping[int, tuple[Accepted, ...]]:
+        """Version code -> the hellos that proved its suites, and the answers."""
+        return {tally.version: tuple(tally.accepted.values()) for tally in self._tallies if tally.accepted}
+
+    def verdict(self, version: int, suite: int) -> Verdict:
+        """Of a suite (SSLv2: a cipher kind) in a version; unknown also where nobody asked."""
+        tally = next((tally for tally in self._tallies if tally.version == version), None)
+        if tally is None:
+            return "unknown"
+        return "accepted" if suite in tally.accepted else "rejected" if suite in tally.rejected else "unknown"
+
+    def version_verdict(self, version: int) -> Verdict:
+        """Of a version as a whole; unknown also where nobody asked."""
+        tally = next((tally for tally in self._tallies if tally.version == version), None)
+        if tally is None:
+            return "unknown"
+        return "accepted" if tally.accepted else "unknown" if tally.unknown or tally.open else "rejected"
 
     def completed(self, version: int) -> tuple[int, ...]:
         """Those suites of ``version`` whose handshakes can be completed here."""

@@ -9,9 +9,14 @@ import msgspec
 
 from tlswire.results.answers.certificates import Certificates  # noqa: TC001 - msgspec reads the annotations
 from tlswire.results.answers.clientauth import ClientAuths  # noqa: TC001 - as above
+from tlswire.results.answers.compression import Compression  # noqa: TC001 - as above
+from tlswire.results.answers.ephemeral import Ephemeral  # noqa: TC001 - as above
+from tlswire.results.answers.exposure import Exposure  # noqa: TC001 - as above
 from tlswire.results.answers.extensions import Extensions  # noqa: TC001 - as above
+from tlswire.results.answers.fallback import Fallback  # noqa: TC001 - as above
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - as above
 from tlswire.results.answers.names import Names  # noqa: TC001 - as above
+from tlswire.results.answers.renegotiation import Renegotiation  # noqa: TC001 - as above
 from tlswire.results.answers.resumption import Resumption  # noqa: TC001 - as above
 from tlswire.results.answers.signatures import Signatures  # noqa: TC001 - as above
 from tlswire.results.answers.tolerance import Tolerance  # noqa: TC001 - as above
@@ -28,3 +33,8 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     tolerance: Tolerance | None = None
     extensions: Extensions | None = None
     resumption: Resumption | None = None
+    renegotiation: Renegotiation | None = None
+    compression: Compression | None = None
+    fallback: Fallback | None = None
+    ephemeral: Ephemeral | None = None
+    exposure: Exposure | None = None
