@@ -13,8 +13,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tlswire.capture.reader import sessions
     from tlswire.errors import LookupFailedError, TlswireError, UsageError, WireError
+    from tlswire.handshake.conversation import Conversation
     from tlswire.hello.builder import Shape, client_hello, encode_client_hello, sslv2_client_hello
-    from tlswire.probe.client import exchange, exchange_async
+    from tlswire.probe.client import converse, converse_async, exchange, exchange_async
     from tlswire.probe.exchange import Answer
     from tlswire.probe.proxy import Proxy, parse_proxy
     from tlswire.results import Scan, Session
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "tlswire.capture.reader": ("sessions",),
     "tlswire.errors": ("LookupFailedError", "TlswireError", "UsageError", "WireError"),
+    "tlswire.handshake.conversation": ("Conversation",),
     "tlswire.hello.builder": ("Shape", "client_hello", "encode_client_hello", "sslv2_client_hello"),
-    "tlswire.probe.client": ("exchange", "exchange_async"),
+    "tlswire.probe.client": ("converse", "converse_async", "exchange", "exchange_async"),
     "tlswire.probe.exchange": ("Answer",),
     "tlswire.probe.proxy": ("Proxy", "parse_proxy"),
     "tlswire.results": ("Scan", "Session"),
@@ -42,6 +44,7 @@ _HOMES = {
 __all__ = [
     "Answer",
     "ClientHello",
+    "Conversation",
     "Deframer",
     "Limits",
     "LookupFailedError",
@@ -56,6 +59,8 @@ __all__ = [
     "WireError",
     "__version__",
     "client_hello",
+    "converse",
+    "converse_async",
     "encode_client_hello",
     "exchange",
     "exchange_async",
