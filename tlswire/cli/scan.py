@@ -290,7 +290,7 @@ class _Run:
             if self.keylog is not None:
                 secrets = getattr(answer, "secrets", {})  # an answer to a hello alone has none
                 for label, secret in secrets.items():
-                    self.keylog.write(f"{format_line(label, answer.client_random, secret)}\n".encode("ascii"))
+                    self.keylog.write(format_line(label, answer.client_random, secret).encode("ascii"))
                 self.keylog.flush()
 
         return observe
