@@ -88,19 +88,13 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
         retry=_retry(builder),
         decryption=builder.decryption,
         encrypted_extensions=None if extensions is None else list(extensions.extension_types),
-        tickets=_tickets(builder),
+        tickets=builder.tickets if builder.decryption in {"complete", "partial"} else None,
         process=None if origin is None or origin.pid is None else Process(origin.pid, origin.process or ""),
         outcome=_outcome(builder, how),
         weak=_weak(builder, answer, start),
         notes=notes,
     )
     return Found(session, tuple(builder.raw_hellos), (frame, first_frame))
-
-
-def _tickets(builder: SessionBuilder) -> int | None:
-    """How many session tickets the server gave; those of QUIC come in packets that are not opened."""
-    opened = builder.decryption in {"complete", "partial"} and builder.transport == "tcp"
-    return builder.tickets if opened else None
 
 
 def _alpn(builder: SessionBuilder, answer: ServerHello | None) -> str | None:

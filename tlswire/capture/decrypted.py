@@ -101,6 +101,7 @@ class Decryption:
         self._secrets = secrets
         self._known: Mapping[str, bytes] = {}
         self._random = b""
+        self._hellos = self._retries = 0
         self._early = False
         self._transcript: bytearray | None = bytearray()  # None: not whole
         self._client = 0
@@ -120,6 +121,13 @@ class Decryption:
         """What reads ``side`` from now on, in place of a plain Deframer."""
         self._streams[side] = stream = RecordStream()
         return stream
+
+    def expects(self, side: int, client: int | None) -> bool:
+        """Whether a hello of the other side is still to come, of which the keys of this one are made.
+
+        After a HelloRetryRequest it is the client's own: early data that was sent before it stays closed.
+        """
+        return self._hello is None and (side != client or self._hellos > self._retries)
 
     @property
     def state(self) -> State | None:
@@ -164,11 +172,13 @@ class Decryption:
         """Records of ``side`` that are protected end in a fault."""
         self._broken = self._met = True
         self.blind[side] = True
-        place = "" if not self.finished[side] else " after its Finished"
-        if error.path == "record.protected":
-            self._note(f"the secrets of the key log do not open the {self._name(side)}'s records{place}")
+        name = self._name(side)
+        if error.path != "record.protected":
+            self._note(f"the {name}'s records, opened: {error}")
+        elif self.finished[side]:
+            self._note(f"the {name}'s records after its Finished do not open")
         else:
-            self._note(f"the {self._name(side)}'s records{place}, opened: {error}")
+            self._note(f"the secrets of the key log do not open the {name}'s records")
 
     def follow(self, side: int, message: Message, client: int | None, hello: ServerHello | None) -> None:
         """What a message of ``side`` means for the keys; ``hello`` is the ServerHello as far as one was read."""
@@ -176,9 +186,12 @@ class Decryption:
         self._opened = self._opened or opened
         if message.content == HANDSHAKE and message.type:
             self._handshake(side, message, client, hello)
+        elif message.content == HANDSHAKE and message.body:
+            self._met = True  # the record behind a ChangeCipherSpec
         elif message.content == CHANGE_CIPHER_SPEC and 0 < self._version < 0x0304:
             self._change(side)
         elif message.content == APPLICATION_DATA:
+            self._met = True
             self._after[side] += 1
         elif message.content == ALERT and message.body[:1] == bytes((_FATAL,)):
             self._ended[side] = True
@@ -187,17 +200,23 @@ class Decryption:
         kind = message.type
         if kind == CLIENT_HELLO:
             self._random = message.body[2:34]
+            self._hellos += 1
             self._early = b"\x00\x2a\x00\x00" in message.body  # no more than a guess is needed: early_data, empty
             self._transcript = bytearray()
         if self._transcript is not None:
             self._transcript += encode_handshake(kind, message.body)
             if len(self._transcript) > MAX_TRANSCRIPT:
                 self._transcript = None
-        if kind == SERVER_HELLO and hello is not None and not hello.is_retry and client is not None:
-            self._client, self._hello, self._version = client, hello, hello.version
-            self._begin(hello)
-        elif kind == CLIENT_KEY_EXCHANGE and hello is not None and MASTER not in self._known:
-            self._premaster(hello, message.body)
+        if kind == SERVER_HELLO and hello is not None and hello.is_retry:
+            self._retries += 1
+        elif kind in {CLIENT_HELLO, SERVER_HELLO}:
+            # The capture may have the answer first. A hello that comes when all is answered begins a renegotiation.
+            answered = hello is not None and not hello.is_retry and self._hellos > self._retries
+            if hello is not None and answered and (kind == SERVER_HELLO or self._hello is None):
+                self._client, self._hello, self._version = client or 0, hello, hello.version
+                self._begin(hello)
+        elif kind == CLIENT_KEY_EXCHANGE and self._hello is not None and MASTER not in self._known:
+            self._premaster(self._hello, message.body)
         elif kind == FINISHED and self._streams[side].opened:
             self._finish(side)
         elif kind == KEY_UPDATE and side in self._traffic:
@@ -208,7 +227,7 @@ class Decryption:
         return 0 if self._hello is None else self._hello.suite
 
     def _begin(self, hello: ServerHello) -> None:
-        """The server chose."""
+        """The server chose, and what it answers is known."""
         self._known = self._secrets.of(self._random)
         version = 0x0304 if hello.version in DRAFTS else hello.version
         if version >= 0x0304:

@@ -107,7 +107,8 @@ class TlsStream(msgspec.Struct, eq=False):
         if not isinstance(stream, RecordStream) or builder is None or decryption is None:
             return
         messages = stream.feed(b"")
-        while not (hold and self._waits(stream)) and (message := next(messages, None)) is not None:
+        while not (hold and self._waits(side, stream)) and (message := next(messages, None)) is not None:
+            builder.opened[side] = stream.opened
             if stream.opened:
                 builder.hidden(side)
             builder.message(side, message, half.frame)
@@ -115,26 +116,26 @@ class TlsStream(msgspec.Struct, eq=False):
             if stream.protected and decryption.blind[side]:
                 half.state = LOST
                 break
+        if stream.protected and (stream.skipped or stream.error is not None):
+            builder.hidden(side)
         if stream.error is not None:
             if stream.protected:
                 decryption.stopped(side, stream.error)
-                builder.hidden(side)
             else:
                 builder.fault(side, str(stream.error), half.frame)
             half.state = LOST
         self.done = builder.done and decryption.over
 
-    def _waits(self, stream: RecordStream) -> bool:
+    def _waits(self, side: int, stream: RecordStream) -> bool:
         """Whether a record comes whose keys are made of a hello that stands behind it in the capture.
 
         The order of segments holds for each side, not between both; and a client may send early data.
         """
-        builder = self.builder
+        builder, decryption = self.builder, self.decryption
+        if builder is None or decryption is None:
+            return False
         self.held = (
-            builder is not None
-            and (builder.selected is None or not builder.hellos)
-            and stream.next == APPLICATION_DATA
-            and stream.pending <= MAX_HELD
+            decryption.expects(side, builder.client) and stream.next == APPLICATION_DATA and stream.pending <= MAX_HELD
         )
         return self.held
 
@@ -192,6 +193,8 @@ class TlsStream(msgspec.Struct, eq=False):
             if half.state == READING and self.held:
                 self._read(side, hold=False)
         builder.decryption = self.decryption.state
+        if builder.client is not None and not self.decryption.blind[1 - builder.client]:
+            builder.tickets = builder.tickets or 0
         for text in self.decryption.notes:
             builder.note(text)
 

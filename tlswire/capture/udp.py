@@ -161,8 +161,9 @@ class UdpFlow:
             return False
         if builder is None:
             return True
-        for sender, message, level in found:
-            if level:
+        for sender, message, opened in found:
+            builder.opened[sender] = opened
+            if opened:
                 builder.hidden(sender)
             builder.message(sender, message, frame)
         self.done = quic.done
