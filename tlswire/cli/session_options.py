@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CATEGORIES = ("weak", "refused", "unanswered")
 MAX_KEYLOG = 1 << 28
 _MAX_FAULTS = 8
+_PIECE = 1 << 20
 
 _OPTIONS = (
     click.option(
@@ -112,12 +113,14 @@ def _read_keylog(name: str) -> KeyLog:
     shown = printable(name)
     try:
         with Path(name).open("rb") as file:
-            data = file.read(MAX_KEYLOG + 1)  # a pipe or a device tells no size
+            pieces: list[bytes] = []
+            while piece := file.read(_PIECE):  # a pipe or a device tells no size
+                pieces.append(piece)
+                if len(pieces) > MAX_KEYLOG // _PIECE:
+                    raise UsageError(shown, f"is larger than {MAX_KEYLOG >> 20} MiB", "--keylog")
     except OSError as error:
         raise UsageError(shown, f"cannot be read: {error.strerror}", "--keylog") from None
-    if len(data) > MAX_KEYLOG:
-        raise UsageError(shown, f"is larger than {MAX_KEYLOG >> 20} MiB", "--keylog")
-    log = parse_keylog(data)
+    log = parse_keylog(b"".join(pieces))
     for number, reason in log.faults[:_MAX_FAULTS]:
         click.echo(f"tlswire: {shown}:{number}: {printable(reason)}", err=True)
     if log.faulty > _MAX_FAULTS:
