@@ -40,6 +40,7 @@ BOUNDS = (
     Bound("a", "tlswire eliminate", (Check("wall", 0.7, "sslscan"), Check("connections", 260))),
     Bound("a", "tlswire 65,536 codes", (Check("wall", 2.0),)),
     Bound("b", "tlswire eliminate", (Check("wall", 0.25), Check("connections", 25))),
+    Bound("b, questions", "tlswire --questions default", (Check("wall", 1.0), Check("connections", 150))),
     Bound("a + 100 ms", "tlswire each", (Check("wall", 0.2, BEST_PEER),)),
     Bound("-", "tlswire --help", (Check("wall", 0.15),)),
 )

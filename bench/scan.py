@@ -1,4 +1,4 @@
-"""Enumeration against the peers: `python -m bench.scan [--quick] [--rounds N] [--only a,b,slow,help] [--json FILE]`.
+"""Enumeration against the peers: `python -m bench.scan [--quick] [--rounds N] [--only a,b,questions,slow,help] [--json FILE]`.
 
 Whole processes, start-up included, run in turns against the same server on the same machine after a warm-up each. The
 warm-up goes through a relay, which counts the connections; timed runs talk to the server itself. Right answers are
@@ -19,7 +19,20 @@ from typing import TYPE_CHECKING
 from bench.measure import Bench, Series
 from bench.relay import relaying
 from bench.report import document, limits, table
-from bench.tools import ALL_CODES, EACH, ELIMINATE, PEERS, TLSWIRE, Pair, Tool, install_sslyze, machine_facts
+from bench.tools import (
+    ALL_CODES,
+    EACH,
+    ELIMINATE,
+    PEERS,
+    QUESTIONS,
+    SSLYZE_ALL,
+    TESTSSL,
+    TLSWIRE,
+    Pair,
+    Tool,
+    install_sslyze,
+    machine_facts,
+)
 from tests.servers.catalogue import BY_NAME, available, running
 
 if TYPE_CHECKING:
@@ -46,6 +59,7 @@ SSLSCAN, NMAP, SSLYZE = PEERS
 GROUPS = (
     Group("a", "a", "nginx-a", (SSLSCAN, EACH, NMAP, ELIMINATE, SSLYZE, ALL_CODES)),
     Group("b", "b", "nginx-b", (SSLSCAN, ELIMINATE, NMAP, EACH, SSLYZE)),
+    Group("questions", "b, questions", "nginx-b", (SSLYZE_ALL, QUESTIONS, TESTSSL)),
     Group("slow", "a + 100 ms", "nginx-a", (SSLSCAN, EACH, NMAP, ELIMINATE, SSLYZE), delay=0.1),
 )
 HELP = "help"
@@ -89,7 +103,7 @@ def start_up(bench: Bench, rounds: int) -> dict[str, Series]:
 def main() -> None:
     options = _options()
     install_sslyze()
-    missing = [tool for tool in PEERS if tool.missing()]
+    missing = [tool for tool in (*PEERS, SSLYZE_ALL, TESTSSL) if tool.missing()]
     if reason := available(BY_NAME["nginx-a"]):
         sys.exit(reason)
     load = os.getloadavg()[0]
@@ -106,7 +120,7 @@ def main() -> None:
     machine = {
         **machine_facts(load),
         "rounds": options.rounds,
-        "tools": {tool.name.split()[0]: tool.release() for tool in (*PEERS, EACH) if tool not in missing},
+        "tools": {tool.name.split()[0]: tool.release() for tool in (*PEERS, TESTSSL, EACH) if tool not in missing},
     }
     delays = {group.target: group.delay for group in GROUPS}
     print(", ".join(f"{name} {version}" for name, version in machine["tools"].items()), end="; ")

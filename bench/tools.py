@@ -109,6 +109,20 @@ def _sslyze(port: int) -> tuple[str, ...]:
     return str(PEERS_VENV / "bin/sslyze"), *only_ciphers, "--json_out=-", f"127.0.0.1:{port}"
 
 
+def _sslyze_all(port: int) -> tuple[str, ...]:
+    return str(PEERS_VENV / "bin/sslyze"), "--mozilla_config=disable", "--json_out=-", f"127.0.0.1:{port}"
+
+
+def _testssl(port: int) -> tuple[str, ...]:
+    return "testssl", "--color", "0", "--quiet", "--warnings", "batch", f"127.0.0.1:{port}"
+
+
+def _read_testssl(output: str) -> Iterator[Pair]:
+    """The table of its default run names no versions: fit for servers whose suites tell them (TLS 1.2 and 1.3)."""
+    for code in re.findall(r"^ x([0-9a-f]{4}) ", output, re.MULTILINE):
+        yield 0x0304 if code.startswith("13") else 0x0303, int(code, 16)
+
+
 def _tlswire(name: str, *options: str) -> Tool:
     def argv(port: int) -> tuple[str, ...]:
         return str(TLSWIRE), "scan", f"127.0.0.1:{port}", "--json", "-", *options
@@ -126,6 +140,11 @@ SSLYZE_TOOL = Tool(
     f"{SSLYZE} into {PEERS_VENV.name}",
 )
 PEERS = (SSLSCAN, NMAP, SSLYZE_TOOL)
+
+# Everything they have to ask, not the suites alone.
+SSLYZE_ALL = Tool("sslyze, all checks", _sslyze_all, _read_sslyze, SSLYZE_TOOL.version, SSLYZE_TOOL.installs)
+TESTSSL = Tool("testssl", _testssl, _read_testssl, ("testssl", "--version"), "Debian's testssl.sh")
+QUESTIONS = _tlswire("tlswire --questions default", "--questions", "default")
 
 EACH = _tlswire("tlswire each")
 ELIMINATE = _tlswire("tlswire eliminate", "--method", "eliminate")

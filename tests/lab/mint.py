@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 
 RNG = random.Random("tlswire.lab")
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lab.example")])
-CURVES: dict[int, ec.EllipticCurve] = {
-    0x0015: ec.SECP224R1(),
-    0x0016: ec.SECP256K1(),
-    0x0017: ec.SECP256R1(),
-    0x0018: ec.SECP384R1(),
-    0x0019: ec.SECP521R1(),
-    0x001A: ec.BrainpoolP256R1(),
-    0x001B: ec.BrainpoolP384R1(),
-    0x001C: ec.BrainpoolP512R1(),
-}
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
@@ -173,12 +163,6 @@ def mint() -> dict[str, Any]:
     dsa_first = pow(g, dsa_nonce, p) % q
     dsa_key = keys.NonceKey(q, dsa_secret, dsa_nonce, dsa_first)
 
-    points = {
-        f"0x{code:04X}": ec.derive_private_key(RNG.getrandbits(200), curve)
-        .public_key()
-        .public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-        for code, curve in CURVES.items()
-    }
     stand_in = rsa.generate_private_key(65537, 2048)
     certificates = {
         "rsa": certificate(rsa_public, stand_in, rsa_key, hashes.SHA256(), 0x0401),
@@ -191,7 +175,6 @@ def mint() -> dict[str, Any]:
         "dsa": {"order": f"{q:x}", "secret": f"{dsa_secret:x}", "nonce": f"{dsa_nonce:x}", "first": f"{dsa_first:x}"},
         "dh_primes": {"512": f"{safe_prime(512):x}", "1024": f"{oakley2():x}", "2048": f"{ffdhe2048():x}"},
         "export_moduli": {str(bits): f"{prime(bits // 2) * prime(bits // 2):x}" for bits in (512, 1024)},
-        "points": {code: point.hex() for code, point in points.items()},
         "certificates": {kind: base64.b64encode(data).decode() for kind, data in certificates.items()},
         "authority": base64.b64encode(NAME.public_bytes()).decode(),
     }

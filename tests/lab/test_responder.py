@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from tlswire.errors import LookupFailedError
+from tlswire.hello.shares import probe_share
 from tlswire.lab.actions import Action, Close, Hold, Send, Wait
 from tlswire.lab.characters import (
     CHARACTERS,
@@ -32,7 +33,7 @@ from tlswire.wire.records import SSLV2 as SSLV2_RECORD
 
 from .hellos import ABSENT, SHARES, client_hello, named, sslv2_wire, wire
 
-ECDHE_RSA_GCM, RSA_CBC = 0xC02F, 0x002F
+ECDHE_RSA_GCM, RSA_CBC, RSA_ARIA = 0xC02F, 0x002F, 0xC03C
 EVERY_GROUP = tuple(row.code for row in GROUPS if row.kind not in {"grease", "explicit"})
 EVERY_SCHEME = character("museum").schemes
 
@@ -62,11 +63,9 @@ def alert(actions: list[Action]) -> int | None:
 def fitting(of: Character, version: int, suites: tuple[int, ...]) -> ClientHello:
     """A hello that refuses nothing to the server but what version and suites say."""
     group = of.groups[0]
-    share = KeyShareEntry(group, bytes(GROUPS[group].client_share_len))
-    shares = SHARES if group in {0x1D, 0x17} else (share,)
     extra: dict[str, Any] = {"e10": EVERY_GROUP, "e13": EVERY_SCHEME, "e16": (b"h2",)}
     if version == TLS13:
-        extra["e51"] = shares
+        extra["e51"] = (KeyShareEntry(group, probe_share(group)),)
     return (
         named(client_hello(version, suites, **extra), b"lab.example")
         if version > SSLV3
@@ -338,11 +337,11 @@ def test_what_is_no_hello_is_refused(data: bytes, expected: int) -> None:
     assert alert(Conversation(character("plain")).receive(data)) == expected
 
 
-def test_after_the_second_flight_the_lab_gives_up() -> None:
-    conversation = Conversation(character("plain"))
-    assert conversation.receive(wire(client_hello(TLS10, (RSA_CBC,))))
-    assert conversation.receive(fragment(HANDSHAKE, TLS10, b"\x10\x00\x00\x02\x00\x00")) == []
-    actions = conversation.receive(fragment(20, TLS10, b"\x01") + fragment(HANDSHAKE, TLS10, bytes(40)))
+def test_a_suite_that_cannot_be_computed_ends_after_the_second_flight() -> None:
+    conversation = Conversation(character("museum"))
+    assert messages(conversation.receive(wire(client_hello(TLS12, (RSA_ARIA,)))))[-1].type == 14
+    assert conversation.receive(fragment(HANDSHAKE, TLS12, b"\x10\x00\x00\x02\x00\x00")) == []
+    actions = conversation.receive(fragment(20, TLS12, b"\x01") + fragment(HANDSHAKE, TLS12, bytes(40)))
     assert alert(actions) == 51
     assert actions[-1] == Close()
     assert conversation.receive(b"anything") == []

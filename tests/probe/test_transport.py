@@ -6,12 +6,13 @@ import socket
 import struct
 import threading
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tlswire.errors import UsageError
-from tlswire.probe.transport import Address, Outcome, exchange, is_numeric, resolve
+from tlswire.probe.transport import Address, Cuts, Outcome, exchange, is_numeric, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -166,3 +167,44 @@ def test_numeric_hosts() -> None:
     assert is_numeric("::1")
     assert not is_numeric("localhost")
     assert not is_numeric("a\0b")
+
+
+@pytest.mark.parametrize(
+    ("at", "pieces"),
+    [
+        ((), [b"hello"]),
+        ((2,), [b"he", b"llo"]),
+        ((1, 4), [b"h", b"ell", b"o"]),
+        ((0, 5), [b"hello"]),
+        ((3, 3), [b"hel", b"lo"]),
+    ],
+)
+def test_cuts_make_pieces_none_of_them_empty(at: tuple[int, ...], pieces: list[bytes]) -> None:
+    assert Cuts(at, 0.0).pieces(b"hello") == pieces
+
+
+def test_pieces_arrive_one_by_one_with_the_pause_between() -> None:
+    heard: list[tuple[bytes, float]] = []
+
+    def talk(connection: socket.socket) -> None:
+        while sum(len(data) for data, _ in heard) < 5:
+            heard.append((connection.recv(100), time.monotonic()))
+        connection.sendall(b"thanks")
+
+    reader = Reader(6)
+    with serving(talk) as address:
+        outcome = asyncio.run(exchange(address, b"hello", reader, timeout=2.0, cuts=Cuts((1, 3), 0.05)))
+    assert (outcome.end, reader.data) == ("done", b"thanks")
+    assert [data for data, _ in heard] == [b"h", b"el", b"lo"]
+    times = [at for _, at in heard]
+    assert all(later - earlier > 0.04 for earlier, later in pairwise(times))
+
+
+def test_an_end_between_two_pieces_is_an_outcome() -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(100)
+
+    with serving(talk) as address:
+        outcome = asyncio.run(exchange(address, b"hello", Reader(), timeout=2.0, cuts=Cuts((2,), 0.1)))
+    assert outcome.end == "close"
+    assert outcome.elapsed < 0.1

@@ -54,6 +54,8 @@ LEARNABLE: dict[str, dict[str, str]] = {
     "list-intolerant": {},
     "mlkem-only": {},
     "version-intolerant": {},
+    "needs-certificate": {},
+    "early-data": {},
 }
 # Characters that answer some hellos, or all, in no way that could be believed: unknown is the only right word.
 UNREADABLE = ("drip", "flood", "endless-message", "malformed-hello", "zero-record", "oversized-record")

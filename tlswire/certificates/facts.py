@@ -75,14 +75,14 @@ def _facts(der: bytes) -> CertificateFacts:
         try:
             certificate = x509.load_der_x509_certificate(der)
         except Exception as error:  # noqa: BLE001 - any fault of a hostile certificate is a fact about it
-            return CertificateFacts(digest, len(der), error=_reason(error))
+            return CertificateFacts(digest, len(der), error=reason(error))
         faults: list[str] = []
 
         def read(what: str, get: Callable[[], Any]) -> Any:
             try:
                 return get()
             except Exception as error:  # noqa: BLE001 - as above: the other fields still count
-                faults.append(f"{what}: {_reason(error)}")
+                faults.append(f"{what}: {reason(error)}")
                 return None
 
         key, bits = read("key", lambda: _key(certificate)) or (certificate.public_key_algorithm_oid.dotted_string, None)
@@ -92,8 +92,8 @@ def _facts(der: bytes) -> CertificateFacts:
             subject=read("subject", lambda: _text(certificate.subject.rfc4514_string())),
             issuer=read("issuer", lambda: _text(certificate.issuer.rfc4514_string())),
             serial=read("serial", lambda: f"{certificate.serial_number:X}"),
-            not_before=read("not_before", lambda: _time(certificate.not_valid_before_utc)),
-            not_after=read("not_after", lambda: _time(certificate.not_valid_after_utc)),
+            not_before=read("not_before", lambda: time(certificate.not_valid_before_utc)),
+            not_after=read("not_after", lambda: time(certificate.not_valid_after_utc)),
             key=key,
             bits=bits,
             signature_algorithm=read("signature", lambda: _algorithm(certificate)),
@@ -108,7 +108,8 @@ def _facts(der: bytes) -> CertificateFacts:
 _remembered = lru_cache(maxsize=1024)(_facts)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What an exception of ``cryptography`` says, in one printable line of at most 200 characters."""
     return _text(" ".join(str(error).split()) or type(error).__name__)[:200]
 
 
@@ -117,7 +118,8 @@ def _text(text: str) -> str:
     return printable(text[:MAX_TEXT])
 
 
-def _time(moment: datetime) -> str:
+def time(moment: datetime) -> str:
+    """A moment in UTC as RFC 3339 writes it, to the second."""
     return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 

@@ -31,10 +31,11 @@ from tlswire.scan.scanner import VERSIONS_SCANNED, Options, scan_many, unresolve
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tlswire.certificates.stores import Anchors
     from tlswire.probe.transport import Address
     from tlswire.results import Scan
 
-CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault")
+CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault", "info")
 _SHORT_NAMES = {
     "1.0": "TLS 1.0",
     "1.1": "TLS 1.1",
@@ -93,6 +94,14 @@ class Seconds(click.FloatRange):
     help="Ask more than versions and suites: names or sets (default, all) of questions; the suites then by eliminate.",
 )
 @click.option("--attacks", is_flag=True, help="Ask the questions that look like attacks, too; see tlswire questions.")
+@click.option(
+    "--anchor",
+    "anchor_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Validate chains against these anchors (PEM or DER) instead of Mozilla's and the system's (repeatable).",
+)
 @click.option("--keylog", "keylog_file", metavar="FILE", help="Append the secrets of every handshake (SSLKEYLOGFILE).")
 @click.option(
     "--concurrency",
@@ -147,6 +156,7 @@ def command(
     all_codes: bool,
     questions: str | None,
     attacks: bool,
+    anchor_files: tuple[Path, ...],
     keylog_file: str | None,
     concurrency: int,
     max_rate: float,
@@ -188,6 +198,7 @@ def command(
         all_codes=all_codes,
         server_name="" if no_server_name else server_name,
         questions=asked,
+        anchors=_anchors(anchor_files),
         limits=Limits(concurrency, max_rate, timeout, deadline, retries),
         seed=seed,
     )
@@ -369,6 +380,14 @@ def exit_code(results: list[Scan], categories: frozenset[str]) -> int:
         return cli.INCOMPLETE
     found = {finding.category for scan in results for finding in scan.findings}
     return cli.FINDINGS if found & categories else cli.FINE
+
+
+def _anchors(files: tuple[Path, ...]) -> dict[str, Anchors] | None:
+    if not files:
+        return None
+    from tlswire.scan.trust import read_store  # noqa: PLC0415 - only with --anchor
+
+    return {str(path): read_store(str(path), path) for path in files}
 
 
 @contextlib.contextmanager

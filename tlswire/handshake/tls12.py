@@ -127,9 +127,9 @@ class Tls12:
             self._resumed(session)
 
     def _resumed(self, session: Session) -> None:
+        self.client.shown.resumed = True
         if (session.version, session.suite) != (self.version, self.suite):
             raise RefusedError("resumes a session with another version or suite (RFC 5246 7.4.1.3)", ILLEGAL_PARAMETER)
-        self.client.shown.resumed = True
         self.master = session.secret
         self._keys()
 
@@ -202,7 +202,8 @@ class Tls12:
             # RFC 5246 section 7.4.7.1: the version is the one offered, so that it cannot be rolled back.
             premaster = client.hello.legacy_version.to_bytes(2, "big") + client.rng.randbytes(46)
             sealed = rsa_encrypt(self._server_key(), premaster, client.rng)
-            return len(sealed).to_bytes(2, "big") + sealed, premaster
+            # RFC 6101 section 5.6.7.1: SSLv3 has no length in front of it.
+            return (len(sealed).to_bytes(2, "big") if self.version > 0x0300 else b"") + sealed, premaster
         raise UnsupportedError(f"the key exchange of {named(SUITES, self.suite)}")
 
     @property

@@ -47,12 +47,14 @@ class Quirks(msgspec.Struct, frozen=True):
     wire_limit: int = 0  # bytes of a hello with its record headers; larger ones are dropped
     suite_limit: int = 0  # longer lists are answered with FIN
     client_version_limit: int = 0  # a higher legacy_version is refused instead of negotiated down
+    signs_with: int = 0  # this scheme, whatever was offered (before TLS 1.3)
     picks_blindly: bool = False  # settles on a suite before it looks whether it can serve it
     connections_a_second: int = 0  # beyond: RST, refused connections counted too
     connections_served: int = 0  # beyond: accepted, never answered
     serial: bool = False  # one client at a time
     delay: float = 0.0  # seconds before a first flight
     pace: float = 0.0  # seconds between the bytes of a first flight
+    renegotiates: bool = False  # when the client wants to; safely if renegotiation_info is among its answers
 
 
 class Character(msgspec.Struct, frozen=True):
@@ -73,7 +75,10 @@ class Character(msgspec.Struct, frozen=True):
     compression: tuple[int, ...] = (0,)
     dh_bits: int = 2048
     fallback_scsv: bool = True  # RFC 7507
-    asks_certificate: bool = False
+    client_certificate: Literal["", "optional", "required"] = ""
+    session_ids: bool = True  # remembered, below TLS 1.3; tickets are an answer to session_ticket
+    tickets: int = 2  # of TLS 1.3
+    early_data: int = 0  # bytes of 0-RTT data that tickets allow
     quirks: Quirks = Quirks()
 
 
@@ -161,7 +166,7 @@ _LEGACY_MDM = Character(
     certificates=("rsa",),
     dh_bits=1024,
     fallback_scsv=False,
-    asks_certificate=True,
+    client_certificate="optional",
 )
 
 _TLS_VERSIONS = (SSLV3, TLS10, TLS11, TLS12, TLS13)
@@ -279,6 +284,14 @@ _SPECIAL = (
     ),
     msgspec.structs.replace(
         _PLAIN,
+        name="ignores-schemes",
+        description="TLS 1.0 to 1.2, signs with rsa_pkcs1_sha1 whatever was offered",
+        suites={version: suites for version, suites in _PLAIN.suites.items() if version < TLS13},
+        certificates=("rsa",),
+        quirks=Quirks(signs_with=0x0201),
+    ),
+    msgspec.structs.replace(
+        _PLAIN,
         name="mlkem-only",
         description="TLS 1.3 with no group but X25519MLKEM768",
         suites={TLS13: _PLAIN.suites[TLS13]},
@@ -290,6 +303,21 @@ _SPECIAL = (
         description="TLS 1.0 only, refuses a higher client_version instead of answering with its own",
         suites={TLS10: _suites(_OLD_CBC)},
         quirks=Quirks(client_version_limit=TLS10),
+    ),
+)
+
+_OPTIONS = (
+    msgspec.structs.replace(
+        _PLAIN,
+        name="needs-certificate",
+        description="an ordinary server that refuses clients without a certificate of their own",
+        client_certificate="required",
+    ),
+    msgspec.structs.replace(
+        _MODERN,
+        name="early-data",
+        description="the modern server with 0-RTT data",
+        early_data=1 << 14,
     ),
 )
 
@@ -305,6 +333,7 @@ CHARACTERS: dict[str, Character] = {
             for name, (text, quirks) in _AWKWARD.items()
         ),
         *_SPECIAL,
+        *_OPTIONS,
     )
 }
 

@@ -1,6 +1,6 @@
-"""The lab's toy keys: certificates, DH primes, curve points and genuine signatures in pure Python, all from one file.
+"""The lab's toy keys: certificates, DH primes, genuine signatures and RSA decryption in pure Python, all from one file.
 
-The private halves are public and the nonces constant: these keys make a first flight verifiable, they protect nothing.
+The private halves are public and the nonces constant: these keys make handshakes verifiable, they protect nothing.
 ``material.json`` is minted by tests/lab/mint.py. Sources: RFC 8017 sections 8.1.1 and 8.2.1, RFC 5246 section 7.4.3.
 Must not import anything of tlswire; no I/O but reading that file.
 """
@@ -50,8 +50,7 @@ class RsaKey(msgspec.Struct, frozen=True):
 
     def sign(self, scheme: int, data: bytes) -> bytes:
         """PKCS #1 v1.5 or PSS with the scheme's hash; MD5 and SHA-1 joined when the scheme is UNNAMED."""
-        modulus, parts = _private(self.primes)
-        size = (modulus.bit_length() + 7) // 8
+        size = self.size
         if scheme in _PSS:
             number = _pss(_PSS[scheme], data, size)
         else:
@@ -59,8 +58,22 @@ class RsaKey(msgspec.Struct, frozen=True):
             info = _digest("md5", data) + _digest("sha1", data) if name is None else _DIGEST_INFO[name]
             info += b"" if name is None else _digest(name, data)
             number = int.from_bytes(b"\x00\x01".ljust(size - len(info) - 1, b"\xff") + b"\x00" + info)
+        return self._power(number)
+
+    def decrypt(self, data: bytes) -> bytes:
+        """The block in ``data`` as it is, padding and all, as long as the modulus (RFC 8017 section 5.1.2)."""
+        return self._power(int.from_bytes(data))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the modulus."""
+        modulus, _ = _private(self.primes)
+        return (modulus.bit_length() + 7) // 8
+
+    def _power(self, number: int) -> bytes:
+        modulus, parts = _private(self.primes)
         power = sum(pow(number % prime, exponent, prime) * factor for prime, exponent, factor in parts)
-        return (power % modulus).to_bytes(size)
+        return (power % modulus).to_bytes(self.size)
 
 
 class NonceKey(msgspec.Struct, frozen=True):
@@ -86,7 +99,6 @@ class _Material(msgspec.Struct, frozen=True):
     dsa: dict[str, str]
     dh_primes: dict[str, str]
     export_moduli: dict[str, str]
-    points: dict[str, str]
     certificates: dict[str, str]
     authority: str
 
@@ -97,10 +109,16 @@ def _material() -> _Material:
 
 
 @functools.cache
+def rsa_key() -> RsaKey:
+    """The private key of the RSA certificate."""
+    return RsaKey(tuple(int(prime, 16) for prime in _material().rsa["primes"]))
+
+
+@functools.cache
 def key(kind: str) -> Key:
     """The private key of certificate kind ``rsa``, ``ec`` or ``dsa``."""
     if kind == "rsa":
-        return RsaKey(tuple(int(prime, 16) for prime in _material().rsa["primes"]))
+        return rsa_key()
     numbers = _material().ec if kind == "ec" else _material().dsa
     return NonceKey(**{name: int(value, 16) for name, value in numbers.items()})
 
@@ -127,12 +145,6 @@ def dh_prime(bits: int) -> bytes:
 def export_modulus(bits: int) -> bytes:
     """An RSA modulus of 512 or 1024 bits, for the temporary keys of the export suites."""
     return bytes.fromhex(_material().export_moduli[str(bits)])
-
-
-@functools.cache
-def points() -> dict[int, bytes]:
-    """Group code -> an uncompressed point that is on its curve."""
-    return {int(code, 0): bytes.fromhex(point) for code, point in _material().points.items()}
 
 
 @functools.cache

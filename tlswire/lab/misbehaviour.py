@@ -1,7 +1,7 @@
 """What awkward characters send in place of a first flight, or spoil in it.
 
 Every answer is bounded: what claims to be endless stops after some MiB and then says FIN.
-Must not import anything of tlswire but ``wire`` and ``lab.actions``.
+Must not import anything of tlswire but ``wire``, ``lab.actions``, ``lab.characters`` and ``lab.flights``.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.lab.actions import Action, Close, Hold, Send
+from tlswire.lab.flights import encode_server_hello
 from tlswire.wire.handshake import SERVER_HELLO
 from tlswire.wire.messages import ClientHello, Extension, ServerHello
 from tlswire.wire.records import HANDSHAKE, MAX_CIPHERTEXT, MAX_PLAINTEXT, fragment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tlswire.lab.characters import Quirks
 
 _TLS12 = 0x0303
 _MIB = 1 << 20
@@ -69,11 +72,29 @@ def _malformed_hello(message: bytes) -> list[Action]:
     return [Send(fragment(HANDSHAKE, _TLS12, message[:38] + b"\xff" + message[39:])), Hold()]
 
 
+def _unoffered_version(hello: ClientHello, answer: ServerHello) -> list[Action]:
+    wrong = with_unoffered_version(hello, answer)
+    return [Send(fragment(HANDSHAKE, _TLS12, encode_server_hello(wrong)))]
+
+
 # Answers to a hello that would have got a choice; they get the correct ServerHello message.
-TO_CHOICE: dict[str, Callable[[bytes], list[Action]]] = {
+_TO_CHOICE: dict[str, Callable[[bytes], list[Action]]] = {
     "oversized-record": _oversized_record,
     "malformed-hello": _malformed_hello,
 }
+
+
+def told_instead(quirks: Quirks, hello: ClientHello, answer: ServerHello) -> list[Action] | None:
+    """What stands for the whole flight that begins with ``answer``; None for a character that says the flight."""
+    if quirks.instead in _TO_CHOICE:
+        return _TO_CHOICE[quirks.instead](encode_server_hello(answer))
+    return _unoffered_version(hello, answer) if quirks.unoffered == "version" else None
+
+
+def touched(quirks: Quirks, hello: ClientHello, answer: ServerHello) -> ServerHello:
+    """The ServerHello as the character sends it."""
+    return with_unoffered_extension(hello, answer) if quirks.unoffered == "extension" else answer
+
 
 # Extensions with an empty body in a ServerHello: session_ticket, encrypt_then_mac, extended_master_secret; the last
 # one is unassigned, for clients that offer all others.

@@ -27,6 +27,7 @@ UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 112, 120
 _GROUPS_EXT, _SCHEMES_EXT, _PSK, _VERSIONS_EXT, _PSK_MODES, _SHARES = 10, 13, 41, 43, 45, 51
 _FALLBACK_SCSV = 0x5600
 _P256 = 0x0017
+_EC_CURVE = "secp256r1"  # of the EC certificate; RFC 9846 section 4.2.3 ties each scheme to its curve
 
 _FAMILIES = {"rsa": frozenset({"rsa-pkcs1", "rsa-pss"}), "ec": frozenset({"ecdsa"}), "dsa": frozenset({"dsa"})}
 _SHA1_SCHEMES = (0x0201, 0x0202, 0x0203)  # RFC 5246 section 7.4.1.4.1: what a hello without the extension offers
@@ -225,7 +226,8 @@ def _signer_tls13(character: Character, hello: ClientHello) -> tuple[str, int] |
     for scheme in character.schemes:
         row = SCHEMES[scheme]
         for kind in character.certificates:
-            if scheme in hello.signature_schemes and row.tls13 == "Y" and row.family in _FAMILIES[kind]:
+            fits = row.family in _FAMILIES[kind] and (kind != "ec" or row.key_type == _EC_CURVE)
+            if scheme in hello.signature_schemes and row.tls13 == "Y" and fits:
                 return kind, scheme
     return None
 
@@ -256,7 +258,7 @@ def _serve(character: Character, hello: ClientHello, version: int, suite: int) -
     if version == TLS12 and kind is not None and signs(suite):
         offered = hello.signature_schemes if _SCHEMES_EXT in hello.extension_types else _SHA1_SCHEMES
         fitting = (code for code in character.schemes if code in offered and SCHEMES[code].family in _FAMILIES[kind])
-        scheme = next(fitting, 0)
+        scheme = character.quirks.signs_with or next(fitting, 0)
         if not scheme:
             return None
     group = _group(character, hello, suite)

@@ -1,21 +1,25 @@
 """The responder without I/O: bytes of one client in, actions out; what it does follows from character and seed.
 
-``respond`` answers one ClientHello, ``Conversation`` a whole connection up to the second flight, where it gives up:
-the lab has no keys to finish a handshake with. Sources: RFC 9846 sections 4.1.4, 5 and 6, RFC 5246 section 7.2.
-Must not import anything of tlswire but ``errors``, ``registry``, ``wire`` and the rest of ``lab`` but ``server``.
+``respond`` answers one ClientHello, ``Conversation`` a whole connection: a handshake, one request, close_notify. What
+follows the ServerHello is the matter of ``lab.tls12`` and ``lab.tls13``. Sources: RFC 9846 sections 4.1.4, 5 and 6, RFC
+5246 section 7.2. Must not import anything of tlswire but ``errors``, ``registry``, ``wire`` and the rest of ``lab`` but
+``server``.
 """
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from tlswire.errors import WireError
-from tlswire.lab import flights, misbehaviour
+from tlswire.lab import flights, misbehaviour, tls12, tls13
 from tlswire.lab.actions import Action, Close, Hold, Reset, Send, Wait
-from tlswire.lab.characters import SSLV2, TLS12, Character
+from tlswire.lab.characters import SSLV2, TLS12, TLS13, Character
+from tlswire.lab.line import BAD_RECORD_MAC, FATAL, RECORD_OVERFLOW, WARNING, Line, RefusedError
+from tlswire.lab.lookalike import LookAlike
 from tlswire.lab.negotiation import (
     DECODE_ERROR,
+    HANDSHAKE_FAILURE,
     ILLEGAL_PARAMETER,
     PROTOCOL_VERSION,
     UNEXPECTED_MESSAGE,
@@ -24,8 +28,9 @@ from tlswire.lab.negotiation import (
     Refusal,
     negotiate,
 )
+from tlswire.lab.sessions import Sessions
 from tlswire.wire import sslv2
-from tlswire.wire.handshake import CLIENT_HELLO, parse_client_hello
+from tlswire.wire.handshake import CLIENT_HELLO, CLIENT_HELLO_BODY, encode_handshake, parse_client_hello
 from tlswire.wire.messages import ClientHello
 from tlswire.wire.primitives import build
 from tlswire.wire.records import (
@@ -35,9 +40,7 @@ from tlswire.wire.records import (
     CHANGE_CIPHER_SPEC,
     HANDSHAKE,
     Alert,
-    Deframer,
     Message,
-    fragment,
     sslv2_record,
 )
 from tlswire.wire.records import SSLV2 as SSLV2_RECORD
@@ -45,12 +48,9 @@ from tlswire.wire.records import SSLV2 as SSLV2_RECORD
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-DECRYPT_ERROR = 51
-_WARNING, _FATAL = 1, 2
-_ALERT_SIZE = 2
+    from tlswire.lab.line import Flow
 
-# What a client sends in clear after ServerHelloDone: Certificate, CertificateVerify, ClientKeyExchange.
-_SECOND_FLIGHT = frozenset({11, 15, 16})
+_ALERT_SIZE = 2
 
 
 def greet(character: Character, ordinal: int, recent: int) -> list[Action]:
@@ -68,53 +68,14 @@ def greet(character: Character, ordinal: int, recent: int) -> list[Action]:
     return []
 
 
-def respond(
-    character: Character, hello: ClientHello, *, seed: int = 0, wire_size: int = 0, retried: int | None = None
-) -> list[Action]:
-    """The answer to a ClientHello.
+def respond(character: Character, hello: ClientHello, *, seed: int = 0, wire_size: int = 0) -> list[Action]:
+    """The answer to a ClientHello; ``wire_size`` is its size with record headers.
 
-    ``wire_size`` is its size with record headers, ``retried`` the group an earlier HelloRetryRequest asked for.
-    The same hello and seed give the same bytes.
+    The same hello and seed give the same bytes, but for the answers to ML-KEM shares (``crypto.shares``).
     """
-    return _respond(character, hello, seed, wire_size, retried)[0]
-
-
-def _respond(
-    character: Character, hello: ClientHello, seed: int, wire_size: int, retried: int | None
-) -> tuple[list[Action], Choice | Refusal | None]:
-    """As ``respond``, and what was decided (None when it did not come to that)."""
-    quirks = character.quirks
-    if quirks.wire_limit and wire_size > quirks.wire_limit:
-        return [Hold()], None
-    if quirks.suite_limit and len(hello.suites) > quirks.suite_limit:
-        return [Close()], None
-    if quirks.instead in misbehaviour.TO_HELLO:
-        return misbehaviour.TO_HELLO[quirks.instead](), None
-    decision = negotiate(character, hello, retried)
-    version = min(max(hello.legacy_version, 0x0300), TLS12)
-    before: list[Action] = [Wait(quirks.delay)] if quirks.delay else []
-    if isinstance(decision, Refusal):
-        return before + refuse(character, decision.alert, version), decision
-    if quirks.warns_of_name and retried is None:
-        before.append(Send(_alert(UNRECOGNIZED_NAME, version, level=_WARNING)))
-    rng = random.Random(f"{seed} {hello.random.hex()} {hello.suites} {hello.key_shares}")
-    return before + _flight(character, hello, decision, rng), decision
-
-
-def _flight(character: Character, hello: ClientHello, choice: Choice, rng: random.Random) -> list[Action]:
-    quirks = character.quirks
-    answer = flights.server_hello(character, hello, choice, rng)
-    if quirks.instead in misbehaviour.TO_CHOICE:
-        return misbehaviour.TO_CHOICE[quirks.instead](flights.encode_server_hello(answer))
-    if quirks.unoffered == "version":
-        wrong = misbehaviour.with_unoffered_version(hello, answer)
-        return [Send(fragment(HANDSHAKE, TLS12, flights.encode_server_hello(wrong)))]
-    if quirks.unoffered == "extension" and not choice.retry:
-        answer = misbehaviour.with_unoffered_extension(hello, answer)
-    data = flights.first_flight(character, hello, choice, answer, rng)
-    if not quirks.pace:
-        return [Send(data)]
-    return [step for byte in data for step in (Send(bytes([byte])), Wait(quirks.pace))]
+    return Conversation(character, seed).answer(
+        hello, encode_handshake(CLIENT_HELLO, build(CLIENT_HELLO_BODY, hello)), wire_size
+    )
 
 
 def respond_sslv2(character: Character, hello: sslv2.SSLv2ClientHello, *, seed: int = 0) -> list[Action]:
@@ -127,22 +88,9 @@ def respond_sslv2(character: Character, hello: sslv2.SSLv2ClientHello, *, seed: 
     return [Send(sslv2_record(flights.sslv2_server_hello(tuple(common), rng)))]
 
 
-def refuse(character: Character, alert: int, version: int = TLS12) -> list[Action]:
-    """How the character says no: a fatal alert and FIN, unless a quirk has it otherwise."""
-    return _REFUSALS[character.quirks.refusal](_body(alert, _FATAL), version)
-
-
-def _body(description: int, level: int) -> bytes:
-    return build(ALERT_BODY, Alert(level, description))
-
-
-def _alert(description: int, version: int, level: int) -> bytes:
-    return fragment(ALERT, version, _body(description, level))
-
-
-_REFUSALS: dict[str, Callable[[bytes, int], list[Action]]] = {
-    "alert": lambda body, version: [Send(fragment(ALERT, version, body)), Close()],
-    "fragmented-alert": lambda body, version: [Send(fragment(ALERT, version, body, size=1)), Close()],
+_REFUSALS: dict[str, Callable[[Callable[..., bytes], bytes], list[Action]]] = {
+    "alert": lambda records, body: [Send(records(ALERT, body)), Close()],
+    "fragmented-alert": lambda records, body: [Send(records(ALERT, body, size=1)), Close()],
     "close": lambda _, __: [Close()],
     "reset": lambda _, __: [Reset()],
     "silence": lambda _, __: [Hold()],
@@ -152,17 +100,19 @@ _REFUSALS: dict[str, Callable[[bytes, int], list[Action]]] = {
 class Conversation:
     """One connection: ``receive`` takes what the client sent and returns what to do about it.
 
-    Memory is bounded by the Deframer; after an action that ends the connection nothing is read any more.
+    ``sessions`` are those of the server, shared by its connections. Memory is bounded by the RecordStream; after an
+    action that ends the connection nothing is read any more.
     """
 
-    def __init__(self, character: Character, seed: int = 0) -> None:
+    def __init__(self, character: Character, seed: int = 0, sessions: Sessions | None = None) -> None:
         self._character = character
         self._seed = seed
-        self._deframer = Deframer()
+        self._line = Line(character, sessions or Sessions())
+        self._flow: Flow | None = None
         self._received = 0
         self._retry: Choice | None = None
-        self._answered = False
-        self._version = TLS12
+        self._version = 0
+        self._skipped = 0
         self._ended = False
 
     def receive(self, data: bytes) -> list[Action]:
@@ -183,65 +133,126 @@ class Conversation:
         if instead is not None:
             yield from instead()
             return
-        for message in self._deframer.feed(data):
-            yield from self._message(message)
-        if self._deframer.error is not None:
-            yield from self._refuse(DECODE_ERROR if self._deframer.records else UNEXPECTED_MESSAGE)
+        for message in self._line.stream.feed(data):
+            yield from self._guarded(self._take, message)
+        error = self._line.stream.error
+        if error is not None:
+            yield from self._refuse(_alert_of(error))
+
+    def _guarded(self, work: Callable[..., None], *arguments: Any) -> list[Action]:
+        """What ``work`` said, and the refusal it ended with."""
+        try:
+            work(*arguments)
+        except RefusedError as error:
+            return self._line.actions() + self._refuse(error.alert)
+        except WireError as error:
+            return self._line.actions() + self._refuse(_alert_of(error))
+        return self._line.actions()
 
     def _refuse(self, alert: int) -> list[Action]:
-        return refuse(self._character, alert, self._version)
+        """How the character says no: a fatal alert and FIN, unless a quirk has it otherwise."""
+        body = build(ALERT_BODY, Alert(FATAL, alert))
+        return _REFUSALS[self._character.quirks.refusal](self._line.records, body)
 
-    def _message(self, message: Message) -> list[Action]:
-        if message.content == ALERT:
-            # A warning in clear changes nothing; anything else, encrypted ones included, is the client's goodbye.
-            return [] if len(message.body) == _ALERT_SIZE and not Alert(*message.body).fatal else [Close()]
-        if not self._answered and message.type == CLIENT_HELLO and message.content in self._READERS:
-            try:
-                return self._READERS[message.content](self, message)
-            except WireError:
-                return self._refuse(DECODE_ERROR)
-        if message.content == CHANGE_CIPHER_SPEC and self._retry is not None and not self._answered:
-            return []  # RFC 9846 appendix E.4: it stands before the second hello
-        if self._answered and message.content == HANDSHAKE and message.type in _SECOND_FLIGHT:
-            return []
-        if message.content == SSLV2_RECORD:
-            return [Close()]
-        encrypted = self._answered and message.content in {CHANGE_CIPHER_SPEC, APPLICATION_DATA}
-        return self._refuse(DECRYPT_ERROR if encrypted else UNEXPECTED_MESSAGE)
+    def _take(self, message: Message) -> None:
+        line, content = self._line, message.content
+        first = message.type == CLIENT_HELLO and self._flow is None
+        if content == ALERT:
+            self._take_alert(message.body)
+        elif content == SSLV2_RECORD:
+            if first:
+                self._sslv2_hello(message)
+            else:
+                line.act(Close())
+        elif content == HANDSHAKE and (first or self._renegotiates(message)):
+            self._hello(parse_client_hello(message.body), encode_handshake(CLIENT_HELLO, message.body))
+        elif self._flow is not None:
+            self._flow.take(message)
+        elif self._retry is not None and content == CHANGE_CIPHER_SPEC:
+            pass  # RFC 9846 appendix E.4: it stands before the second hello
+        elif self._retry is not None and content == APPLICATION_DATA and self._skipped < tls13.FORGIVEN:
+            self._skipped += len(message.body)  # RFC 9846 section 4.2.10: 0-RTT data behind the first hello
+        else:
+            raise RefusedError(UNEXPECTED_MESSAGE)
 
-    def _read_hello(self, message: Message) -> list[Action]:
-        return self._hello(parse_client_hello(message.body))
+    def _take_alert(self, body: bytes) -> None:
+        # A warning changes nothing; anything else, encrypted ones that nobody reads included, is the client's goodbye.
+        if len(body) != _ALERT_SIZE or Alert(*body).fatal:
+            self._line.say_goodbye()
 
-    def _read_sslv2_hello(self, message: Message) -> list[Action]:
+    def _renegotiates(self, message: Message) -> bool:
+        """Whether this hello begins another handshake inside the connection, which the character takes part in."""
+        begins = message.type == CLIENT_HELLO and self._line.established and self._version < TLS13
+        return begins and self._character.quirks.renegotiates
+
+    def _sslv2_hello(self, message: Message) -> None:
         hello = sslv2.parse_sslv2_client_hello(message.body)
         if SSLV2 not in self._character.suites:
-            return self._refuse(PROTOCOL_VERSION)
+            raise RefusedError(PROTOCOL_VERSION)
         if hello.version == SSLV2:
-            self._answered = True
-            return respond_sslv2(self._character, hello, seed=self._seed)
-        # RFC 5246 appendix E.2: the challenge is the end of the random.
+            self._flow = LookAlike(self._line)
+            self._line.act(*respond_sslv2(self._character, hello, seed=self._seed))
+            return
+        # RFC 5246 appendix E.2: the challenge is the end of the random, and the message without its length is hashed.
         random_bytes = hello.challenge[-32:].rjust(32, b"\x00")
-        return self._hello(ClientHello(hello.version, random_bytes, b"", hello.suites, (0,)))
+        value = ClientHello(hello.version, random_bytes, b"", hello.suites, (0,))
+        self._hello(value, bytes((message.type,)) + message.body)
 
-    _READERS: ClassVar[dict[int, Callable[[Conversation, Message], list[Action]]]] = {
-        HANDSHAKE: _read_hello,
-        SSLV2_RECORD: _read_sslv2_hello,
-    }
+    def answer(self, hello: ClientHello, encoded: bytes, wire_size: int = 0) -> list[Action]:
+        """The actions that a hello causes; ``encoded`` is its message, ``wire_size`` its size with record headers."""
+        self._received = wire_size
+        return self._guarded(self._hello, hello, encoded)
 
-    def _hello(self, hello: ClientHello) -> list[Action]:
-        asked = self._retry
-        retried = None if asked is None else asked.group
-        actions, decision = _respond(self._character, hello, self._seed, self._received, retried)
-        self._received = 0
-        if isinstance(decision, Choice):
-            self._version = min(decision.version, TLS12)
-        if isinstance(decision, Choice) and asked is not None and not _repeats(asked, decision, hello):
-            return self._refuse(ILLEGAL_PARAMETER)
-        if isinstance(decision, Choice) and decision.retry:
+    def _hello(self, hello: ClientHello, encoded: bytes) -> None:
+        line, quirks = self._line, self._character.quirks
+        size, self._received = self._received, 0
+        if quirks.wire_limit and size > quirks.wire_limit:
+            line.act(Hold())
+            return
+        if quirks.suite_limit and len(hello.suites) > quirks.suite_limit:
+            line.act(Close())
+            return
+        if quirks.instead in misbehaviour.TO_HELLO:
+            line.act(*misbehaviour.TO_HELLO[quirks.instead]())
+            return
+        if quirks.delay:
+            line.act(Wait(quirks.delay))
+        self._decide(hello, encoded)
+
+    def _decide(self, hello: ClientHello, encoded: bytes) -> None:
+        line, asked, character = self._line, self._retry, self._character
+        line.version = min(max(hello.legacy_version, 0x0300), TLS12)
+        decision = negotiate(character, hello, None if asked is None else asked.group)
+        if isinstance(decision, Refusal):
+            raise RefusedError(decision.alert)
+        if line.established and decision.version != self._version:
+            raise RefusedError(HANDSHAKE_FAILURE)
+        if asked is not None and not _repeats(asked, decision, hello):
+            raise RefusedError(ILLEGAL_PARAMETER)
+        if character.quirks.warns_of_name and asked is None:
+            line.send(ALERT, build(ALERT_BODY, Alert(WARNING, UNRECOGNIZED_NAME)))
+        rng = random.Random(f"{self._seed} ".encode() + encoded)
+        self._version = decision.version
+        line.version = min(decision.version, TLS12)
+        line.transcript[:] = line.transcript + encoded if asked is not None else encoded
+        if decision.retry:
             self._retry = decision
+            tls13.ask_again(line, hello, decision)
+        elif decision.version == TLS13:
+            self._flow = tls13.begin(line, hello, decision, rng, retried=asked is not None)
         else:
-            self._answered = True
-        return actions
+            self._flow = tls12.begin(line, hello, decision, rng)
+        if character.quirks.pace:
+            line.drip(character.quirks.pace)
+
+
+def _alert_of(error: WireError) -> int:
+    """The alert that a fault of records, or of a message, deserves."""
+    if error.path == "record.protected":
+        return RECORD_OVERFLOW if "2^14" in error.reason else BAD_RECORD_MAC
+    if error.path == "key_exchange":
+        return ILLEGAL_PARAMETER
+    return UNEXPECTED_MESSAGE if error.path == "record.type" else DECODE_ERROR
 
 
 def _repeats(asked: Choice, decision: Choice, hello: ClientHello) -> bool:

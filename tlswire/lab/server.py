@@ -21,6 +21,7 @@ from tlswire.errors import UsageError
 from tlswire.lab.actions import Action, Close, Reset, Send, Wait
 from tlswire.lab.characters import Character, character
 from tlswire.lab.responder import Conversation, greet
+from tlswire.lab.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +56,7 @@ class Lab:
         self.port = port
         self.seed = seed
         self.connections = 0
+        self.sessions = Sessions()
         self._open: set[_Connection] = set()
         self._served: _Connection | None = None
         self._waiting: deque[_Connection] = deque()
@@ -121,7 +123,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, lab: Lab, loop: asyncio.AbstractEventLoop) -> None:
         self._lab = lab
         self._loop = loop
-        self._conversation = Conversation(lab.character, lab.seed)
+        self._conversation = Conversation(lab.character, lab.seed, lab.sessions)
         self._todo: deque[Action] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._life = loop.call_later(LIFETIME, self.abort)

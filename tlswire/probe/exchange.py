@@ -203,9 +203,17 @@ def _describe(received: bytearray) -> str:
 
 
 async def ask(
-    address: Address, payload: bytes, *, timeout: float = 5.0, whole_flight: bool = False, want_local: bool = False
+    address: Address,
+    payload: bytes,
+    *,
+    timeout: float = 5.0,
+    whole_flight: bool = False,
+    want_local: bool = False,
+    cuts: transport.Cuts | None = None,
 ) -> Answer:
-    """Send the record bytes ``payload`` to ``address`` and read the answer; at most ``timeout`` seconds in all."""
+    """Send the record bytes ``payload`` to ``address`` (in the pieces of ``cuts``) and read the answer; at most
+    ``timeout`` seconds in all.
+    """
     reader = HelloReader(whole_flight=whole_flight)
-    outcome = await transport.exchange(address, payload, reader, timeout=timeout, want_local=want_local)
+    outcome = await transport.exchange(address, payload, reader, timeout=timeout, want_local=want_local, cuts=cuts)
     return reader.answer(payload, outcome)

@@ -1,7 +1,7 @@
 """What is offered and what of it an answer honours: probes as values, and the check of every answer against its probe.
 
 Sources: RFC 9846 sections 4.1.3, 4.2 and 4.2.8; RFC 5246 section 7.4.1.3.
-Must not import ``probe.transport`` or anything of ``scan`` but this.
+Opens no sockets. Must not import anything of ``scan`` but this.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tlswire.hello.builder import (
     sslv2_client_hello,
 )
 from tlswire.probe.exchange import FAULT, Answer, ask
+from tlswire.probe.transport import Cuts  # noqa: TC001 - msgspec reads the annotations
 from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
 from tlswire.wire.cursor import named
 
@@ -36,7 +37,7 @@ SMALL_HELLO = 512
 class Probe(msgspec.Struct, frozen=True):
     """One hello to send: the versions and suites it offers, its bytes, its value (None for SSLv2).
 
-    ``whole_flight`` reads on to ServerHelloDone where that comes in clear.
+    ``whole_flight`` reads on to ServerHelloDone where that comes in clear; ``cuts`` send it in pieces.
     """
 
     versions: tuple[int, ...]
@@ -44,10 +45,18 @@ class Probe(msgspec.Struct, frozen=True):
     payload: bytes
     hello: ClientHello | None
     whole_flight: bool = False
+    cuts: Cuts | None = None
 
     async def put(self, address: Address, *, timeout: float, want_local: bool) -> Answer:
         """Send it to ``address`` and read the answer."""
-        return await ask(address, self.payload, timeout=timeout, whole_flight=self.whole_flight, want_local=want_local)
+        return await ask(
+            address,
+            self.payload,
+            timeout=timeout,
+            whole_flight=self.whole_flight,
+            want_local=want_local,
+            cuts=self.cuts,
+        )
 
     def nothing(self, kind: str, reason: str) -> Answer:
         """The answer of a connection that was not made."""

@@ -18,7 +18,7 @@ from tlswire.probe import transport
 from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
 from tlswire.results.answers import Answers
 from tlswire.results.scan import Finding, Scan, Target, Tool
-from tlswire.scan.assemble import faults_result, findings_of, version_result
+from tlswire.scan.assemble import faults_result, findings_of, version_result, worst_first
 from tlswire.scan.enumerate import Enumeration
 from tlswire.scan.offers import ProbeMaker
 from tlswire.scan.pacing import Limits
@@ -29,6 +29,7 @@ from tlswire.scan.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
+    from tlswire.certificates.stores import Anchors
     from tlswire.probe.exchange import Answer
     from tlswire.probe.transport import Address
     from tlswire.scan.interview import Interview
@@ -40,7 +41,7 @@ VERSIONS_SCANNED = (0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304)
 class Options(msgspec.Struct, frozen=True):
     """What to ask and how. ``suites`` empty means every suite of the registry; ``server_name`` None means the host's
     own name where it has one, the empty string means no SNI; ``questions`` are names or sets of ``scan.questions``;
-    ``seed`` fixes every random byte.
+    ``anchors`` are the stores chains are validated against (None: the usual ones); ``seed`` fixes every random byte.
     """
 
     versions: tuple[int, ...] = VERSIONS_SCANNED
@@ -51,6 +52,7 @@ class Options(msgspec.Struct, frozen=True):
     server_name: str | None = None
     limits: Limits = Limits()
     questions: tuple[str, ...] = ()
+    anchors: Mapping[str, Anchors] | None = None
     seed: int = 0
 
 
@@ -135,7 +137,7 @@ def _result(
         text = f"the server breaks the protocol: {broken[0].text}"
         findings.insert(0, Finding("server-fault", "fault", text, "RFC 9846 4.1.3"))
     if interview is not None:
-        findings += interview.findings
+        findings = worst_first([*findings, *interview.findings])
         notes = [*notes, *interview.notes]
     known = not any(version.unknown for version in versions) and (interview is None or interview.complete)
     return Scan(
@@ -229,7 +231,14 @@ class _Job:
         from tlswire.scan.interview import Interview, chosen  # noqa: PLC0415 - handshakes and their libraries load here
         from tlswire.scan.server import Server  # noqa: PLC0415 - as above
 
-        server = Server(self.prober, self.maker.shape, self.tallies, host=self.target.host, seed=self.options.seed)
+        server = Server(
+            self.prober,
+            self.maker.shape,
+            self.tallies,
+            host=self.target.host,
+            seed=self.options.seed,
+            anchors=self.options.anchors,
+        )
         self.interview = Interview(server, chosen(self.options.questions))
         await self.interview.run()
 

@@ -19,6 +19,7 @@ from tlswire.handshake.client import Client
 from tlswire.handshake.offer import offer, resuming
 from tlswire.hello.builder import (
     SSLV3_VERSION,
+    TLS12_VERSION,
     TLS13_VERSION,
     USUAL_SCHEMES,
     Shape,
@@ -26,9 +27,11 @@ from tlswire.hello.builder import (
     encode_client_hello,
 )
 from tlswire.hello.edit import with_extension
+from tlswire.probe.exchange import UNASKED, UNSETTLED
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.scan.attempts import Attempt
 from tlswire.scan.offers import Probe
+from tlswire.scan.preflight import COMMON
 from tlswire.scan.prober import A, Prober, Try
 from tlswire.wire.extension_bodies import OcspRequest, StatusRequest
 from tlswire.wire.extensions import encode_extension
@@ -36,9 +39,10 @@ from tlswire.wire.extensions import encode_extension
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tlswire.certificates.stores import Anchors
     from tlswire.handshake.conversation import Conversation, Session
     from tlswire.probe.exchange import Answer
-    from tlswire.probe.transport import Address
+    from tlswire.probe.transport import Address, Cuts
     from tlswire.scan.tally import Tally
     from tlswire.wire.messages import ClientHello
 
@@ -57,10 +61,27 @@ def groups_of(version: int) -> tuple[int, ...]:
     return tuple(row.code for row in sorted(rows, key=lambda row: rank.get(row.code, len(rank))))
 
 
-class Known(msgspec.Struct):
-    """What all questions of one scan share: conversations already had, and everything heard, for those who compare."""
+# RFC 6761 section 6.4: nobody has this name.
+UNKNOWN_NAME = b"unknown.invalid"
 
+# No connection was made, or no two of them agree: nothing follows from such an answer. Every other is the server's.
+_UNKNOWN = frozenset({UNASKED, UNSETTLED})
+
+
+def is_unknown(answer: Answer | Conversation) -> bool:
+    """Whether an answer leaves everything open, rather than being a refusal in whatever way."""
+    return answer.kind in _UNKNOWN
+
+
+class Known(msgspec.Struct):
+    """What all questions of one scan share: conversations already had, and everything heard, for those who compare.
+
+    ``staples``: hellos with status_request are answered, as far as is known (wolfSSL under lighttpd closes).
+    """
+
+    staples: bool = True
     first: dict[int, asyncio.Task[Conversation]] = {}
+    named: dict[bytes | None, asyncio.Task[Conversation]] = {}
     answers: list[tuple[Probe, Answer]] = []
     conversations: list[Conversation] = []
 
@@ -76,6 +97,7 @@ class Server:
         *,
         host: str,
         seed: int = 0,
+        anchors: Mapping[str, Anchors] | None = None,
         question: str = "",
         known: Known | None = None,
     ) -> None:
@@ -83,6 +105,7 @@ class Server:
         self.shape = shape
         self.host = host
         self.seed = seed
+        self.anchors = anchors
         self.question = question
         self.known = Known() if known is None else known
         self.connections = 0
@@ -97,6 +120,7 @@ class Server:
             self._tallies,
             host=self.host,
             seed=self.seed,
+            anchors=self.anchors,
             question=question,
             known=self.known,
         )
@@ -159,11 +183,19 @@ class Server:
         )
         return client_hello(offered, suites, rng=self.rng(), shape=msgspec.structs.replace(usual, **changes))
 
-    async def ask(self, hello: ClientHello, *, whole_flight: bool = False, payload: bytes | None = None) -> Answer:
-        """The answer to ``hello`` alone (``payload``: its records, where they are not the usual ones)."""
-        probe = Probe(
-            hello.versions, hello.suites, payload or encode_client_hello(hello), hello, whole_flight=whole_flight
-        )
+    async def ask(
+        self,
+        hello: ClientHello,
+        *,
+        whole_flight: bool = False,
+        payload: bytes | None = None,
+        cuts: Cuts | None = None,
+    ) -> Answer:
+        """The answer to ``hello`` alone (``payload``: its records, where they are not the usual ones), which goes out in
+        the pieces of ``cuts``.
+        """
+        payload = payload or encode_client_hello(hello)
+        probe = Probe(hello.versions, hello.suites, payload, hello, whole_flight=whole_flight, cuts=cuts)
         answer = await self._counted(probe)
         self.known.answers.append((probe, answer))
         return answer
@@ -178,14 +210,16 @@ class Server:
         early_data: bytes = b"",
         client: Callable[..., Client] = Client,
         title: str = "",
+        seed: float | None = None,
     ) -> Conversation:
         """A whole handshake that begins with ``hello``, its key shares made real; resuming ``session`` where given.
 
-        ``client`` may be a subclass of Client that does something else at the end.
+        ``client`` may be a subclass of Client that does something else at the end. The same ``seed`` and arguments
+        give the same bytes: a replay.
         """
         if session is not None:
             hello = resuming(hello, session, age=age, early_data=bool(early_data))
-        seed = self.rng().random()
+        seed = self.rng().random() if seed is None else seed
 
         def make() -> Client:
             rng = random.Random(seed)
@@ -200,14 +234,48 @@ class Server:
         """The usual handshake of ``version``, with what certificates come with asked for; made once for all questions."""
         task = self.known.first.get(version)
         if task is None:
-            hello = self.hello(version)
-            if hello.extensions is not None:
-                status = StatusRequest(1, OcspRequest((), b""))
-                hello = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
-                hello = with_extension(hello, SCT, b"")
-            task = asyncio.create_task(self.handshake(hello, title=f"{VERSIONS[version].name} handshake"))
-            self.known.first[version] = task
+            task = self.known.first[version] = asyncio.create_task(self._first(version))
         return await asyncio.shield(task)
+
+    def usual_offer(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Versions and suites of a usual client that wants another host than the target: TLS 1.2 beside TLS 1.3, and
+        usual suites beside those accepted, for that host may have another certificate and another configuration.
+        """
+        newest = self.versions[0]
+        versions = (newest, TLS12_VERSION) if newest >= TLS13_VERSION else (newest,)
+        known = [code for one in versions for code in self.completed(one) or self.suites.get(one, ())]
+        return versions, tuple(dict.fromkeys((*known, *COMMON)))
+
+    async def named(self, name: bytes | None) -> Conversation:
+        """The handshake of a usual client that wants another host, or none; made once for all questions."""
+        task = self.known.named.get(name)
+        if task is None:
+            hello = self.certificate_hello(*self.usual_offer(), server_name=name)
+            task = self.known.named[name] = asyncio.create_task(self.handshake(hello))
+        return await asyncio.shield(task)
+
+    async def _first(self, version: int) -> Conversation:
+        title = f"{VERSIONS[version].name} handshake"
+        asked = self.known.staples
+        shown = await self.handshake(self.certificate_hello(version), title=title)
+        if shown.accepts or is_unknown(shown) or not asked:
+            return shown
+        self.known.staples = False
+        again = await self.handshake(self.certificate_hello(version), title=title)
+        self.known.staples = not again.accepts
+        return again if again.accepts else shown
+
+    def certificate_hello(
+        self, version: int | tuple[int, ...], suites: tuple[int, ...] | None = None, **changes: object
+    ) -> ClientHello:
+        """A hello that asks for what may come with a certificate, too: an OCSP staple and SCTs."""
+        hello = self.hello(version, suites, **changes)
+        if hello.extensions is None:
+            return hello
+        if self.known.staples:
+            status = StatusRequest(1, OcspRequest((), b""))
+            hello = with_extension(hello, STATUS_REQUEST, encode_extension(STATUS_REQUEST, status, "ch"))
+        return with_extension(hello, SCT, b"")
 
     async def _counted(self, what: Try[A]) -> A:
         return await self.prober.ask(_Counted(what, self))
