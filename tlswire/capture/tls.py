@@ -8,12 +8,17 @@ but ``wire``, ``registry`` and the rest of ``capture``.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.capture.flights import read_whole
 from tlswire.capture.preambles import name_of
 from tlswire.capture.sessions import SessionBuilder
-from tlswire.wire.records import APPLICATION_DATA, HANDSHAKE, MAX_CIPHERTEXT, Deframer
+from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, MAX_CIPHERTEXT, Deframer
+
+if TYPE_CHECKING:
+    from tlswire.capture.flights import Piece
 
 # What may come before TLS on one side; dialogues are shorter, bulk data is not followed.
 MAX_PREAMBLE = 1 << 15
@@ -29,6 +34,11 @@ _ALERT_RECORD = 7
 _HELLO_HEAD = 11
 
 WAITING, READING, LOST = range(3)
+
+# Segments and records of a handshake that are kept to be read at once.
+_MOST_PIECES = 24
+_MOST_RECORDS = 48
+_UNSEEN = -1
 
 _HANDSHAKE_TYPES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22})
 
@@ -52,25 +62,67 @@ class Side(msgspec.Struct, eq=False):
     deframer: Deframer | None = None
 
 
-def _sides() -> tuple[Side, Side]:
-    return Side(), Side()
-
-
 class TlsStream(msgspec.Struct, eq=False):
     """The consumer of a TCP flow's bytes (``capture.tcp.Consumer``).
 
     ``builder`` is made when TLS is found: most flows of a capture have none. ``encrypted_only`` says that there were
     records whose handshake came before the capture.
+
+    ``early`` is what both sides said so far, as long as it may be a usual handshake that is not over: it is read at once
+    then. ``due`` is where the next record of each side begins, counted from its next byte; ``sealed`` says which sides
+    sent other records than handshake, without which nothing is over, and ``records`` counts them all.
     """
 
     midstream: bool
     builder: SessionBuilder | None = None
     done: bool = False
     encrypted_only: bool = False
-    sides: tuple[Side, Side] = msgspec.field(default_factory=_sides)
+    early: list[Piece] | None = []
+    due: list[int] = msgspec.field(default_factory=[_UNSEEN, _UNSEEN].copy)
+    sealed: int = 0
+    records: int = 0
+    sides: tuple[Side, Side] = ()  # type: ignore[assignment] # made when ``early`` does not do
 
     def data(self, side: int, data: bytes, frame: int) -> None:
         """The next bytes of one side."""
+        early = self.early
+        if early is None:
+            self._data(side, data, frame)
+            return
+        early.append((side, data, frame))
+        at, size = self.due[side], len(data)
+        if at == _UNSEEN:
+            at = 0 if _HELLO.match(data) else size - 1
+        while at + 5 <= size:
+            content = data[at]
+            if content != HANDSHAKE:
+                if content not in {APPLICATION_DATA, CHANGE_CIPHER_SPEC}:
+                    break
+                self.sealed |= 1 << side
+            self.records += 1
+            at += 5 + (data[at + 3] << 8 | data[at + 4])
+        self.due[side] = at - size
+        if at < size:
+            self._unusual()
+        elif self.sealed == 3 or self.records > _MOST_RECORDS or len(early) > _MOST_PIECES:
+            self._whole(early)
+
+    def _whole(self, early: list[Piece], *, over: bool = False) -> None:
+        """Read what was kept, at once if that ends the handshake, or if it is ``over`` anyway."""
+        builder = read_whole(early)
+        if builder is not None and (over or builder.done):
+            self.builder, self.done, self.early = builder, builder.done, None
+        else:
+            self._unusual()
+
+    def _unusual(self) -> None:
+        """Read what was kept piece by piece, and so what is still to come."""
+        early, self.early = self.early, None
+        self.sides = Side(), Side()
+        for side, data, frame in early or ():
+            self._data(side, data, frame)
+
+    def _data(self, side: int, data: bytes, frame: int) -> None:
         half = self.sides[side]
         if half.state != READING:
             data = self._begin(side, half, data) if half.state == WAITING else self._resume(side, half, data)
@@ -89,6 +141,8 @@ class TlsStream(msgspec.Struct, eq=False):
 
     def gap(self, side: int, missing: int, frame: int) -> None:
         """So many bytes of one side were not captured."""
+        if self.early is not None:
+            self._unusual()
         half = self.sides[side]
         builder = self.builder
         if half.state == WAITING or builder is None:
@@ -104,14 +158,18 @@ class TlsStream(msgspec.Struct, eq=False):
 
     def note(self, text: str) -> None:
         """Something to tell of the connection."""
+        if self.early is not None:
+            self._unusual()
         if self.builder is not None:
             self.builder.note(text)
 
     def finish(self) -> SessionBuilder | None:
         """The flow ended: the builder with what was incomplete and what was spoken before TLS; None without TLS."""
+        if self.early:
+            self._whole(self.early, over=True)
         builder = self.builder
-        if builder is None:
-            return None
+        if builder is None or not self.sides:
+            return builder
         for side, half in enumerate(self.sides):
             if half.state == READING and not builder.encrypted[side]:
                 _keep_partial(builder, side, half)
