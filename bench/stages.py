@@ -51,7 +51,7 @@ def packets(path: str) -> None:
 def sessions(path: str, *uses: Callable[[Any], Any]) -> None:
     """The whole library."""
     with open_capture(path) as capture:
-        for found in streams.Streams(path).read(capture.packets()):
+        for found in streams.Streams(path).follow(capture):
             for use in uses:
                 use(found.session)
 

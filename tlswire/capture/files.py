@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from tlswire.capture.compressed import GZIP, ZSTD, open_source
-from tlswire.capture.pcapng import MAGIC, MAX_PACKET, ORDERS, WINDOW, Blocks, Interface, Window
+from tlswire.capture.pcapng import MAGIC, MAX_PACKET, ORDERS, PLAIN, WINDOW, Blocks, Interface, Plain, Window
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from tlswire.capture.compressed import Source
 
@@ -81,11 +81,15 @@ class Capture:
         """Have ``tell`` called with name, size and position whenever more of the file was read."""
         self._source = _Watched(self._source, lambda position: tell(self.name, self.size, position))
 
-    def packets(self) -> Iterator[Packet]:
-        """(frame, time high, time low, buffer, start, end, interface) of every packet, frames counted from 1."""
+    def packets(self, done: Container[bytes] = frozenset()) -> Iterator[Packet]:
+        """(frame, time high, time low, buffer, start, end, interface) of every packet, frames counted from 1.
+
+        Left out, but counted, are plain TCP segments of the connections in ``done`` that neither begin nor end them: keys
+        are addresses and ports as they stand in IPv4.
+        """
         if self._walk is None:
             window = Window(self._source, self._head)
-            self._walk = Blocks(self, window).walk() if self._head[:4] == MAGIC else self._pcap(window)
+            self._walk = Blocks(self, window).walk(done) if self._head[:4] == MAGIC else self._pcap(window, done)
             self._head = b""
         return self._walk
 
@@ -145,7 +149,7 @@ class Capture:
         self.broken(f"{place}; nothing to go on with behind it")
         return -1
 
-    def _pcap(self, window: Window) -> Iterator[Packet]:
+    def _pcap(self, window: Window, done: Container[bytes]) -> Iterator[Packet]:
         order, unit, header = _PCAP[window.buffer[:4]]
         if len(window.buffer) < 24:
             self.ended(0, len(window.buffer), 24, "file header")
@@ -154,26 +158,32 @@ class Capture:
         # The upper half holds the length of a frame check sequence and reserved bits (section 4).
         interface = Interface(linktype & 0xFFFF, "", snaplen, unit)
         records = _Records(self, window, order, header, unit)
-        unpack = struct.Struct(f"{order}III").unpack_from
+        plain = Plain(order, f"III{header - 12}x")
+        unpack, whole, head = plain.unpack, plain.whole, plain.head if interface.linktype == 1 else b""
         buffer, at, end, frame, last = window.buffer, 24, len(window.buffer), 0, -1
         while True:
             # Records without fault are taken here, everything else is looked at by records.next.
-            while (start := at + header) <= end:
-                high, low, length = unpack(buffer, at)
+            while at + header + PLAIN <= end:
+                high, low, length, ethernet, fragment, protocol, key, flags = unpack(buffer, at)
+                start = at + header
                 stop = start + length
                 if stop > end or length > MAX_SNAPLEN:
                     break
-                self.frames = frame = frame + 1
-                yield frame, high, low, buffer, start, stop, interface
+                frame += 1
                 at, last = stop, high
+                if protocol == 6 and not flags & 7 and key in done and ethernet == head and not fragment & whole:
+                    if length >= PLAIN:
+                        continue
+                self.frames = frame
+                yield frame, high, low, buffer, start, stop, interface
+            self.frames = frame
             at, stop = records.next(at, last)
             if at < 0:
                 return
             buffer, end = window.buffer, len(window.buffer)
             if stop:
-                last, low, _ = unpack(buffer, at)
-                frame += 1
-                self.frames = frame
+                last, low, _, _ = records.unpack(buffer, at)
+                self.frames = frame = frame + 1
                 yield frame, last, low, buffer, at + header, stop, interface
                 at = stop
 
@@ -201,19 +211,19 @@ class _Watched:
 
 
 class _Records:
-    """The records of a pcap file that need a second look: at the end of a piece, too long, or broken."""
+    """The records of a pcap file that need a second look: at the end of a piece, short, too long, or broken."""
 
     def __init__(self, capture: Capture, window: Window, order: str, header: int, unit: int) -> None:
         self._capture = capture
         self._window = window
         self._header = header
         self._unit = unit
-        self._unpack = struct.Struct(f"{order}IIII").unpack_from
+        self.unpack = struct.Struct(f"{order}IIII").unpack_from
         self._little = order == "<"
         self._first = -1
 
     def next(self, at: int, last: int) -> tuple[int, int]:
-        """Where to walk on, -1 for nowhere, and the end of the record there if it is one the walk would not take.
+        """Where to walk on, -1 for nowhere, and the end of the record there if it is sound.
 
         ``last`` is the time of the packet before, negative where there is none.
         """
@@ -225,7 +235,7 @@ class _Records:
             frame = self._capture.frames + 1
             self._capture.ended(window.base + at, left, header, f"header of frame {frame}")
             return -1, 0
-        length = self._unpack(window.buffer, at)[2]
+        length = self.unpack(window.buffer, at)[2]
         if length > MAX_PACKET:
             return self._resume(at, length, last), 0
         large = length > MAX_SNAPLEN
@@ -234,11 +244,9 @@ class _Records:
         if (left := len(window.buffer) - at) < need:
             self._capture.ended(window.base + at, left, need)
             return -1, 0
-        if not large:
-            return at, 0
         # Longer than libpcap allows: believed where it leads to another record or to the end.
-        if left >= need + header:
-            _, low, captured, _ = self._unpack(window.buffer, at + need)
+        if large and left >= need + header:
+            _, low, captured, _ = self.unpack(window.buffer, at + need)
             if low >= self._unit or captured > MAX_PACKET:
                 return self._resume(at, length, last), 0
         return at, at + need
@@ -271,7 +279,7 @@ class _Records:
                 return done > 1
             if at + header > size:
                 return False
-            high, low, captured, original = self._unpack(buffer, at)
+            high, low, captured, original = self.unpack(buffer, at)
             if low >= self._unit or not 0 < captured <= original <= MAX_PACKET or captured > MAX_SNAPLEN:
                 return False
             near = near or [high]

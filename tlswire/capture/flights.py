@@ -15,24 +15,29 @@ from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    # Of one side, in stream order: which, its bytes, and the frame that brought them.
-    Piece = tuple[int, bytes, int]
+    # Bytes of one side and the frame that brought them.
+    Piece = tuple[int, bytes]
 
 # The type of a side's first message -> what else it may say in clear (RFC 5246 section 7.4, RFC 6066 section 8).
 _USUAL = {1: frozenset({1, 11, 15, 16}), 2: frozenset({2, 4, 11, 12, 13, 14, 22})}
 _FIRST = 5  # where the type of the first message stands
+_SERVER = 2
+
+_header = HEADER.unpack_from
 
 
-def read_whole(pieces: Sequence[Piece]) -> SessionBuilder | None:
+def read_whole(sides: tuple[list[Piece], list[Piece]]) -> SessionBuilder | None:
     """The session that both sides' bytes from their hellos on are; None where they are not usual."""
     builder = SessionBuilder("tcp")
-    sides = [[piece for piece in pieces if piece[0] == side] for side in (0, 1)]
     # The server first: its certificates come before the client's.
-    for side in (0, 1) if sides[0] and sides[0][0][1][_FIRST] == 2 else (1, 0):
+    first = 0 if sides[0] and sides[0][0][1][_FIRST] == _SERVER else 1
+    for side in (first, 1 - first):
         if sides[side] and not _read_side(builder, side, sides[side]):
             return None
-    frames = [item.frame for item in builder.certificates]
-    if builder.notes or len(builder.hellos) > 1 or len(builder.server_hellos) > 1 or frames != sorted(frames):
+    certificates = builder.certificates
+    if builder.notes or len(builder.hellos) > 1 or len(builder.server_hellos) > 1:
+        return None
+    if certificates and certificates[0].frame > certificates[-1].frame:
         return None
     builder.done = all(builder.encrypted) or builder.records_after > ONE_SIDED
     return builder
@@ -40,20 +45,25 @@ def read_whole(pieces: Sequence[Piece]) -> SessionBuilder | None:
 
 def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:
     """Whether everything that one side said is usual; ``builder`` was told it then."""
-    data = pieces[0][1] if len(pieces) == 1 else b"".join([piece for _, piece, _ in pieces])
-    usual = _USUAL[data[_FIRST]]
+    frame, data = pieces[0]
+    known = len(data)
     coming = iter(pieces)
-    at, end, known, frame, encrypted = 0, len(data), 0, 0, 0
-    while end - at >= 5:
-        content, version, length = HEADER.unpack_from(data, at)
+    if len(pieces) > 1:
+        data = b"".join([piece for _, piece in pieces])
+        next(coming)
+    usual = _USUAL[data[_FIRST]]
+    at, end, clear, encrypted = 0, len(data), True, 0
+    while at + 5 <= end:
+        content, version, length = _header(data, at)
         start = at + 5
         stop = start + length
         if stop > end or not 0 < length <= MAX_CIPHERTEXT:
             break
+        at = stop
         while known < stop:
-            _, piece, frame = next(coming)
+            frame, piece = next(coming)
             known += len(piece)
-        if content == HANDSHAKE and not builder.ccs[side]:
+        if content == HANDSHAKE and clear:
             while start < stop:
                 body = start + 4
                 kind, start = data[start], body + int.from_bytes(data[start + 1 : body], "big")
@@ -63,10 +73,10 @@ def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:
         elif content == APPLICATION_DATA or (content == HANDSHAKE and not in_clear(content, data[start : start + 6])):
             encrypted += 1
         elif content == CHANGE_CIPHER_SPEC:
+            clear = False
             builder.ccs[side] = True
         else:
             return False
-        at = stop
     if encrypted:
         builder.encrypted[side] = True
         builder.records_after += encrypted - 1

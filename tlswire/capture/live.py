@@ -18,7 +18,7 @@ from tlswire.capture.files import Interface
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from tlswire.capture.files import Packet
 
@@ -58,8 +58,8 @@ class LiveCapture:
         self._socket = _opened(name)
         self._closed = False
 
-    def packets(self) -> Iterator[Packet]:
-        """As ``files.Capture.packets``: what comes in and goes out until ``stop`` says so."""
+    def packets(self, _done: Container[bytes] = frozenset()) -> Iterator[Packet]:
+        """As ``files.Capture.packets``: what comes in and goes out until ``stop`` says so, with nothing left out."""
         interfaces: dict[Any, Interface] = {}
         receive, select = self._socket.recv_raw, self._socket.select
         while not self._stop():

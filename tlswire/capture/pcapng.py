@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from tlswire.capture.compressed import Source
     from tlswire.capture.files import Capture
@@ -82,6 +82,24 @@ class Window:
         return 0
 
 
+# Bytes of an Ethernet frame with plain IPv4 and TCP up to the flags.
+PLAIN = 48
+
+
+class Plain:
+    """Takes a packet's header and, behind it, Ethernet with IPv4 without options and TCP apart in one ``struct`` call.
+
+    ``unpack`` gives the fields of the header, then type of Ethernet with version and length of IPv4 (``head`` if plain),
+    fragment (none of the bits ``whole`` if it is none), protocol, addresses and ports, flags of TCP.
+    """
+
+    head = b"\x08\x00\x45"
+
+    def __init__(self, order: str, header: str) -> None:
+        self.unpack = struct.Struct(f"{order}{header}12x3s5xHxB2x12s9xB").unpack_from
+        self.whole = 0xFF3F if order == "<" else 0x3FFF
+
+
 class Blocks:
     """The walk over one pcapng file."""
 
@@ -94,29 +112,34 @@ class Blocks:
     def _set_order(self, order: str) -> None:
         self._order = order
         self._header = struct.Struct(f"{order}II").unpack_from
-        self._packet = struct.Struct(f"{order}IIIIII").unpack_from
+        self._plain = Plain(order, "IIIIII4x")
         self._trailer = struct.Struct(f"{order}I").unpack_from
 
-    def walk(self) -> Iterator[Packet]:
-        """(frame, time high, time low, buffer, start, end, interface) of every packet."""
+    def walk(self, done: Container[bytes]) -> Iterator[Packet]:
+        """(frame, time high, time low, buffer, start, end, interface) of every packet; ``done`` as ``Capture.packets``."""
         capture, window = self._capture, self._window
         buffer, at, end, frame = window.buffer, 0, len(window.buffer), 0
         while True:
-            unpack, trailer, interfaces = self._packet, self._trailer, self._interfaces
+            unpack, whole, head = self._plain.unpack, self._plain.whole, self._plain.head
+            trailer, interfaces = self._trailer, self._interfaces
             count = len(interfaces)
             # Enhanced packet blocks without fault are taken here, everything else by _slow.
-            while at + 32 <= end:
-                kind, length, number, high, low, captured = unpack(buffer, at)
+            while at + 28 + PLAIN <= end:
+                kind, length, number, high, low, captured, ethernet, fragment, protocol, key, flags = unpack(buffer, at)
                 stop = at + length
                 if kind != _ENHANCED_PACKET or stop > end or captured > length - 32 or number >= count or length & 3:
                     break
                 if trailer(buffer, stop - 4)[0] != length:
                     break
                 frame += 1
+                start, at = at + 28, stop
+                interface = interfaces[number]
+                if protocol == 6 and not flags & 7 and key in done and ethernet == head and not fragment & whole:
+                    if captured >= PLAIN and interface.linktype == 1:
+                        continue
                 capture.frames = frame
-                start = at + 28
-                yield frame, high, low, buffer, start, start + captured, interfaces[number]
-                at = stop
+                yield frame, high, low, buffer, start, start + captured, interface
+            capture.frames = frame
             packet, at = self._slow(at)
             if at < 0:
                 return

@@ -24,8 +24,9 @@ from tlswire.capture.udp import PATIENCE, UdpFlow, is_stun, recognise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tlswire.capture.files import Interface
+    from tlswire.capture.files import Capture, Interface
     from tlswire.capture.layers import Origin
+    from tlswire.capture.live import LiveCapture
     from tlswire.capture.sessions import SessionBuilder
     from tlswire.capture.udp import Kind
 
@@ -55,9 +56,7 @@ _TUNNEL_PORTS = frozenset(port.to_bytes(2, "big") for port in OVER_UDP)
 
 
 class _Skip:
-    """Stands in the flow table for what needs no more looking at."""
-
-    consumer = NOBODY
+    """Stands in the table of UDP flows for what needs no more looking at."""
 
 
 SKIP: Any = _Skip()
@@ -83,19 +82,24 @@ class Streams:
         self._tcp: dict[bytes, Half] = {}
         self._udp: dict[bytes, UdpFlow] = {}
         self._live: tuple[dict[Flow | UdpFlow, None], ...] = tuple({} for _ in range(BUCKETS))
+        self._done: set[bytes] = set()  # the keys of TCP connections that need no more looking at
         self._closed: set[bytes] = set()  # the other direction's keys of flows that are skipped and half closed
         self._skipped: tuple[deque[bytes], ...] = tuple(deque() for _ in range(BUCKETS))
         self._over: tuple[dict[bytes, int], ...] = tuple({} for _ in range(BUCKETS))
         self._strangers: tuple[dict[bytes, int], ...] = tuple({} for _ in range(BUCKETS))
         self._ready: list[Found] = []
 
+    def follow(self, capture: Capture | LiveCapture) -> Iterator[Found]:
+        """Sessions as they are complete; those still open at the end come last, in the order they began."""
+        yield from self.read(capture.packets(self._done))
+        yield from self.finish(capture.frames + 1)
+
     # Branches are spelled out: a call a packet would cost more than what most packets need.
     def read(self, packets: Iterable[Packet]) -> Iterator[Found]:  # noqa: C901, PLR0912, PLR0915 - as said above
-        """Sessions as they are complete; those still open at the end come last, in the order they began."""
-        tcp, udp, ready, mine = self._tcp, self._udp, self._ready, self._mine
+        """The sessions that ``packets`` complete."""
+        tcp, udp, ready, mine, done = self._tcp, self._udp, self._ready, self._mine, self._done
         unpack4, unpack6, peel = _IPV4.unpack_from, _IPV6.unpack_from, self._peeler.peel
         tunnel_ports = _TUNNEL_PORTS
-        frame = 0
         for frame, high, low, buffer, start, end, interface in packets:
             protocol = 0
             if interface.linktype == 1 and end - start >= 54:
@@ -109,9 +113,9 @@ class Streams:
                         total = total and total + 40
             if protocol == 6:
                 half = tcp.get(key)
-                if half is SKIP and not flags & 7:
-                    continue
-                if half is None and mine is not None and _bucket(key) not in mine:
+                if half is None and (
+                    (key in done and not flags & 7) or (mine is not None and _bucket(key) not in mine)
+                ):
                     continue
                 at += (offset >> 4) << 2
                 stop = start + 14 + total if total else end
@@ -156,7 +160,6 @@ class Streams:
                 ready.sort(key=_order)
                 yield from ready
                 ready.clear()
-        yield from self._finish_all(frame + 1)
 
     def _peeled(self, segment: Any, first: tuple[int, int, int, Interface]) -> None:
         """A segment that was not plain Ethernet, from ``capture.links``."""
@@ -166,7 +169,7 @@ class Streams:
         if protocol == 6:
             half = self._tcp.get(key)
             seq, ack, offset, flags = _TCP.unpack_from(buffer, at + 4)
-            if half is SKIP and not flags & 7:
+            if key in self._done and not flags & 7:
                 return
             at += (offset >> 4) << 2
             missing -= min(max(at - stop, 0), missing)  # of the header
@@ -195,19 +198,14 @@ class Streams:
         origin: Origin | None,
     ) -> None:
         frame = first[0]
-        if flags & SYN:
-            half = self._opened(half, key, seq, flags, first, origin)
-            seq += 1
-        elif half is SKIP:
-            self._closing(key, flags)
-            return
-        elif half is None:
-            if not data or self._is_over(key, seq):
+        if half is None or flags & SYN:
+            half = self._begun(half, key, seq, flags, data, first, origin)
+            if half is None:
                 return
-            half = self._open(key, first, origin)
+            seq += flags & SYN == SYN
         flow = half.flow
         flow.last = first
-        if flow.origin is None:
+        if origin is not None and flow.origin is None:
             flow.origin = origin
         if flags & ACK and flow.halves[1 - half.index].waiting:
             self._acknowledged(half, ack, frame)
@@ -225,8 +223,27 @@ class Streams:
             return
         if flags & FIN and half.end is None:
             half.end = (seq + len(data) + missing) & 0xFFFFFFFF
-        if half.closed and flow.halves[1 - half.index].closed:
+        if half.end is not None and half.closed and flow.halves[1 - half.index].closed:
             self._end_tcp(flow, "closed", frame)
+
+    def _begun(
+        self,
+        half: Half | None,
+        key: bytes,
+        seq: int,
+        flags: int,
+        data: bytes,
+        first: tuple[int, int, int, Interface],
+        origin: Origin | None,
+    ) -> Half | None:
+        """The half of a SYN, or of a segment whose flow is not known; None where there is nothing to follow."""
+        if flags & SYN:
+            return self._opened(half, key, seq, flags, first, origin)
+        if key in self._done:
+            self._closing(key, flags)
+        elif data and not self._is_over(key, seq):
+            return self._open(key, first, origin)
+        return None
 
     def _open(self, key: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> Half:
         reverse = _reverse(key)
@@ -245,10 +262,10 @@ class Streams:
         origin: Origin | None,
     ) -> Half:
         """A SYN: of a new connection, of one that takes the ports of an old one, or again."""
-        if half is SKIP:
-            self._forget(key)
-            half = None
-        elif half is not None and half.recent and not flags & ACK and (seq + 1) & 0xFFFFFFFF != half.start:
+        if half is None:
+            if key in self._done:
+                self._forget(key)
+        elif half.recent and not flags & ACK and (seq + 1) & 0xFFFFFFFF != half.start:
             self._end_tcp(half.flow, "replaced", first[0])
             half = None
         if half is None:
@@ -281,7 +298,7 @@ class Streams:
 
     def _forget(self, key: bytes) -> None:
         for either in (key, _reverse(key)):
-            self._tcp.pop(either, None)
+            self._done.discard(either)
             self._closed.discard(either)
 
     def _acknowledged(self, half: Half, ack: int, frame: int) -> None:
@@ -293,16 +310,15 @@ class Streams:
     def _end_tcp(self, flow: Flow, how: str | None, frame: int, *, skip: bool = False) -> None:
         """A flow is over, or needs no more looking at (``skip``): its session is told."""
         self._live[flow.bucket].pop(flow, None)
-        first, second = flow.halves
+        for key in flow.keys:
+            self._tcp.pop(key, None)
         if skip:
-            self._tcp[first.key] = self._tcp[second.key] = SKIP
-            self._skip(first.key)
+            self._done.update(flow.keys)
+            self._skip(flow.keys[0])
         else:
             reassembly.flush(flow, frame)
             if how not in {"idle", "evicted"}:
                 self._remember(flow)
-            self._tcp.pop(first.key, None)
-            self._tcp.pop(second.key, None)
         stream = flow.consumer
         if isinstance(stream, TlsStream):
             self.counts.encrypted_only += stream.encrypted_only
@@ -370,12 +386,12 @@ class Streams:
         flow.release()
 
     def _skip(self, key: bytes) -> None:
-        """Remember a key that stands as SKIP in a table; the oldest of its bucket gives way."""
+        """Remember the key of a flow that needs no more looking at; the oldest of its bucket gives way."""
         skipped = self._skipped[_bucket(key)]
         skipped.append(key)
         if len(skipped) > MAX_SKIPPED:
             old = skipped.popleft()
-            if self._tcp.get(old) is SKIP:
+            if old in self._done:
                 self._forget(old)
             if self._udp.get(old) is SKIP:
                 del self._udp[old]
@@ -419,7 +435,8 @@ class Streams:
         else:
             self._end_udp(flow, frame)
 
-    def _finish_all(self, frame: int) -> Iterator[Found]:
+    def finish(self, frame: int) -> Iterator[Found]:
+        """The sessions still open at the end of the capture, in the order they began."""
         yield from self._ready
         self._ready.clear()
         left = [flow for live in self._live for flow in live]

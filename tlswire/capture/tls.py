@@ -8,14 +8,15 @@ but ``wire``, ``registry`` and the rest of ``capture``.
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tlswire.capture.flights import read_whole
 from tlswire.capture.preambles import name_of
-from tlswire.capture.sessions import SessionBuilder
-from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, MAX_CIPHERTEXT, Deframer
+from tlswire.capture.sessions import ONE_SIDED, SessionBuilder
+from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_CIPHERTEXT, Deframer
 
 if TYPE_CHECKING:
     from tlswire.capture.flights import Piece
@@ -35,10 +36,13 @@ _HELLO_HEAD = 11
 
 WAITING, READING, LOST = range(3)
 
-# Segments and records of a handshake that are kept to be read at once.
-_MOST_PIECES = 24
-_MOST_RECORDS = 48
+# Segments and records of a handshake that are kept to be read at once, together.
+_MOST_RECORDS = ONE_SIDED
 _UNSEEN = -1
+_BOTH = 0b11
+_SEALED = frozenset({CHANGE_CIPHER_SPEC, APPLICATION_DATA})
+
+header = HEADER.unpack_from
 
 _HANDSHAKE_TYPES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22})
 
@@ -62,22 +66,26 @@ class Side(msgspec.Struct, eq=False):
     deframer: Deframer | None = None
 
 
+def _nothing() -> tuple[list[Piece], list[Piece]]:
+    return [], []
+
+
 class TlsStream(msgspec.Struct, eq=False):
     """The consumer of a TCP flow's bytes (``capture.tcp.Consumer``).
 
     ``builder`` is made when TLS is found: most flows of a capture have none. ``encrypted_only`` says that there were
     records whose handshake came before the capture.
 
-    ``early`` is what both sides said so far, as long as it may be a usual handshake that is not over: it is read at once
-    then. ``due`` is where the next record of each side begins, counted from its next byte; ``sealed`` says which sides
-    sent other records than handshake, without which nothing is over, and ``records`` counts them all.
+    ``early`` is what each side said so far, with its frames, as long as it may be a usual handshake that is not over: it is
+    read at once then. ``due`` is where the next record of each side begins, counted from its next byte; ``sealed`` says
+    which sides sent other records than handshake, without which nothing is over.
     """
 
     midstream: bool
     builder: SessionBuilder | None = None
     done: bool = False
     encrypted_only: bool = False
-    early: list[Piece] | None = []
+    early: tuple[list[Piece], list[Piece]] | None = msgspec.field(default_factory=_nothing)
     due: list[int] = msgspec.field(default_factory=[_UNSEEN, _UNSEEN].copy)
     sealed: int = 0
     records: int = 0
@@ -89,25 +97,27 @@ class TlsStream(msgspec.Struct, eq=False):
         if early is None:
             self._data(side, data, frame)
             return
-        early.append((side, data, frame))
-        at, size = self.due[side], len(data)
+        early[side].append((frame, data))
+        at, end = self.due[side], len(data)
         if at == _UNSEEN:
-            at = 0 if _HELLO.match(data) else size - 1
-        while at + 5 <= size:
-            content = data[at]
+            at = 0 if _HELLO.match(data) else end - 1
+        records = 0
+        while at + 5 <= end:
+            content, _, length = header(data, at)
             if content != HANDSHAKE:
-                if content not in {APPLICATION_DATA, CHANGE_CIPHER_SPEC}:
+                if content not in _SEALED:
                     break
                 self.sealed |= 1 << side
-            self.records += 1
-            at += 5 + (data[at + 3] << 8 | data[at + 4])
-        self.due[side] = at - size
-        if at < size:
+            records += 1
+            at += 5 + length
+        self.due[side] = at - end
+        self.records = records = self.records + records + 1
+        if at < end:
             self._unusual()
-        elif self.sealed == 3 or self.records > _MOST_RECORDS or len(early) > _MOST_PIECES:
+        elif self.sealed == _BOTH or records > _MOST_RECORDS:
             self._whole(early)
 
-    def _whole(self, early: list[Piece], *, over: bool = False) -> None:
+    def _whole(self, early: tuple[list[Piece], list[Piece]], *, over: bool = False) -> None:
         """Read what was kept, at once if that ends the handshake, or if it is ``over`` anyway."""
         builder = read_whole(early)
         if builder is not None and (over or builder.done):
@@ -119,8 +129,10 @@ class TlsStream(msgspec.Struct, eq=False):
         """Read what was kept piece by piece, and so what is still to come."""
         early, self.early = self.early, None
         self.sides = Side(), Side()
-        for side, data, frame in early or ():
-            self._data(side, data, frame)
+        if early is not None:
+            pieces = [(frame, side, data) for side in (0, 1) for frame, data in early[side]]
+            for frame, side, data in sorted(pieces, key=itemgetter(0)):
+                self._data(side, data, frame)
 
     def _data(self, side: int, data: bytes, frame: int) -> None:
         half = self.sides[side]
@@ -165,7 +177,7 @@ class TlsStream(msgspec.Struct, eq=False):
 
     def finish(self) -> SessionBuilder | None:
         """The flow ended: the builder with what was incomplete and what was spoken before TLS; None without TLS."""
-        if self.early:
+        if self.early is not None and any(self.early):
             self._whole(self.early, over=True)
         builder = self.builder
         if builder is None or not self.sides:
