@@ -15,7 +15,7 @@ from time import process_time
 from typing import TYPE_CHECKING, Any
 
 from bench.pcap_peers.walk import walk
-from tlswire.capture import streams
+from tlswire.capture import flows, streams
 from tlswire.capture.files import open_capture
 from tlswire.report.tally import Summary
 from tlswire.results import to_json
@@ -58,7 +58,7 @@ def sessions(path: str, *uses: Callable[[Any], Any]) -> None:
 
 TCP = (streams.Streams, "_segment")
 UDP = (streams.Streams, "_datagram")
-TLS = (streams.TlsStream, "data")
+TLS = (flows.TlsStream, "data")
 STAGES: tuple[tuple[str, Callable[[str], object], tuple[tuple[type, str], ...]], ...] = (
     ("bare walk", walk, ()),
     ("packets of the file", packets, ()),

@@ -1,6 +1,6 @@
 """Captures as packets: what is read, told by content, and pcap itself (draft-ietf-opsawg-pcap).
 
-Packets come out as plain tuples over large pieces of the file, walked with ``struct``: it is the hot path of the room.
+Packets come out as stretches of records in large pieces of the file (``capture.stretch``).
 Damage ends or interrupts the walk, is kept as one line each with frame and byte offset, and never raises.
 Must not import anything of tlswire but ``errors``, ``capture.compressed`` and ``capture.pcapng``.
 """
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from tlswire.capture.compressed import GZIP, ZSTD, open_source
-from tlswire.capture.pcapng import MAGIC, MAX_PACKET, ORDERS, PLAIN, WINDOW, Blocks, Interface, Plain, Window
+from tlswire.capture.pcapng import MAGIC, MAX_PACKET, ORDERS, WINDOW, Blocks, Window
+from tlswire.capture.stretch import Interface, Stretch, each_packet
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tlswire.capture.compressed import Source
-
-    Packet = tuple[int, int, int, bytes, int, int, Interface]
+    from tlswire.capture.stretch import Packet
 
 __all__ = ["MAX_DAMAGE", "MAX_SECRETS", "Capture", "Interface", "find_captures", "is_capture", "open_capture"]
 
@@ -45,12 +45,12 @@ _PCAP = {
 
 
 class Capture:
-    """One capture; iterate ``packets`` once. ``frames``, ``damage`` and ``secrets`` grow while it is read."""
+    """One capture; iterate ``stretches`` or ``packets`` once. ``damage`` and ``secrets`` grow while it is read."""
 
     def __init__(self, name: str, size: int, source: Source) -> None:
         self.name = name
         self.size = size
-        self.frames = 0
+        self.stretch = Stretch()
         self.damage: list[str] = []
         self.secrets: list[tuple[int, bytes]] = []
         self._source = source
@@ -58,7 +58,7 @@ class Capture:
         self._secret_bytes = 0
         self._resumes = _MAX_RESUMES
         self._tries = _MAX_TRIES
-        self._walk: Iterator[Packet] | None = None
+        self._walk: Iterator[Stretch] | None = None
         self._head = source.read()
         while 0 < len(self._head) < 24 and (more := source.read()):
             self._head += more
@@ -73,6 +73,11 @@ class Capture:
             raise UsageError(self.name, f"is no capture: {head[8:12].hex(' ')} is no byte order mark of pcapng")
 
     @property
+    def frames(self) -> int:
+        """Packets read so far."""
+        return self.stretch.frame
+
+    @property
     def position(self) -> int:
         """Bytes of the file read so far, compressed ones where it is compressed."""
         return self._source.position
@@ -81,17 +86,17 @@ class Capture:
         """Have ``tell`` called with name, size and position whenever more of the file was read."""
         self._source = _Watched(self._source, lambda position: tell(self.name, self.size, position))
 
-    def packets(self, done: Container[bytes] = frozenset()) -> Iterator[Packet]:
-        """(frame, time high, time low, buffer, start, end, interface) of every packet, frames counted from 1.
-
-        Left out, but counted, are plain TCP segments of the connections in ``done`` that neither begin nor end them: keys
-        are addresses and ports as they stand in IPv4.
-        """
+    def stretches(self) -> Iterator[Stretch]:
+        """Every packet, in one ``Stretch`` that is always the same: who walks over it leaves there how far it came."""
         if self._walk is None:
             window = Window(self._source, self._head)
-            self._walk = Blocks(self, window).walk(done) if self._head[:4] == MAGIC else self._pcap(window, done)
+            self._walk = Blocks(self, window).walk() if self._head[:4] == MAGIC else self._pcap(window)
             self._head = b""
         return self._walk
+
+    def packets(self) -> Iterator[Packet]:
+        """(frame, time high, time low, buffer, start, end, interface) of every packet, frames counted from 1."""
+        return each_packet(self.stretches())
 
     def __enter__(self) -> Self:
         return self
@@ -149,42 +154,30 @@ class Capture:
         self.broken(f"{place}; nothing to go on with behind it")
         return -1
 
-    def _pcap(self, window: Window, done: Container[bytes]) -> Iterator[Packet]:
+    def _pcap(self, window: Window) -> Iterator[Stretch]:
         order, unit, header = _PCAP[window.buffer[:4]]
         if len(window.buffer) < 24:
             self.ended(0, len(window.buffer), 24, "file header")
             return
         snaplen, linktype = struct.unpack_from(f"{order}II", window.buffer, 16)
+        stretch = self.stretch
+        stretch.set_order(order, header)
         # The upper half holds the length of a frame check sequence and reserved bits (section 4).
-        interface = Interface(linktype & 0xFFFF, "", snaplen, unit)
+        stretch.interface = Interface(linktype & 0xFFFF, "", snaplen, unit)
         records = _Records(self, window, order, header, unit)
-        plain = Plain(order, f"III{header - 12}x")
-        unpack, whole, head = plain.unpack, plain.whole, plain.head if interface.linktype == 1 else b""
-        buffer, at, end, frame, last = window.buffer, 24, len(window.buffer), 0, -1
+        at = 24
         while True:
-            # Records without fault are taken here, everything else is looked at by records.next.
-            while at + header + PLAIN <= end:
-                high, low, length, ethernet, fragment, protocol, key, flags = unpack(buffer, at)
-                start = at + header
-                stop = start + length
-                if stop > end or length > MAX_SNAPLEN:
-                    break
-                frame += 1
-                at, last = stop, high
-                if protocol == 6 and not flags & 7 and key in done and ethernet == head and not fragment & whole:
-                    if length >= PLAIN:
-                        continue
-                self.frames = frame
-                yield frame, high, low, buffer, start, stop, interface
-            self.frames = frame
-            at, stop = records.next(at, last)
+            # Records without fault are taken by who walks, everything else is looked at by records.next.
+            stretch.most = MAX_SNAPLEN
+            stretch.several(window.buffer, at)
+            yield stretch
+            at, stop = records.next(stretch.at, stretch.last)
             if at < 0:
                 return
-            buffer, end = window.buffer, len(window.buffer)
             if stop:
-                last, low, _, _ = records.unpack(buffer, at)
-                self.frames = frame = frame + 1
-                yield frame, last, low, buffer, at + header, stop, interface
+                stretch.most = MAX_PACKET
+                stretch.single(window.buffer, at)
+                yield stretch
                 at = stop
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from tlswire.capture.files import open_capture
 from tlswire.capture.reader import Reading
-from tlswire.capture.streams import BUCKETS
+from tlswire.capture.flows import BUCKETS
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:

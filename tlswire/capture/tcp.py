@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from tlswire.capture.files import Interface
+    from tlswire.capture.stretch import Interface
     from tlswire.capture.layers import Origin
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16

@@ -121,13 +121,14 @@ class TlsStream(msgspec.Struct, eq=False):
         """Read what was kept, at once if that ends the handshake, or if it is ``over`` anyway."""
         builder = read_whole(early)
         if builder is not None and (over or builder.done):
-            self.builder, self.done, self.early = builder, builder.done, None
+            self.builder, self.done = builder, builder.done
         else:
             self._unusual()
 
     def _unusual(self) -> None:
         """Read what was kept piece by piece, and so what is still to come."""
         early, self.early = self.early, None
+        self.builder, self.done = None, False  # what was read at once may be followed by more, of what waited in TCP
         self.sides = Side(), Side()
         if early is not None:
             pieces = [(frame, side, data) for side in (0, 1) for frame, data in early[side]]
@@ -177,7 +178,7 @@ class TlsStream(msgspec.Struct, eq=False):
 
     def finish(self) -> SessionBuilder | None:
         """The flow ended: the builder with what was incomplete and what was spoken before TLS; None without TLS."""
-        if self.early is not None and any(self.early):
+        if self.early is not None and self.builder is None and any(self.early):
             self._whole(self.early, over=True)
         builder = self.builder
         if builder is None or not self.sides:
