@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import tracemalloc
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from captures.packets import ACK, SYN
-from tlswire.capture.files import Interface
 from tlswire.capture.flows import BUCKETS, MAX_FLOWS, MAX_SKIPPED
 from tlswire.capture.streams import Streams
 
 from .made import APPLICATION, CHANGE, CLIENT, FINISHED, SERVER, Wire, hello, packets, read, turns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SLOW = os.environ.get("TLSWIRE_SLOW") == "1"
 

@@ -13,8 +13,6 @@ from tlswire.capture.sessions import ONE_SIDED, SessionBuilder
 from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_CIPHERTEXT, in_clear
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     # Bytes of one side and the frame that brought them.
     Piece = tuple[int, bytes]
 
@@ -34,16 +32,14 @@ def read_whole(sides: tuple[list[Piece], list[Piece]]) -> SessionBuilder | None:
     for side in (first, 1 - first):
         if sides[side] and not _read_side(builder, side, sides[side]):
             return None
-    certificates = builder.certificates
-    if builder.notes or len(builder.hellos) > 1 or len(builder.server_hellos) > 1:
-        return None
-    if certificates and certificates[0].frame > certificates[-1].frame:
+    frames = [item.frame for item in builder.certificates]
+    if builder.notes or len(builder.hellos) > 1 or len(builder.server_hellos) > 1 or frames != sorted(frames):
         return None
     builder.done = all(builder.encrypted) or builder.records_after > ONE_SIDED
     return builder
 
 
-def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:
+def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:  # noqa: C901 - one walk, few calls
     """Whether everything that one side said is usual; ``builder`` was told it then."""
     frame, data = pieces[0]
     known = len(data)

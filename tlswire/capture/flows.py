@@ -35,8 +35,12 @@ MAX_STRANGERS = 512  # a bucket: UDP flows of which nothing was recognised yet
 IDLE = 120
 MANY = 32  # a bucket: so many flows may be idle for as long as they like
 
+
 class _Skip:
-    """Stands in the table of UDP flows for what needs no more looking at."""
+    """Stands in the table of UDP flows for what needs no more looking at: told, and nothing begins it anew."""
+
+    told = True
+    openings: frozenset[int] = frozenset()
 
 
 SKIP: Any = _Skip()
@@ -69,7 +73,7 @@ class Flows:
 
     # TCP
 
-    def _segment(  # noqa: C901, PLR0912 - the rest of the hot path, as ``read``
+    def _segment(  # noqa: C901 - the rest of the hot path, as ``read``
         self,
         half: Half | None,
         key: bytes,

@@ -94,8 +94,8 @@ class Streams(Flows):
                         continue
                 elif protocol == 17:
                     flow = udp.get(key)
-                    if flow is SKIP:
-                        continue
+                    if flow is not None and flow.told and buffer[start + 42] not in flow.openings:
+                        continue  # its first byte behind Ethernet, IPv4 and UDP
                     if flow is None and (key[-2:] in tunnel_ports or key[-4:-2] in tunnel_ports):
                         self._other(buffer, start, end, (frame, high, low, interface))
                     elif flow is not None or mine is None or bucket_of(key) in mine:

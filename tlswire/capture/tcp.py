@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from tlswire.capture.stretch import Interface
     from tlswire.capture.layers import Origin
+    from tlswire.capture.stretch import Interface
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
