@@ -83,7 +83,9 @@ def test_any_number_of_processes_tells_the_same(tmp_path: Path) -> None:
     captures = [CAPTURE, OTHERS, RECORDED / "keylog-quic.pcap", RECORDED.parent / "made" / "secrets-several.pcapng"]
     for given in (captures, captures[:1]):
         found = [
-            run("pcap", *given, "--keylog", KEYS, "--keylog", RECORDED / "keylog-quic.keys", "--jsonl", "-", "--jobs", n)
+            run(
+                "pcap", *given, "--keylog", KEYS, "--keylog", RECORDED / "keylog-quic.keys", "--jsonl", "-", "--jobs", n
+            )
             for n in ("1", "2", "5")
         ]
         assert found[0].code == 0
