@@ -61,7 +61,7 @@ def _alike(said: Iterable[tuple[str, str, str]]) -> Iterator[Line]:
 
 def _names(version: VersionExtensions) -> str:
     names = dict.fromkeys(item.name for item in version.answered if item.name not in _ALWAYS)
-    return ", ".join(names) or "none"
+    return ", ".join(names) or "no extension"
 
 
 def _extensions(version: VersionExtensions) -> Iterator[Line]:
