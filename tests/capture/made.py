@@ -129,6 +129,8 @@ def gist(session: Session) -> Session:
         certificates=[msgspec.structs.replace(item, frame=0) for item in session.certificates],
         alerts=[msgspec.structs.replace(item, frame=0) for item in session.alerts],
         key_exchange=session.key_exchange and msgspec.structs.replace(session.key_exchange, frame=0),
+        certificate_request=session.certificate_request
+        and msgspec.structs.replace(session.certificate_request, frame=0),
     )
 
 

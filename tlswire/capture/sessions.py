@@ -52,7 +52,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
     """Collects what one flow says. Sides are 0 and 1 as the flow numbers them; ``client`` is known with a hello.
 
     ``messages`` counts what was read in clear, ``holes`` tells of bytes in clear that were not captured; ``version`` is
-    the selected one as TLS counts (0x0303 for DTLS 1.2).
+    the selected one as TLS counts (0x0303 for DTLS 1.2). ``opened`` says whether what comes next of a side was decrypted.
     """
 
     transport: Transport
@@ -81,7 +81,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
     opened: list[bool] = msgspec.field(default_factory=_NEITHER)
     decryption: DecryptionState | None = None
     encrypted_extensions: WireEncryptedExtensions | None = None
-    tickets: int = 0
+    tickets: int | None = None  # None: it cannot be known whether there were any
 
     def message(self, side: int, message: Message, frame: int) -> None:
         """One message of ``side``, completed by ``frame``."""
@@ -105,8 +105,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
                 self.note(f"frame {frame}, {self._name(side)}: {error}")
 
     def hidden(self, side: int) -> None:
-        """``side`` went over to encryption, although its records are opened."""
-        self.opened[side] = True
+        """``side`` went over to encryption, which nothing in clear shows where its records are opened."""
         if not self.encrypted[side]:
             self._encrypted(side)
 
@@ -234,7 +233,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
             self.encrypted_extensions = answers.encrypted_extensions(message.body)
 
     def _ticket(self, _side: int, _message: Message, _frame: int) -> None:
-        self.tickets += 1
+        self.tickets = (self.tickets or 0) + 1
 
     def _presented(self, side: int, chain: answers.Chain, frame: int) -> None:
         sender: Peer = "client" if self.client == side else "server"

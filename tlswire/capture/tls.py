@@ -29,6 +29,7 @@ _HELLO = re.compile(
 _ALERT = re.compile(rb"\x15\x03[\x00-\x04]\x00(?:\x02[\x01\x02]|\x01[\x01\x02]\x15\x03[\x00-\x04]\x00\x01)", re.DOTALL)
 _ALERT_RECORD = 7
 _HELLO_HEAD = 11
+MAX_HELD = 1 << 15  # bytes of a side that wait for a hello that stands behind them
 
 WAITING, READING, LOST = range(3)
 
@@ -71,6 +72,7 @@ class TlsStream(msgspec.Struct, eq=False):
     builder: SessionBuilder | None = None
     done: bool = False
     encrypted_only: bool = False
+    held: bool = False  # something waits for keys
     sides: tuple[Side, Side] = msgspec.field(default_factory=_sides)
 
     def data(self, side: int, data: bytes, frame: int) -> None:
@@ -85,7 +87,11 @@ class TlsStream(msgspec.Struct, eq=False):
             return
         half.frame = frame
         if self.decryption is not None:
-            self._decrypted(side, half, data, frame)
+            held = self.held
+            deframer.feed(data)
+            self._read(side)
+            if held:
+                self._read(1 - side)
             return
         for message in deframer.feed(data):
             builder.message(side, message, frame)
@@ -94,40 +100,64 @@ class TlsStream(msgspec.Struct, eq=False):
             half.state = LOST
         self.done = builder.done
 
-    def _decrypted(self, side: int, half: Side, data: bytes, frame: int) -> None:
-        """As ``data``, but each message may change the keys of what follows it."""
-        stream, builder, decryption = half.deframer, self.builder, self.decryption
-        if stream is None or builder is None or decryption is None:
+    def _read(self, side: int, *, hold: bool = True) -> None:
+        """Take the messages of a side that may be decrypted: each may change the keys of what follows it."""
+        half, builder, decryption = self.sides[side], self.builder, self.decryption
+        stream = half.deframer
+        if not isinstance(stream, RecordStream) or builder is None or decryption is None:
             return
-        for message in stream.feed(data):
-            builder.message(side, message, frame)
+        messages = stream.feed(b"")
+        while not (hold and self._waits(side, stream)) and (message := next(messages, None)) is not None:
+            builder.opened[side] = stream.opened
+            if stream.opened:
+                builder.hidden(side)
+            builder.message(side, message, half.frame)
             decryption.follow(side, message, builder.client, builder.selected)
-            if isinstance(stream, RecordStream) and stream.protected:
-                builder.hidden(side)
+            if stream.protected and decryption.blind[side]:
+                half.state = LOST
+                break
+        if stream.protected and (stream.skipped or stream.error is not None):
+            builder.hidden(side)
         if stream.error is not None:
-            if stream.error.path == "record.protected":
-                decryption.unopened(side)
-                builder.hidden(side)
+            if stream.protected:
+                decryption.stopped(side, stream.error)
             else:
-                builder.fault(side, str(stream.error), frame)
+                builder.fault(side, str(stream.error), half.frame)
             half.state = LOST
         self.done = builder.done and decryption.over
+
+    def _waits(self, side: int, stream: RecordStream) -> bool:
+        """Whether a record comes whose keys are made of a hello that stands behind it in the capture.
+
+        The order of segments holds for each side, not between both; and a client may send early data.
+        """
+        builder, decryption = self.builder, self.decryption
+        if builder is None or decryption is None:
+            return False
+        self.held = (
+            decryption.expects(side, builder.client) and stream.next == APPLICATION_DATA and stream.pending <= MAX_HELD
+        )
+        return self.held
 
     def gap(self, side: int, missing: int, frame: int) -> None:
         """So many bytes of one side were not captured."""
         half = self.sides[side]
-        builder = self.builder
+        builder, decryption = self.builder, self.decryption
         if half.state == WAITING or builder is None:
             half.seen += missing
             half.lost = (half.lost[0] + missing, frame)
             self.midstream = True
-        elif not builder.encrypted[side]:
+            return
+        if decryption is not None:
+            self._read(side, hold=False)
+            decryption.lost(side, missing, frame)
+        if not builder.encrypted[side]:
             left = half.skip or (half.deframer.missing if half.deframer is not None else 0)
             half.skip = max(left - missing, 0)
-            if self.decryption is not None:
-                self.decryption.lost(side)
             _keep_partial(builder, side, half)
             builder.missing(side, missing, frame)
+            half.state = LOST
+        elif decryption is not None and decryption.blind[side]:
             half.state = LOST
 
     def note(self, text: str) -> None:
@@ -140,16 +170,13 @@ class TlsStream(msgspec.Struct, eq=False):
         builder = self.builder
         if builder is None:
             return None
+        self._finish_decryption(builder)
         for side, half in enumerate(self.sides):
             if half.state == READING and not builder.encrypted[side]:
                 _keep_partial(builder, side, half)
         for side, half in enumerate(self.sides):
             if half.lost[0]:
                 builder.missing(side, *half.lost)
-        if self.decryption is not None:
-            builder.decryption = self.decryption.state
-            for text in self.decryption.notes:
-                builder.note(text)
         client = builder.client or 0
         asked, answered = self.sides[client], self.sides[1 - client]
         said = answered.before if answered.state != WAITING else answered.before[: answered.spoken]
@@ -158,6 +185,18 @@ class TlsStream(msgspec.Struct, eq=False):
         if answered.state == WAITING and (more := answered.seen - answered.spoken - answered.lost[0]) > 0:
             builder.note(f"the server answered with {more} bytes that are not TLS")
         return builder
+
+    def _finish_decryption(self, builder: SessionBuilder) -> None:
+        if self.decryption is None:
+            return
+        for side, half in enumerate(self.sides):
+            if half.state == READING and self.held:
+                self._read(side, hold=False)
+        builder.decryption = self.decryption.state
+        if builder.client is not None and not self.decryption.blind[1 - builder.client]:
+            builder.tickets = builder.tickets or 0
+        for text in self.decryption.notes:
+            builder.note(text)
 
     def _begin(self, side: int, half: Side, data: bytes) -> bytes:
         """Bytes of a side that speaks no TLS yet: the part from where TLS begins, empty where it does not."""
@@ -219,7 +258,7 @@ class TlsStream(msgspec.Struct, eq=False):
         if not plausible_records(data):
             return b""
         half.state = READING
-        half.deframer = Deframer()
+        half.deframer = Deframer() if self.decryption is None else self.decryption.stream(side)
         return data
 
 

@@ -99,6 +99,12 @@ class Conversation(msgspec.Struct, kw_only=True, eq=False):
     started: float = 0.0
     elapsed: float = 0.0
     local: tuple[str, int] = ("", 0)
+    opening: Any = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether the connection came as far as the hello; what ended it before says nothing about the hello."""
+        return self.opening is None or self.opening.phase == "tls"
 
     @property
     def decisive(self) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tlswire.handshake.client import Client
+    from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address
 
 
@@ -26,9 +27,9 @@ class Attempt(msgspec.Struct, frozen=True):
     make: Callable[[], Client]
     suites: tuple[int, ...] = ()
 
-    async def put(self, address: Address, *, timeout: float, want_local: bool) -> Conversation:
+    async def put(self, address: Address, *, opening: Opening | None, timeout: float, want_local: bool) -> Conversation:
         """Do it with ``address``."""
-        return await converse(address, self.make(), timeout=timeout, want_local=want_local)
+        return await converse(address, self.make(), opening=opening, timeout=timeout, want_local=want_local)
 
     def nothing(self, kind: str, reason: str) -> Conversation:
         """The conversation of a connection that was not made."""

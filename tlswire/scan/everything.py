@@ -48,7 +48,9 @@ COMPRESS_CERTIFICATE, SESSION_TICKET, CERTIFICATE_AUTHORITIES, NEXT_PROTOCOLS, R
 )
 # Looking for what is refused ends after so many hellos.
 MOST_HELLOS = 48
+# Hostile servers: so many of each are told.
 MOST_CONFIGURATIONS = 16
+MOST_NAMES = 128
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -168,7 +170,7 @@ class Everything:
             staple=None if usual.staple is None else len(usual.staple),
             timestamps=_timestamps(usual),
             heartbeat=HEARTBEAT_MODES[mode].name if isinstance(mode, int) else None,
-            groups=[GROUPS[code].name for code in facts.value(GROUPS_OFFERED) or ()],
+            groups=[GROUPS[code].name for code in facts.value(GROUPS_OFFERED) or ()][:MOST_NAMES],
             early_data=max((session.early_data for session in usual.sessions), default=None) if self._modern else None,
             next_protocols=facts.texts(NEXT_PROTOCOLS) if old else None,
         )
@@ -194,7 +196,7 @@ class _Facts:
 
     def texts(self, code: int) -> list[str] | None:
         value = self.value(code)
-        return [escaped(item) for item in value] if isinstance(value, tuple) else None
+        return [escaped(item) for item in value[:MOST_NAMES]] if isinstance(value, tuple) else None
 
 
 def _timestamps(usual: Conversation) -> int | None:

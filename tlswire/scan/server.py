@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from tlswire.certificates.stores import Anchors
     from tlswire.handshake.conversation import Conversation, Session
     from tlswire.probe.exchange import Answer
-    from tlswire.probe.transport import Address
+    from tlswire.probe.opening import Opening
+    from tlswire.probe.transport import Address, Cuts
     from tlswire.results.scan import Verdict
     from tlswire.scan.tally import Accepted, Tally
     from tlswire.wire.messages import ClientHello
@@ -203,11 +204,19 @@ class Server:
         )
         return client_hello(offered, suites, rng=self.rng(), shape=msgspec.structs.replace(usual, **changes))
 
-    async def ask(self, hello: ClientHello, *, whole_flight: bool = False, payload: bytes | None = None) -> Answer:
-        """The answer to ``hello`` alone (``payload``: its records, where they are not the usual ones)."""
-        probe = Probe(
-            hello.versions, hello.suites, payload or encode_client_hello(hello), hello, whole_flight=whole_flight
-        )
+    async def ask(
+        self,
+        hello: ClientHello,
+        *,
+        whole_flight: bool = False,
+        payload: bytes | None = None,
+        cuts: Cuts | None = None,
+    ) -> Answer:
+        """The answer to ``hello`` alone (``payload``: its records, where they are not the usual ones), which goes out in
+        the pieces of ``cuts``.
+        """
+        payload = payload or encode_client_hello(hello)
+        probe = Probe(hello.versions, hello.suites, payload, hello, whole_flight=whole_flight, cuts=cuts)
         answer = await self._counted(probe)
         self.known.answers.append((probe, answer))
         return answer
@@ -302,10 +311,10 @@ class _Counted(Generic[A]):
         self.title = what.title
         self.suites = what.suites
 
-    async def put(self, address: Address, *, timeout: float, want_local: bool) -> A:
+    async def put(self, address: Address, *, opening: Opening | None, timeout: float, want_local: bool) -> A:
         """One connection."""
         self._server.connections += 1
-        return await self._what.put(address, timeout=timeout, want_local=want_local)
+        return await self._what.put(address, opening=opening, timeout=timeout, want_local=want_local)
 
     def nothing(self, kind: str, reason: str) -> A:
         """No connection."""

@@ -19,6 +19,7 @@ from tlswire.results.answers.names import Names  # noqa: TC001 - as above
 from tlswire.results.answers.renegotiation import Renegotiation  # noqa: TC001 - as above
 from tlswire.results.answers.resumption import Resumption  # noqa: TC001 - as above
 from tlswire.results.answers.signatures import Signatures  # noqa: TC001 - as above
+from tlswire.results.answers.tolerance import Tolerance  # noqa: TC001 - as above
 
 
 class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,6 +30,7 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     signatures: Signatures | None = None
     clientauth: ClientAuths | None = None
     names: Names | None = None
+    tolerance: Tolerance | None = None
     extensions: Extensions | None = None
     resumption: Resumption | None = None
     renegotiation: Renegotiation | None = None

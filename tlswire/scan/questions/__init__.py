@@ -36,6 +36,7 @@ _ROWS: tuple[Question, ...] = (
         "clientauth", "whether clients are asked for a certificate, of whom, and must have one", _DEFAULT, most=11
     ),
     Question("names", "which certificate or alert each kind of server name gets", _DEFAULT, most=10),
+    Question("tolerance", "hellos that are long, split, greased or from the future, and what breaks on them", most=100),
     Question("extensions", "what it answers to every registered extension and protocol", _DEFAULT, most=400),
     Question("resumption", "how sessions are resumed, and whether changes that must stop it do", _DEFAULT, most=60),
     Question("renegotiation", "another handshake under the keys of one: secure, insecure, refused", _DEFAULT, most=8),
