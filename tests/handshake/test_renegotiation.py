@@ -121,7 +121,7 @@ def test_application_data_between_two_handshakes_is_kept_apart_from_them() -> No
             client.feed(getattr(action, "data", b""))
         said = client.to_send()
     # What a server of a protocol that greets first says meanwhile: its hello comes behind it.
-    client.heard(Message(APPLICATION_DATA, 0x0303, -1, b"220 ready", 0))
+    client._take(Message(APPLICATION_DATA, 0x0303, -1, b"220 ready", 0))
     for action in server.receive(said):
         client.feed(getattr(action, "data", b""))
     assert client.shown.hello is not None

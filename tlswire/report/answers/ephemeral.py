@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from tlswire.report.answers import Line
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
     from tlswire.results.answers.ephemeral import DhParameters, Ephemeral, Randoms, Sessions
 
+_WIDTH = 100
 TITLE = "Ephemeral keys and randoms"
 _STRUCTURE = {
     "safe": "safe prime",
@@ -65,7 +67,8 @@ def _parameters(params: DhParameters, *, verbose: bool) -> Iterator[Line]:
     )
     if verbose:
         generator = params.generator if len(params.generator) <= 16 else f"of {4 * len(params.generator)} bits"
-        yield Line(f"  {', '.join(params.families)}; generator {generator}")
+        families = textwrap.wrap(f"{', '.join(params.families)}; generator {generator}", _WIDTH)
+        yield from (Line(f"  {part}") for part in families)
         yield Line(f"  asked with {params.suite} in {params.version}; prime {params.prime[:32]}...")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TITLE = "Known attacks"
 _DEPENDS = {"": "", "client": "if clients take part; ", "implementation": "if the implementation makes the mistake; "}
-_WIDTH = 100
+_WIDTH = 90
 
 
 def lines(answer: Exposure, *, verbose: bool) -> Iterator[Line]:
@@ -41,7 +41,9 @@ def _names(heading: str, rows: list[Vulnerability], colour: str) -> Iterator[Lin
 
 def _row(row: Vulnerability) -> Iterator[Line]:
     colour = {"yes": row.category, "unknown": "unknown"}.get(row.exposed, "")
-    yield Line(f"{row.name:<23}  {row.exposed:<7}  {row.why}", colour)
+    first, *more = textwrap.wrap(row.why, _WIDTH) or [""]
+    yield Line(f"{row.name:<23}  {row.exposed:<7}  {first}", colour)
     if row.exposed == "yes":
         cve = f"{', '.join(row.cve)}; " if row.cve else ""
-        yield Line(f"{'':<34}{cve}{_DEPENDS[row.depends]}{row.remedy}")
+        more += textwrap.wrap(f"{cve}{_DEPENDS[row.depends]}{row.remedy}", _WIDTH)
+    yield from (Line(f"{'':<34}{part}") for part in more)

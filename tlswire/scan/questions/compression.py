@@ -16,7 +16,7 @@ from tlswire.probe.exchange import FAULT, NOT_TLS, UNASKED, UNSETTLED
 from tlswire.registry import COMPRESSION_METHODS, VERSIONS
 from tlswire.results.answers.compression import Compression, Method, VersionCompression, WithoutNull
 from tlswire.results.scan import Finding
-from tlswire.scan.proof import proof_of
+from tlswire.scan.proof import ending_of, proof_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ async def _version(server: Server, version: int) -> VersionCompression:
 
 async def _alone(server: Server, version: int, method: int) -> WithoutNull:
     answer = await _offer(server, version, (method,))
-    label = "" if answer.hello is not None else answer.reason if answer.kind in _SAYS_NOTHING else answer.label
+    label = "" if answer.hello is not None else ending_of(answer)
     name = COMPRESSION_METHODS[method].name
     return WithoutNull(VERSIONS[version].name, name, _reaction(answer, method), label, proof_of(answer))
 

@@ -19,7 +19,7 @@ from tlswire.probe.exchange import FAULT, NOT_TLS, UNASKED, UNSETTLED
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.results.answers.ephemeral import DhParameters, Ephemeral, Sessions
 from tlswire.results.scan import Finding
-from tlswire.scan.proof import proof_of
+from tlswire.scan.proof import ending_of, proof_of
 from tlswire.scan.randomness import ENOUGH, gather, key_exchange_of, keys, keys_of, randoms, session_ids
 from tlswire.scan.server import groups_of
 from tlswire.wire.messages import DheParams
@@ -72,7 +72,7 @@ async def ask(server: Server) -> Ephemeral:
     found = await asyncio.gather(*(_family(server, asking) for asking in _families(server).values()))
     families = dict(zip(_families(server), found, strict=True))
     notes = [
-        f"no parameters of {family.name}: {answer.reason or answer.label}"
+        f"no parameters of {family.name}: {ending_of(answer)}"
         for family, (_, answer) in families.items()
         if _params(answer) is None
     ]
@@ -81,7 +81,7 @@ async def ask(server: Server) -> Ephemeral:
     epoch = time.time() - asyncio.get_running_loop().time()
     missing = _missing(server, gather(server, epoch), families)
     again = await asyncio.gather(*(_flight(server, asking) for asking in missing))
-    notes += [f"no key to compare: {answer.reason or answer.label}" for answer in again if not any(keys_of(answer))]
+    notes += [f"no key to compare: {ending_of(answer)}" for answer in again if not any(keys_of(answer))]
     heard = gather(server, epoch)
     older = any(version <= TLS12_VERSION for version in server.versions)
     ids, given = session_ids(heard)

@@ -17,7 +17,7 @@ from tlswire.probe.exchange import FAULT, NOT_TLS, UNASKED, UNSETTLED
 from tlswire.registry import VERSIONS
 from tlswire.results.answers.fallback import Fallback, Mark, Signal
 from tlswire.results.scan import Finding
-from tlswire.scan.proof import proof_of
+from tlswire.scan.proof import ending_of, proof_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ async def _signal(server: Server, version: int) -> Signal:
         reaction = "inappropriate-fallback"
     elif answer.kind in _SAYS_NOTHING:
         reaction = "unknown"
-    label = "" if reaction == "goes-on" else answer.reason or answer.label
+    label = "" if reaction == "goes-on" else ending_of(answer)
     return Signal(VERSIONS[version].name, reaction, label, proof_of(answer))
 
 

@@ -26,7 +26,7 @@ from tlswire.probe.transport import DONE
 from tlswire.registry import ALERTS, VERSIONS
 from tlswire.results.answers.renegotiation import Attempt, Renegotiation
 from tlswire.results.scan import Finding
-from tlswire.scan.proof import proof_of
+from tlswire.scan.proof import ending_of, proof_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,7 @@ def _attempt(conversations: list[Conversation], *, answers: bool = True) -> Atte
     if not last.renegotiations:
         if answers and last.hello is None and last.kind not in _UNKNOWN:
             return Attempt("refused", 0, last.label, proof)
-        return Attempt("unknown", 0, f"no first handshake: {last.unchecked or last.reason or last.label}", proof)
+        return Attempt("unknown", 0, f"no first handshake: {ending_of(last)}", proof)
     outcomes = [_outcome(each.renegotiations[-1]) for each in conversations if each.renegotiations]
     later = last.renegotiations[-1]
     completed = sum(each.kind != FAULT and each.finished for each in last.renegotiations)
