@@ -151,7 +151,7 @@ def test_architecture_names_every_room() -> None:
     assert set(rows) == set(ROOMS) == there
 
 
-@pytest.mark.parametrize("room", ["capture", "crypto", "handshake", "lab", "report", "results"])
+@pytest.mark.parametrize("room", ["capture", "certificates", "crypto", "handshake", "lab", "report", "results"])
 def test_architecture_names_every_module_of_the_room(room: str) -> None:
     section = re.search(rf"^### `{room}/`\n(.*?)(?=^#|\Z)", ARCHITECTURE, re.MULTILINE | re.DOTALL)
     assert section is not None

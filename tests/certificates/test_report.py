@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # has no stubs
 
 from tests.certificates.cases import (
     CASES,
@@ -22,13 +22,24 @@ from tests.certificates.cases import (
     Given,
     below,
     chain,
-    constraints,
     described,
     dns_name,
     told,
 )
 from tests.certificates.made import der, rsa_key
-from tests.certificates.mint import NOW, embedded, features, intermediate, leaf, mint, names, root, sct, sct_list
+from tests.certificates.mint import (
+    NOW,
+    constraints,
+    embedded,
+    features,
+    intermediate,
+    leaf,
+    mint,
+    names,
+    root,
+    sct,
+    sct_list,
+)
 from tests.certificates.staples import answer, staple
 from tlswire.certificates.chain import MAX_CERTIFICATES
 from tlswire.certificates.der import element

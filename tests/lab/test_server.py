@@ -324,7 +324,7 @@ BEHAVIOURS: dict[str, Callable[[Lab], None]] = {
 # What is wrong with the handshakes of these is shown in test_flaws.py and test_handshakes.py.
 BEHAVIOURS |= {name: accepts for name, it in CHARACTERS.items() if it.quirks.flaw}
 BEHAVIOURS |= dict.fromkeys(("huge-chain", "huge-certificate"), huge)
-BEHAVIOURS |= dict.fromkeys(("garbage-status", "renegotiates", "renegotiates-insecurely"), accepts)
+BEHAVIOURS |= dict.fromkeys(("ignores-schemes", "garbage-status", "renegotiates", "renegotiates-insecurely"), accepts)
 
 
 @pytest.mark.parametrize("name", CHARACTERS)

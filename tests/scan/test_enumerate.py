@@ -57,6 +57,7 @@ LEARNABLE: dict[str, dict[str, str]] = {
     "version-intolerant": {},
     "needs-certificate": {},
     "early-data": {},
+    "ignores-schemes": {},
     "compresses": {},
     "garbage-status": {},
     "renegotiates": {},

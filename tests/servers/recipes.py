@@ -38,8 +38,15 @@ def nginx(
     tls13: str = "",
     groups: str = "",
     prefer_server: bool = False,
+    directives: Sequence[str] = (),
+    listen: str = "",
+    default: str = "",
 ) -> Recipe:
-    """nginx with OpenSSL: one worker, everything it writes inside the folder."""
+    """nginx with OpenSSL: one worker, everything it writes inside the folder.
+
+    ``directives`` are more of its server, ``listen`` further words of its listen directive; ``default`` is the
+    certificate of another, nameless server on the same port, which answers other names than localhost.
+    """
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
@@ -53,8 +60,43 @@ def nginx(
             lines.append(f"ssl_ecdh_curve {groups};")
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
-        directives = "\n        ".join(lines)
-        (folder / "nginx.conf").write_text(f"""\
+        lines += directives
+        lines.append('location / { return 200 "tlswire\\n"; }')
+        servers = {"_": _shown(default)} if default else {}
+        return _nginx(folder, port, {**servers, "localhost": lines}, listen)
+
+    return recipe
+
+
+def nginx_hosts(hosts: Mapping[str, str | None]) -> Recipe:
+    """nginx with a server for each name and its kind of certificate, the first one the default; None refuses."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        refused = ("ssl_reject_handshake on;",)
+        return _nginx(folder, port, {name: _shown(kind) if kind else refused for name, kind in hosts.items()})
+
+    return recipe
+
+
+def _shown(kind: str) -> Sequence[str]:
+    leaf = certificates().leaf(kind)
+    return (f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};")
+
+
+def _nginx(folder: Path, port: int, servers: Mapping[str, Sequence[str]], listen: str = "") -> Launch:
+    """nginx with the lines of each server by its name; the first is the default, ``listen`` goes to the port."""
+    blocks = "".join(
+        f"""\
+    server {{
+        listen {HOST}:{port} ssl{"" if at else f" backlog=4096 {listen}"};
+        server_name {name};
+        {joined}
+    }}
+"""
+        for at, (name, lines) in enumerate(servers.items())
+        for joined in ["\n        ".join(lines)]
+    )
+    (folder / "nginx.conf").write_text(f"""\
 daemon off;
 worker_processes 1;
 pid {folder}/pid;
@@ -67,17 +109,9 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen {HOST}:{port} ssl backlog=4096;
-        server_name localhost;
-        {directives}
-        location / {{ return 200 "tlswire\\n"; }}
-    }}
-}}
+{blocks}}}
 """)
-        return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
-
-    return recipe
+    return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
 
 
 def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Recipe:
@@ -117,15 +151,16 @@ ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "{oldest}", "CipherString" => "{cip
     return recipe
 
 
-def gnutls(priority: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
+def gnutls(priority: str, *options: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
     """gnutls-serv; it has no option to bind, so it listens on every address."""
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
         psk = folder / "psk"
         psk.write_text("test:" + 16 * "5a" + "\n")
-        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb", "--disable-client-cert"]
-        argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk)]
+        argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb"]
+        argv += [] if any("client-cert" in option for option in options) else ["--disable-client-cert"]
+        argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk), *options]
         for kind in certs:
             leaf = minted.leaf(kind)
             argv += ["--x509keyfile", str(leaf.key), "--x509certfile", str(leaf.cert)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tlswire.certificates.der import children, element
+from tlswire.certificates.general import MAX_READ
 from tlswire.certificates.loading import canonical, canonical_parts
 from tlswire.certificates.parsed import SUBJECT_ALT_NAME
 from tlswire.certificates.problems import Problem, problem
@@ -54,7 +55,7 @@ def name_constraint_problems(path: Sequence[Parsed]) -> Iterator[Problem]:
             if below not in names:
                 names[below] = _names(path[below])
             left -= len(names[below]) * (len(permitted) + len(excluded))
-            if left < 0:
+            if left < 0 or len(path[below].names[0]) >= MAX_READ:
                 yield problem("constraint-unchecked", above, subject=path[above].subject, reason="too many names")
                 return
             yield from _judged(names[below], permitted, excluded, path[above].subject, below)

@@ -130,12 +130,17 @@ class ChainFacts(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A certificate of a path: where it was presented (None: it was not), and whether it is an anchor."""
+    """A certificate of a path: where it was presented (None: it was not), whether it is an anchor, and its main facts."""
 
     sha256: str
     subject: str
     presented: int | None
     anchor: bool
+    not_before: str | None
+    not_after: str | None
+    key: str | None
+    bits: int | None
+    signature_hash: str | None
 
 
 class PathVerdict(msgspec.Struct, frozen=True):

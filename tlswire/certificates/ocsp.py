@@ -1,7 +1,7 @@
 """OCSP staples: what one says of the server's certificate, and whether the issuer said so (RFC 6960).
 
 The caller takes the OCSPResponse out of CertificateStatus (RFC 6066 section 8) or out of the leaf's extension (RFC 9846
-section 4.4.2.1). Must not import anything of tlswire but ``errors``, ``escape`` and ``certificates``.
+section 4.4.2.1). Must not import anything of tlswire but ``escape`` and ``certificates``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from tlswire.certificates.problems import Problem, problem
 from tlswire.certificates.readings import extended_key_usage
 from tlswire.certificates.sct import read_scts
 from tlswire.certificates.signatures import ALGORITHMS, WEAK_HASHES, Algorithm, verify
-from tlswire.errors import WireError
 from tlswire.escape import printable
 
 if TYPE_CHECKING:
@@ -207,7 +206,5 @@ def _scts(response: Any) -> tuple[tuple[Any, ...], list[Problem]]:
     try:
         found = [item.value for item in response.single_extensions if item.oid.dotted_string == _SCTS]
         return read_scts(element(found[0].public_bytes()).content, "staple") if found else ((), [])
-    except WireError as error:
-        return (), [problem("scts-unreadable", origin="staple", reason=error)]
     except Exception as error:  # noqa: BLE001 - any fault of a hostile extension is a fact about it
         return (), [problem("scts-unreadable", origin="staple", reason=reason(error))]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.certificates.chain import key_id_fits, names_issuer
+from tlswire.certificates.details import details_of
 from tlswire.certificates.model import PathVerdict, Step
 from tlswire.certificates.problems import Problem, problem
 from tlswire.certificates.rules import path_problems
@@ -70,8 +71,8 @@ class _Search:
     def _issuers(self, path: tuple[_Node, ...]) -> list[_Node]:
         """Who may have issued the last certificate of a path, the likeliest first.
 
-        Those whose key did not are left out while there are others. Where none has the name that is wanted, the next
-        one presented may still have signed. Nobody, when the way leads in a circle.
+        Those whose key did not are left out while there are others, or when it signed itself. Where none has the name
+        that is wanted, the next one presented may still have signed. Nobody, when the way leads in a circle.
         """
         child = path[-1].parsed
         if child.certificate is None:
@@ -83,7 +84,9 @@ class _Search:
         # What is presented and an anchor, or presented twice, counts where it was presented first.
         unique = {node.parsed.der: node for node in found or self._unnamed(path)}
         ranked = sorted(unique.values(), key=lambda node: self._rank(child, node))
-        signed = [node for node in ranked if self.checks.of(child, node.parsed)[0] != "bad"] or ranked[:1]
+        signed = [node for node in ranked if self.checks.of(child, node.parsed)[0] != "bad"]
+        if not signed and not (child.self_issued and self.checks.of(child, child)[0] == "good"):
+            signed = ranked[:1]
         return [node for node in signed if not any(_same(node.parsed, other.parsed) for other in path)]
 
     def _unnamed(self, path: tuple[_Node, ...]) -> list[_Node]:
@@ -112,48 +115,61 @@ class _Search:
 def best_path(presented: Sequence[Parsed], anchors: Anchors, now: str, checks: Checks) -> PathVerdict:
     """The best path from the first of ``presented`` to ``anchors`` at ``now`` (RFC 3339 UTC), with all its faults."""
     search = _Search(presented, anchors, now, checks)
-    best: tuple[tuple[bool, int, int], tuple[_Node, ...], list[Problem]] | None = None
-    compared = 0
+    found: list[_Judged] = []
     for path in search.paths():
-        compared += 1
-        problems = _judged(path, search)
-        score = (not path[-1].anchor, sum(item.category in _FAILING for item in problems), len(path))
-        if best is None or score < best[0]:
-            best = score, path, problems
-        if score[:2] == (False, 0):
+        found.append(_judged(path, search))
+        if found[-1].valid:
             break
-        if compared == MAX_PATHS:
+        if len(found) == MAX_PATHS:
             search.cut = True
             break
-    return _verdict(anchors, best, search, compared)
+    best = min(found, key=lambda item: item.score)
+    return PathVerdict(
+        store=anchors.name,
+        anchors=len(anchors),
+        valid=best.valid,
+        path=tuple(map(_step, best.path)),
+        problems=(*best.problems, *((problem("search-bounded"),) if search.cut else ())),
+        paths=len(found),
+    )
 
 
-def _judged(path: tuple[_Node, ...], search: _Search) -> list[Problem]:
+class _Judged(msgspec.Struct, frozen=True):
+    """A path and what is wrong with it; the smallest ``score`` is the best."""
+
+    path: tuple[_Node, ...]
+    problems: list[Problem]
+
+    @property
+    def valid(self) -> bool:
+        return self.score[:2] == (False, 0)
+
+    @property
+    def score(self) -> tuple[bool, int, int]:
+        failing = sum(item.category in _FAILING for item in self.problems)
+        return not self.path[-1].anchor, failing, len(self.path)
+
+
+def _judged(path: tuple[_Node, ...], search: _Search) -> _Judged:
     certificates = [node.parsed for node in path]
     found = path_problems(certificates, anchored=path[-1].anchor, now=search.now, checks=search.checks)
     if len(path) > MAX_DEPTH and not path[-1].anchor:
         found.append(problem("path-too-long", bound=MAX_DEPTH))
-    return found
+    return _Judged(path, found)
 
 
-def _verdict(
-    anchors: Anchors,
-    best: tuple[tuple[bool, int, int], tuple[_Node, ...], list[Problem]] | None,
-    search: _Search,
-    compared: int,
-) -> PathVerdict:
-    if best is None:  # the first step always yields or goes on; only a bound of none would lead here
-        raise ValueError("no path was looked at")
-    (unanchored, failing, _), path, problems = best
-    if search.cut:
-        problems = [*problems, problem("search-bounded")]
-    return PathVerdict(
-        store=anchors.name,
-        anchors=len(anchors),
-        valid=not unanchored and not failing,
-        path=tuple(Step(node.parsed.sha256, node.parsed.subject, node.presented, node.anchor) for node in path),
-        problems=tuple(problems),
-        paths=compared,
+def _step(node: _Node) -> Step:
+    details = details_of(node.parsed)
+    return Step(
+        details.sha256,
+        node.parsed.subject,
+        node.presented,
+        node.anchor,
+        details.not_before,
+        details.not_after,
+        details.key,
+        details.bits,
+        details.signature_hash,
     )
 
 

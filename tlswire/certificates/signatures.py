@@ -116,13 +116,13 @@ def _schemes(oid: str, family: str | None, digest: str | None) -> tuple[str, ...
 
 
 def algorithm(parsed: Parsed) -> Algorithm | None:
-    """What a certificate is signed with (RFC 5280 section 4.1.1.2); None: it cannot be read."""
+    """What a certificate is signed with (RFC 5280 section 4.1.1.2); None: the certificate cannot be read."""
     if parsed.layout is None or parsed.certificate is None:
         return None
     try:
         oid = identifier(parsed.layout.algorithm)
-    except WireError:
-        return None
+    except WireError as error:
+        return Algorithm(f"something that {error}", None, None)
     family, digest = ALGORITHMS.get(oid, (None, None))
     if oid == PSS:
         digest = _pss_hash(parsed)
@@ -141,7 +141,7 @@ def signed_by(child: Parsed, issuer: Parsed) -> tuple[Signature, str]:
     """Whether ``issuer``'s key made the signature of ``child``, and why that is not so or not known."""
     used = algorithm(child)
     if used is None or child.layout is None:
-        return "unchecked", child.error or "the algorithm cannot be read"
+        return "unchecked", child.error or "it cannot be read"
     if issuer.key is None:
         return "unchecked", f"the issuer's key: {issuer.key_error}"
     return verify(used, issuer.key, child.layout.signature, child.layout.tbs, child.certificate)

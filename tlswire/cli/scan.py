@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tlswire.probe.transport import Address
     from tlswire.results import Scan
 
-CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault")
+CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault", "info")
 _SHORT_NAMES = {
     "1.0": "TLS 1.0",
     "1.1": "TLS 1.1",

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tlswire.registry import SchemeRow
 
 LEGACY = 0
-_UNCHECKED = "cannot be checked here: "
+# How a reason begins that says nothing against the signature.
+UNCHECKED = "cannot be checked here: "
 _FAILED = "does not verify"
 
 
@@ -54,7 +55,7 @@ def verify(scheme: int, public_key: Any, signed: bytes, signature: bytes, *, tls
     except InvalidSignature:
         return _FAILED
     except (UnsupportedAlgorithm, ValueError) as error:
-        return f"{_UNCHECKED}{error}"
+        return f"{UNCHECKED}{error}"
     return ""
 
 
@@ -90,7 +91,7 @@ def _misfit(row: SchemeRow, kind: str, key: Any, *, tls13: bool) -> str:
         fits = kind in _FAMILIES.values() and not tls13
         return "" if fits else f"signatures before TLS 1.2 do not fit a key of {kind}"
     if row.family not in _FAMILIES:
-        return f"{_UNCHECKED}scheme {row.name}"
+        return f"{UNCHECKED}scheme {row.name}"
     if kind != (_FAMILIES[row.family] or row.key_type):
         return f"scheme {row.name} does not fit a key of {kind}"
     if tls13 and row.tls13 != "Y":

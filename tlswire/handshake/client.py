@@ -1,8 +1,8 @@
 """One client connection, sans-IO: the hello out, records in and out, until both Finished are verified and the end.
 
 What follows the ServerHello is the matter of ``tls12`` and ``tls13``; this module owns records, alerts, bounds and the
-value that comes out. A subclass may do something else where a question needs it: ``established`` is called once,
-``heard`` for what comes afterwards. Peer faults end the conversation and are told in it; nothing is raised.
+value that comes out. A subclass may do something else where a question needs it: ``enough`` is asked after every message,
+``established`` is called once, ``heard`` for what comes afterwards. Peer faults end the conversation and are told in it; nothing is raised.
 Sources: RFC 9846 sections 4, 5, 6 and appendix E.4; RFC 5246 section 7.
 Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto``, ``hello`` and the rest of
 ``handshake``.
@@ -103,15 +103,17 @@ class Client:
         self.rng = rng
         self.session = session
         self.request = request
-        self.early_data = early_data if self.hello.raw_extension(EARLY_DATA) is not None else b""
+        self.early = session is not None and self.hello.raw_extension(EARLY_DATA) is not None
+        self.early_data = early_data if self.early else b""
         self.patience: float | None = None
-        self.shown = Conversation(client_random=self.hello.random)
+        self.shown = Conversation(client_random=self.hello.random, offered=self.hello)
         self.fault: str | None = None
         self.transcript = bytearray()
         self.sealer: Protection | None = None
         self.stream = RecordStream(max_message=MAX_MESSAGE)
         self.flow: Flow | None = None
         self.record_version = min(self.hello.legacy_version, 0x0301)
+        self.changed_cipher = False
         self.done = False
         self._records = records
         self._out = bytearray()
@@ -131,7 +133,7 @@ class Client:
         message = encode(self.hello)
         self.transcript += message
         self._out += self._records(message) if self._records else fragment(HANDSHAKE, self.record_version, message)
-        if self.early_data and self.session is not None:
+        if self.early and self.session is not None:
             from tlswire.handshake.tls13 import begin_early_data  # noqa: PLC0415 - only 0-RTT needs it
 
             begin_early_data(self, self.session)
@@ -147,6 +149,8 @@ class Client:
         try:
             for message in self.stream.feed(data):
                 self._take(message)
+                if not self.done and self.enough():
+                    self.end()
                 if self.done:
                     break
             else:
@@ -192,6 +196,10 @@ class Client:
         self.shown.stage = "finished"
         self.patience = QUIET
         self.established()
+
+    def enough(self) -> bool:
+        """Whether what was shown so far is all that is wanted: the client then ends, be the handshake complete or not."""
+        return False
 
     def established(self) -> None:
         """What to do once the handshake is complete: the request, or close_notify at once."""
@@ -267,7 +275,10 @@ class Client:
         if hello.version not in self.hello.versions and hello.version > self.hello.legacy_version:
             self.shown.hello = hello
             raise RefusedError(f"answers version 0x{hello.version:04X} that was not offered", ILLEGAL_PARAMETER)
-        return Tls13(self) if hello.version >= 0x0304 else Tls12(self)
+        if hello.version >= 0x0304:
+            return Tls13(self)
+        self.sealer = None  # 0-RTT data that was sent all the same is lost (RFC 9846 appendix E.3)
+        return Tls12(self)
 
     def _alert(self, body: bytes) -> None:
         if len(body) != _ALERT_SIZE:
@@ -314,6 +325,15 @@ class Client:
         shown.sent, shown.received = bytes(self._sent), bytes(self._received)
         shown.connected, shown.started, shown.elapsed, shown.local = connected, started, elapsed, local
         return shown
+
+
+class Brief(Client):
+    """Ends once both Finished are verified: for who has seen enough by then, and does not wait for tickets."""
+
+    def established(self) -> None:
+        """Say close_notify and go."""
+        self.end()
+        self.done = True
 
 
 def _describe(received: bytearray) -> str:

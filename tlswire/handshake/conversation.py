@@ -13,6 +13,7 @@ import msgspec
 from tlswire.registry import ALERTS
 from tlswire.wire.messages import (  # noqa: TC001 - msgspec reads the annotations
     CertificateEntry,
+    ClientHello,
     EncryptedExtensions,
     NewSessionTicket12,
     NewSessionTicket13,
@@ -56,13 +57,14 @@ class Conversation(msgspec.Struct, kw_only=True, eq=False):
     hello (a ServerHello, then ``ending``), or how the connection ended before any answer: close, reset, timeout,
     refused, unreachable, exhausted, unasked, unsettled. ``messages`` are the server's handshake messages, decrypted; ``chain``
     is DER, leaf first; ``unchecked`` says what could not be checked here, ``signature`` why the server's signature does not hold.
-    Bytes are as sent and as received (bounded); times are seconds.
+    ``offered`` is the first hello. Bytes are as sent and as received (bounded); times are seconds.
     """
 
     kind: str = ""
     ending: str = ""
     reason: str = ""
     stage: Stage = "none"
+    offered: ClientHello | None = None
     retry: ServerHello | None = None
     hello: ServerHello | None = None
     version: int = 0

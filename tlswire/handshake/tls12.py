@@ -127,9 +127,9 @@ class Tls12:
             self._resumed(session)
 
     def _resumed(self, session: Session) -> None:
+        self.client.shown.resumed = True
         if (session.version, session.suite) != (self.version, self.suite):
             raise RefusedError("resumes a session with another version or suite (RFC 5246 7.4.1.3)", ILLEGAL_PARAMETER)
-        self.client.shown.resumed = True
         self.master = session.secret
         self._keys()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from tlswire.certificates.compressed import decompress
+from tlswire.certificates.compressed import available, decompress
 from tlswire.crypto import schedule
 from tlswire.crypto.protection import can_protect, protection13
 from tlswire.crypto.shares import private_share, supported
@@ -28,7 +28,7 @@ from tlswire.handshake.conversation import Session
 from tlswire.handshake.leaf import signature_fault
 from tlswire.handshake.offer import COOKIE, EARLY_DATA, bound, encode
 from tlswire.hello.edit import KEY_SHARE, PRE_SHARED_KEY, with_extension
-from tlswire.registry import GROUPS, HANDSHAKE_TYPES, SUITES
+from tlswire.registry import CERTIFICATE_COMPRESSION, GROUPS, HANDSHAKE_TYPES, SUITES
 from tlswire.wire.cursor import named
 from tlswire.wire.extension_bodies import KeyShareEntry
 from tlswire.wire.extensions import encode_extension
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from tlswire.wire.records import Message
 
 END_OF_EARLY_DATA, CERTIFICATE_VERIFY, FINISHED, KEY_UPDATE, COMPRESSED_CERTIFICATE = 5, 15, 20, 24, 25
+COMPRESS_CERTIFICATE = 27
 MAX_KEY_UPDATES = 32
 MAX_TICKETS = 32
 
@@ -72,9 +73,17 @@ def begin_early_data(client: Client, session: Session) -> None:
     transcript = schedule.transcript_hash(digest, bytes(client.transcript))
     secret = schedule.early(digest, session.secret).client_traffic(transcript)
     client.shown.secrets["CLIENT_EARLY_TRAFFIC_SECRET"] = secret
-    client.send(CHANGE_CIPHER_SPEC, b"\x01")
+    change_cipher(client)
     client.sealer = protection13(session.suite, secret)
-    client.send(APPLICATION_DATA, client.early_data)
+    if client.early_data:
+        client.send(APPLICATION_DATA, client.early_data)
+
+
+def change_cipher(client: Client) -> None:
+    """Queue the one ChangeCipherSpec that keeps middleboxes calm, if there is a session id to echo (appendix E.4)."""
+    if not client.changed_cipher and client.hello.session_id:
+        client.send_raw(fragment(CHANGE_CIPHER_SPEC, 0x0303, b"\x01"))
+    client.changed_cipher = True
 
 
 class Tls13:
@@ -90,7 +99,6 @@ class Tls13:
         self.client_secret = b""  # those of the traffic that is under way
         self.server_secret = b""
         self.updates = 0
-        self._changed_cipher = False
 
     def take(self, message: Message) -> None:
         """One message of the server. Raises WireError."""
@@ -146,8 +154,11 @@ class Tls13:
         client, shown = self.client, self.client.shown
         if shown.retry is not None:
             raise RefusedError("a second HelloRetryRequest (RFC 9846 4.1.4)", UNEXPECTED_MESSAGE)
-        shown.retry, shown.early_data = hello, False if client.early_data else None
+        shown.retry, shown.early_data = hello, False if client.early else None
+        client.sealer = None  # what was sent early is skipped, and nothing more may be (section 4.2.10)
         group, cookie = hello.readable(KEY_SHARE), hello.raw_extension(COOKIE)
+        if not isinstance(group, int) and cookie is None:
+            raise RefusedError("a HelloRetryRequest that changes nothing (RFC 9846 4.1.4)", ILLEGAL_PARAMETER)
         again = with_extension(client.hello, EARLY_DATA, None)
         keys = dict(client.offer.keys)
         if isinstance(group, int):
@@ -161,18 +172,18 @@ class Tls13:
             again = with_extension(again, KEY_SHARE, entry)
         if cookie is not None:
             again = with_extension(again, COOKIE, cookie)
-        if again == client.hello:
-            raise RefusedError("a HelloRetryRequest that changes nothing (RFC 9846 4.1.4)", ILLEGAL_PARAMETER)
         if not can_protect(0x0304, hello.suite):
             raise UnsupportedError(f"the cipher of {named(SUITES, hello.suite)} cannot be computed here")
-        before = schedule.message_hash(digest_of(hello.suite), bytes(client.transcript)) + encoded
-        if client.session is not None:
-            again = bound(again, client.session, before)
+        digest = digest_of(hello.suite)
+        before = schedule.message_hash(digest, bytes(client.transcript)) + encoded
+        if client.session is not None and client.session.version >= 0x0304:
+            # Section 4.1.4: a PSK of another hash than the suite's can no longer be selected.
+            fits = digest_of(client.session.suite) == digest
+            again = bound(again, client.session, before) if fits else with_extension(again, PRE_SHARED_KEY, None)
         client.hello, client.offer = again, msgspec.structs.replace(client.offer, keys=keys)
-        client.sealer = None
         second = encode(again)
         client.transcript[:] = before + second
-        self._change_cipher()
+        change_cipher(client)
         client.send_raw(fragment(HANDSHAKE, 0x0303, second))
 
     def _psk(self, hello: ServerHello) -> bytes:
@@ -180,7 +191,7 @@ class Tls13:
         if selected is None:
             return b""
         session = client.session
-        if session is None or selected != 0:
+        if session is None or selected != 0 or client.hello.raw_extension(PRE_SHARED_KEY) is None:
             raise RefusedError(f"selects PSK {selected} that was not offered (RFC 9846 4.2.11)", ILLEGAL_PARAMETER)
         if digest_of(session.suite) != self.digest:
             raise RefusedError("selects a PSK of another hash than its suite's (RFC 9846 4.2.11)", ILLEGAL_PARAMETER)
@@ -208,14 +219,12 @@ class Tls13:
         secrets["SERVER_HANDSHAKE_TRAFFIC_SECRET"] = keys.server
         client.stream.protect(protection13(self.suite, keys.server))
         if client.sealer is None:  # else 0-RTT data still goes out under its own key
-            self._change_cipher()
-            client.sealer = protection13(self.suite, keys.client)
+            self._own_keys()
 
-    def _change_cipher(self) -> None:
-        # RFC 9846 appendix E.4: one ChangeCipherSpec keeps middleboxes calm, if there is a session id to echo.
-        if not self._changed_cipher and self.client.hello.session_id:
-            self.client.send_raw(fragment(CHANGE_CIPHER_SPEC, 0x0303, b"\x01"))
-        self._changed_cipher = True
+    def _own_keys(self) -> None:
+        """From here on our side of the handshake goes out under its key."""
+        change_cipher(self.client)
+        self.client.sealer = protection13(self.suite, self.client_secret)
 
     def _transcript(self) -> bytes:
         return schedule.transcript_hash(self.digest, bytes(self.client.transcript))
@@ -225,8 +234,13 @@ class Tls13:
     def _encrypted_extensions(self, message: Message, _: bytes) -> None:
         client, shown = self.client, self.client.shown
         shown.encrypted_extensions = value = self._parsed(message)
-        if client.early_data and shown.early_data is None:
-            shown.early_data = value.raw_extension(EARLY_DATA) is not None
+        accepted = value.raw_extension(EARLY_DATA) is not None
+        if accepted and (not client.early or not shown.resumed or shown.retry is not None):
+            raise RefusedError("accepts early data that was not offered (RFC 9846 4.2.10)", ILLEGAL_PARAMETER)
+        if client.early and shown.early_data is None:
+            shown.early_data = accepted
+            if not accepted:
+                self._own_keys()
 
     def _request(self, message: Message, _: bytes) -> None:
         self.client.shown.certificate_request = self._parsed(message)
@@ -236,6 +250,11 @@ class Tls13:
         value = self._parsed(message)
         if message.type == COMPRESSED_CERTIFICATE:
             shown.compression = value.algorithm
+            name = named(CERTIFICATE_COMPRESSION, value.algorithm)
+            if value.algorithm not in (self.client.hello.readable(COMPRESS_CERTIFICATE) or ()):
+                raise RefusedError(f"a certificate compressed by {name} unasked (RFC 8879 4)", ILLEGAL_PARAMETER)
+            if value.algorithm not in available():
+                raise UnsupportedError(f"a certificate compressed by {name}")
             body = decompress(value.algorithm, value.data, value.length)
             value = parse(body_grammar(CERTIFICATE, 0x0304), body, "certificate")
         shown.entries = value.chain
@@ -259,8 +278,9 @@ class Tls13:
         shown.stage = "flight"
         # RFC 9846 section 7.1: up to the server's Finished, and before our EndOfEarlyData.
         application = handshake.application(self._transcript())
-        if client.early_data:
-            self._end_early_data(accepted=bool(shown.early_data))
+        if shown.early_data:
+            client.send_handshake(END_OF_EARLY_DATA, b"")
+            self._own_keys()
         shown.secrets["CLIENT_TRAFFIC_SECRET_0"] = application.client
         shown.secrets["SERVER_TRAFFIC_SECRET_0"] = application.server
         shown.secrets["EXPORTER_SECRET"] = application.exporter
@@ -273,12 +293,6 @@ class Tls13:
         self.client_secret, self.server_secret = application.client, application.server
         client.sealer = protection13(self.suite, application.client)
         client.finish()
-
-    def _end_early_data(self, *, accepted: bool) -> None:
-        client = self.client
-        if accepted:
-            client.send_handshake(END_OF_EARLY_DATA, b"")
-        client.sealer = protection13(self.suite, self.client_secret)
 
     # What comes after the handshake.
 

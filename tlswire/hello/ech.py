@@ -1,4 +1,5 @@
-"""What encrypted_client_hello and its forerunner tell from outside: whose name stands outside, GREASE or real.
+"""What encrypted_client_hello and its forerunner tell from outside: whose name stands outside, GREASE or real; and GREASE
+of our own.
 
 Only the owner of the key can be sure: GREASE is made to look the same (RFC 9849 section 6.2). What the shape says is
 given with its reason. Must not import anything of tlswire but ``wire``.
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from tlswire.wire.cursor import escaped
-from tlswire.wire.extension_bodies import EchClientHello, EchOuter, EncryptedSni
+from tlswire.wire.extension_bodies import EchClientHello, EchOuter, EncryptedSni, HpkeSuite
+from tlswire.wire.extensions import encode_extension
 
 if TYPE_CHECKING:
+    from random import Random
+
     from tlswire.wire.messages import ClientHello
 
 ECH, ESNI = 0xFE0D, 0xFFCE
@@ -22,6 +26,7 @@ _SERVER_NAME = 0
 # Numbers of HPKE (RFC 9180 sections 7.2 and 7.3): the KDF identifiers of TLS (RFC 9258) are another registry.
 _KDFS = {1: "HKDF-SHA256", 2: "HKDF-SHA384", 3: "HKDF-SHA512"}
 _AEADS = {1: "AES-128-GCM", 2: "AES-256-GCM", 3: "ChaCha20Poly1305"}
+_KEMS = {0x10: "P-256", 0x11: "P-384", 0x12: "P-521", 0x20: "X25519", 0x21: "X448"}
 # The public_name of published configurations. Whole names: a visit to https://defo.ie itself carries GREASE.
 _PUBLIC_NAMES = frozenset({"cloudflare-ech.com", "cloudflare-esni.com", "cover.defo.ie", "public.tls-ech.dev"})
 _TAG = 16  # bytes each of the three AEADs adds (RFC 9180 section 7.3)
@@ -66,9 +71,27 @@ def encrypted_client_hello(
     outer = value.body
     repeated = first is not None and hello.raw_extension(ECH) == first.raw_extension(ECH)
     kind, reason = _judge(outer, name, repeated=repeated)
-    kdf = _KDFS.get(outer.suite.kdf, f"0x{outer.suite.kdf:04X}")
-    aead = _AEADS.get(outer.suite.aead, f"0x{outer.suite.aead:04X}")
-    return Encrypted("ech", kind, reason, name, outer.config_id, kdf, aead, len(outer.payload))
+    return Encrypted("ech", kind, reason, name, outer.config_id, *hpke_suite(outer.suite), len(outer.payload))
+
+
+def hpke_suite(suite: HpkeSuite) -> tuple[str, str]:
+    """The names of KDF and AEAD of a suite; a number for one without a name."""
+    return _KDFS.get(suite.kdf, f"0x{suite.kdf:04X}"), _AEADS.get(suite.aead, f"0x{suite.aead:04X}")
+
+
+def hpke_kem(code: int) -> str:
+    """The group of a KEM (RFC 9180 section 7.1); its number where it has no name here."""
+    return _KEMS.get(code, f"0x{code:04X}")
+
+
+def grease(rng: Random) -> bytes:
+    """The body of an encrypted_client_hello that offers nothing and looks as if (RFC 9849 section 6.2).
+
+    A server with ECH answers with the configurations it has (section 7.1).
+    """
+    # Any 32 bytes are an X25519 key; the payload is as long as that of a padded inner hello.
+    outer = EchOuter(HpkeSuite(1, 1), rng.randrange(256), rng.randbytes(32), rng.randbytes(4 * 32 + _TAG))
+    return encode_extension(ECH, EchClientHello(0, outer), "ch")
 
 
 def _judge(outer: EchOuter, name: str | None, *, repeated: bool) -> tuple[Literal["grease", "real", "unknown"], str]:

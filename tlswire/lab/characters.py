@@ -252,6 +252,14 @@ _SPECIAL = (
     ),
     msgspec.structs.replace(
         _PLAIN,
+        name="ignores-schemes",
+        description="TLS 1.0 to 1.2, signs with rsa_pkcs1_sha1 whatever was offered",
+        suites={version: suites for version, suites in _PLAIN.suites.items() if version < TLS13},
+        certificates=("rsa",),
+        quirks=Quirks(signs_with=0x0201),
+    ),
+    msgspec.structs.replace(
+        _PLAIN,
         name="mlkem-only",
         description="TLS 1.3 with no group but X25519MLKEM768",
         suites={TLS13: _PLAIN.suites[TLS13]},

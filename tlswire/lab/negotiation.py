@@ -264,7 +264,7 @@ def _serve(character: Character, hello: ClientHello, version: int, suite: int) -
     if version == TLS12 and kind is not None and signs(suite):
         offered = hello.signature_schemes if _SCHEMES_EXT in hello.extension_types else _SHA1_SCHEMES
         fitting = (code for code in character.schemes if code in offered and SCHEMES[code].family in _FAMILIES[kind])
-        scheme = next(fitting, 0)
+        scheme = character.quirks.signs_with or next(fitting, 0)
         if not scheme:
             return None
     group = _group(character, hello, suite)

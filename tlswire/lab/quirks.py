@@ -65,6 +65,7 @@ class Quirks(msgspec.Struct, frozen=True):
     wire_limit: int = 0  # bytes of a hello with its record headers; larger ones are dropped
     suite_limit: int = 0  # longer lists are answered with FIN
     client_version_limit: int = 0  # a higher legacy_version is refused instead of negotiated down
+    signs_with: int = 0  # this scheme, whatever was offered (before TLS 1.3)
     picks_blindly: bool = False  # settles on a suite before it looks whether it can serve it
     connections_a_second: int = 0  # beyond: RST, refused connections counted too
     connections_served: int = 0  # beyond: accepted, never answered

@@ -60,8 +60,7 @@ def _lines(scan: Scan, paint: Paint, *, verbose: bool) -> Iterator[str]:
     if scan.findings:
         yield ""
         yield paint("Problems", _BOLD)
-        for finding in scan.findings:
-            yield _finding_line(finding, paint)
+        yield from _findings(scan.findings, paint)
     shown: dict[tuple[str, ...], str] = {}
     for version in reversed(scan.versions):
         if version.suites:
@@ -115,9 +114,17 @@ def _grades(suites: list[Suite]) -> str:
     return ", ".join(f"{count} {grade}" for grade, count in counts.items() if count)
 
 
-def _finding_line(finding: Finding, paint: Paint) -> str:
-    label = paint(f"{finding.category:<18}", _COLOURS.get(finding.category))
-    return f"  {label}  {printable(finding.text)}  {paint(f'({finding.source})', _DIM)}"
+def _findings(findings: list[Finding], paint: Paint) -> Iterator[str]:
+    """A line a problem; one that several versions have is told once, with all of them."""
+    same: dict[tuple[str, str, str], list[str]] = {}
+    for finding in findings:
+        versions = same.setdefault((finding.category, finding.text, finding.source), [])
+        if finding.version is not None and finding.version not in finding.text:
+            versions.append(finding.version)
+    for (category, text, source), versions in same.items():
+        where = f" ({', '.join(sorted(set(versions)))})" if versions else ""
+        label = paint(f"{category:<18}", _COLOURS.get(category))
+        yield f"  {label}  {printable(text)}{where}  {paint(f'({source})', _DIM)}"
 
 
 def _suites(version: Version, shown: dict[tuple[str, ...], str], paint: Paint) -> Iterator[str]:

@@ -19,7 +19,9 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {SCAN_SCHEMA: Scan, SESSION_SCHEMA: S
 def json_schema(name: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of an output format, such as ``tlswire.scan/1``."""
     schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name}
-    return schema | msgspec.json.schema(SCHEMAS[name])
+    # Defaults of tuples are lists in JSON: what is compared and printed is what stands in a file.
+    whole: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema | msgspec.json.schema(SCHEMAS[name])))
+    return whole
 
 
 def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:

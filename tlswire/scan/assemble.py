@@ -79,9 +79,15 @@ def findings_of(tallies: Iterable[Tally]) -> list[Finding]:
             where = ", ".join(VERSIONS[version].name for version in sorted(set().union(*rows.values())))
             text = f"{reason.text}: {_count(len(rows), 'suite')} ({where})"
             found.append(Finding(f"suite-{reason.id}", reason.category, text, reason.source, None, sorted(rows)))
-    found += _misplaced(tallies)
-    rank = {"weak": 0, "misplaced": 1, "legacy": 2, "no-forward-secrecy": 3}
-    return sorted(found, key=lambda finding: rank.get(finding.category, 9))
+    return worst_first([*found, *_misplaced(tallies)])
+
+
+_RANK = {"fault": 0, "weak": 1, "misplaced": 2, "legacy": 3, "no-forward-secrecy": 4, "info": 5}
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings by category, else in the order given."""
+    return sorted(findings, key=lambda finding: _RANK.get(finding.category, len(_RANK)))
 
 
 def _where(accepted: Mapping[tuple[int, int], SuiteRow], holds: object) -> list[tuple[SuiteRow, set[int]]]:

@@ -18,7 +18,7 @@ from tlswire.probe import transport
 from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
 from tlswire.results.answers import Answers
 from tlswire.results.scan import Finding, Scan, Target, Tool
-from tlswire.scan.assemble import faults_result, findings_of, version_result
+from tlswire.scan.assemble import faults_result, findings_of, version_result, worst_first
 from tlswire.scan.enumerate import Enumeration
 from tlswire.scan.offers import ProbeMaker
 from tlswire.scan.pacing import Limits
@@ -137,7 +137,7 @@ def _result(
         text = f"the server breaks the protocol: {broken[0].text}"
         findings.insert(0, Finding("server-fault", "fault", text, "RFC 9846 4.1.3"))
     if interview is not None:
-        findings += interview.findings
+        findings = worst_first([*findings, *interview.findings])
         notes = [*notes, *interview.notes]
     known = not any(version.unknown for version in versions) and (interview is None or interview.complete)
     return Scan(

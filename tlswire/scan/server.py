@@ -19,6 +19,7 @@ from tlswire.handshake.client import Client
 from tlswire.handshake.offer import offer, resuming
 from tlswire.hello.builder import (
     SSLV3_VERSION,
+    TLS12_VERSION,
     TLS13_VERSION,
     USUAL_SCHEMES,
     Shape,
@@ -30,6 +31,7 @@ from tlswire.probe.exchange import UNASKED, UNSETTLED
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.scan.attempts import Attempt
 from tlswire.scan.offers import Probe
+from tlswire.scan.preflight import COMMON
 from tlswire.scan.prober import A, Prober, Try
 from tlswire.wire.extension_bodies import OcspRequest, StatusRequest
 from tlswire.wire.extensions import encode_extension
@@ -59,6 +61,9 @@ def groups_of(version: int) -> tuple[int, ...]:
     return tuple(row.code for row in sorted(rows, key=lambda row: rank.get(row.code, len(rank))))
 
 
+# RFC 6761 section 6.4: nobody has this name.
+UNKNOWN_NAME = b"unknown.invalid"
+
 # No connection was made, or no two of them agree: nothing follows from such an answer. Every other is the server's.
 _UNKNOWN = frozenset({UNASKED, UNSETTLED})
 
@@ -76,6 +81,7 @@ class Known(msgspec.Struct):
 
     staples: bool = True
     first: dict[int, asyncio.Task[Conversation]] = {}
+    named: dict[bytes | None, asyncio.Task[Conversation]] = {}
     answers: list[tuple[Probe, Answer]] = []
     conversations: list[Conversation] = []
 
@@ -196,14 +202,16 @@ class Server:
         early_data: bytes = b"",
         client: Callable[..., Client] = Client,
         title: str = "",
+        seed: float | None = None,
     ) -> Conversation:
         """A whole handshake that begins with ``hello``, its key shares made real; resuming ``session`` where given.
 
-        ``client`` may be a subclass of Client that does something else at the end.
+        ``client`` may be a subclass of Client that does something else at the end. The same ``seed`` and arguments
+        give the same bytes: a replay.
         """
         if session is not None:
             hello = resuming(hello, session, age=age, early_data=bool(early_data))
-        seed = self.rng().random()
+        seed = self.rng().random() if seed is None else seed
 
         def make() -> Client:
             rng = random.Random(seed)
@@ -221,6 +229,23 @@ class Server:
             task = self.known.first[version] = asyncio.create_task(self._first(version))
         return await asyncio.shield(task)
 
+    def usual_offer(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Versions and suites of a usual client that wants another host than the target: TLS 1.2 beside TLS 1.3, and
+        usual suites beside those accepted, for that host may have another certificate and another configuration.
+        """
+        newest = self.versions[0]
+        versions = (newest, TLS12_VERSION) if newest >= TLS13_VERSION else (newest,)
+        known = [code for one in versions for code in self.completed(one) or self.suites.get(one, ())]
+        return versions, tuple(dict.fromkeys((*known, *COMMON)))
+
+    async def named(self, name: bytes | None) -> Conversation:
+        """The handshake of a usual client that wants another host, or none; made once for all questions."""
+        task = self.known.named.get(name)
+        if task is None:
+            hello = self.certificate_hello(*self.usual_offer(), server_name=name)
+            task = self.known.named[name] = asyncio.create_task(self.handshake(hello))
+        return await asyncio.shield(task)
+
     async def _first(self, version: int) -> Conversation:
         title = f"{VERSIONS[version].name} handshake"
         asked = self.known.staples
@@ -232,7 +257,9 @@ class Server:
         self.known.staples = not again.accepts
         return again if again.accepts else shown
 
-    def certificate_hello(self, version: int, suites: tuple[int, ...] | None = None, **changes: object) -> ClientHello:
+    def certificate_hello(
+        self, version: int | tuple[int, ...], suites: tuple[int, ...] | None = None, **changes: object
+    ) -> ClientHello:
         """A hello that asks for what may come with a certificate, too: an OCSP staple and SCTs."""
         hello = self.hello(version, suites, **changes)
         if hello.extensions is None:

@@ -8,7 +8,12 @@ from __future__ import annotations
 import msgspec
 
 from tlswire.results.answers.certificates import Certificates  # noqa: TC001 - msgspec reads the annotations
+from tlswire.results.answers.clientauth import ClientAuths  # noqa: TC001 - as above
+from tlswire.results.answers.extensions import Extensions  # noqa: TC001 - as above
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - as above
+from tlswire.results.answers.names import Names  # noqa: TC001 - as above
+from tlswire.results.answers.resumption import Resumption  # noqa: TC001 - as above
+from tlswire.results.answers.signatures import Signatures  # noqa: TC001 - as above
 
 
 class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -16,3 +21,8 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
 
     certificates: Certificates | None = None
     groups: Groups | None = None
+    signatures: Signatures | None = None
+    clientauth: ClientAuths | None = None
+    names: Names | None = None
+    extensions: Extensions | None = None
+    resumption: Resumption | None = None

@@ -29,6 +29,13 @@ _DEFAULT = ("default", "all")
 _ROWS: tuple[Question, ...] = (
     Question("certificates", "every chain the server can be made to show, described and validated", _DEFAULT, most=24),
     Question("groups", "every registered group by itself, and the server's order", _DEFAULT, most=200),
+    Question("signatures", "every signature scheme the server signs with, and the server's order", _DEFAULT, most=120),
+    Question(
+        "clientauth", "whether clients are asked for a certificate, of whom, and must have one", _DEFAULT, most=11
+    ),
+    Question("names", "which certificate or alert each kind of server name gets", _DEFAULT, most=10),
+    Question("extensions", "what it answers to every registered extension and protocol", _DEFAULT, most=400),
+    Question("resumption", "how sessions are resumed, and whether changes that must stop it do", _DEFAULT, most=60),
 )
 
 QUESTIONS: dict[str, Question] = {row.name: row for row in _ROWS}

@@ -22,7 +22,7 @@ from tlswire.registry import SCHEMES, SUITES, VERSIONS
 from tlswire.results.answers.certificates import Certificates, Occasion, PresentedChain
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import proof_of
-from tlswire.scan.server import is_unknown
+from tlswire.scan.server import UNKNOWN_NAME, is_unknown
 from tlswire.scan.trust import usual_stores
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from tlswire.scan.server import Server
 
 MOST_CHAINS = 16
-# RFC 6761 section 6.4: nobody has this name.
-UNKNOWN_NAME = b"unknown.invalid"
 _SIGNED = frozenset({"ECDHE", "DHE"})
 
 
@@ -97,7 +95,7 @@ async def ask(server: Server) -> Certificates:
     older = next((code for code in server.versions if code <= TLS12_VERSION), None)
     wanted = [newest] + ([older] if older not in {None, newest} else [])
     unknown = [not told for told in await asyncio.gather(*(_kinds(server, version, album) for version in wanted))]
-    unknown += [not told for told in await asyncio.gather(*(_named(server, newest, name, album) for name in _NAMES))]
+    unknown += [not told for told in await asyncio.gather(*(_named(server, name, album) for name in _NAMES))]
     if not album.chains:
         album.notes.append("the server showed no certificate: its suites do without, or it was not answered in time")
     target = [chain for chain in album.chains.values() if chain.occasions[0].server_name == "target"]
@@ -136,12 +134,12 @@ async def _kinds(server: Server, version: int, album: Album) -> bool:
 _NAMES: tuple[tuple[AskedFor, bytes | None], ...] = (("none", None), ("unknown", UNKNOWN_NAME))
 
 
-async def _named(server: Server, version: int, name: tuple[AskedFor, bytes | None], album: Album) -> bool:
+async def _named(server: Server, name: tuple[AskedFor, bytes | None], album: Album) -> bool:
     """The chain for another name than the target's; whether that was answered."""
     kind, value = name
     if value == server.server_name:
         return True
-    shown = await server.handshake(server.certificate_hello(version, server_name=value))
+    shown = await server.named(value)
     album.add(shown, kind)
     return not is_unknown(shown)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tlswire.scan.server import Server
 
 # A refused list is looked at again in pieces of so many groups: some servers refuse a list for its length or its head.
-PIECE = 24
+PIECE = 40
 _SAYS_NOTHING = frozenset({UNASKED, UNSETTLED, FAULT})
 # NIST SP 800-57 part 1 table 2: 112 bits of security need 224 bits of a curve or 2048 of a field.
 _WEAK_BITS = {"ffdhe": 2048}
