@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One handshake to try; ``make`` gives a client with the same bytes each time."""
+    """One handshake to try; ``make`` gives a client with the same bytes each time.
+
+    It gets ``least`` seconds where the prober would give it fewer.
+    """
 
     title: str
     make: Callable[[], Client]
     suites: tuple[int, ...] = ()
+    least: float = 0.0
 
     async def put(self, address: Address, *, timeout: float, want_local: bool) -> Conversation:
         """Do it with ``address``."""
-        return await converse(address, self.make(), timeout=timeout, want_local=want_local)
+        return await converse(address, self.make(), timeout=max(timeout, self.least), want_local=want_local)
 
     def nothing(self, kind: str, reason: str) -> Conversation:
         """The conversation of a connection that was not made."""

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import msgspec
 
-from tlswire.results.answers.certificates import Certificates  # noqa: TC001 - msgspec reads the annotations
+from tlswire.results.answers.ccs import Ccs  # noqa: TC001 - msgspec reads the annotations
+from tlswire.results.answers.certificates import Certificates  # noqa: TC001 - as above
 from tlswire.results.answers.clientauth import ClientAuths  # noqa: TC001 - as above
 from tlswire.results.answers.extensions import Extensions  # noqa: TC001 - as above
 from tlswire.results.answers.groups import Groups  # noqa: TC001 - as above
+from tlswire.results.answers.heartbleed import Heartbleed  # noqa: TC001 - as above
 from tlswire.results.answers.names import Names  # noqa: TC001 - as above
+from tlswire.results.answers.padding import Padding  # noqa: TC001 - as above
 from tlswire.results.answers.resumption import Resumption  # noqa: TC001 - as above
+from tlswire.results.answers.robot import Robot  # noqa: TC001 - as above
 from tlswire.results.answers.signatures import Signatures  # noqa: TC001 - as above
+from tlswire.results.answers.ticketbleed import Ticketbleed  # noqa: TC001 - as above
 
 
 class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,3 +31,8 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     names: Names | None = None
     extensions: Extensions | None = None
     resumption: Resumption | None = None
+    heartbleed: Heartbleed | None = None
+    ccs: Ccs | None = None
+    robot: Robot | None = None
+    ticketbleed: Ticketbleed | None = None
+    padding: Padding | None = None

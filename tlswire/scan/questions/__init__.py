@@ -14,7 +14,8 @@ import msgspec
 class Question(msgspec.Struct, frozen=True):
     """One question: its name, what it asks in one line, the sets it belongs to, and the most connections it makes.
 
-    ``needs`` are questions whose answers it looks at; they are asked before, and asked when it is.
+    ``needs`` are questions whose answers it looks at; they are asked before, and asked when it is. ``sends`` is told
+    before it is asked, where what it sends looks like an attack.
     """
 
     name: str
@@ -22,9 +23,11 @@ class Question(msgspec.Struct, frozen=True):
     sets: tuple[str, ...] = ("all",)
     most: int = 0
     needs: tuple[str, ...] = ()
+    sends: str = ""
 
 
 _DEFAULT = ("default", "all")
+_ATTACKS = ("attacks",)
 
 _ROWS: tuple[Question, ...] = (
     Question("certificates", "every chain the server can be made to show, described and validated", _DEFAULT, most=24),
@@ -36,6 +39,42 @@ _ROWS: tuple[Question, ...] = (
     Question("names", "which certificate or alert each kind of server name gets", _DEFAULT, most=10),
     Question("extensions", "what it answers to every registered extension and protocol", _DEFAULT, most=400),
     Question("resumption", "how sessions are resumed, and whether changes that must stop it do", _DEFAULT, most=60),
+    # Opt-in: a patched server refuses or ignores what they send, and nothing they get back is kept or shown.
+    Question(
+        "heartbleed",
+        "whether heartbeats that lie about their length give away memory",
+        _ATTACKS,
+        most=4,
+        sends="one heartbeat that asks for 16 bytes more than it has, and an honest one, after a handshake",
+    ),
+    Question(
+        "ccs",
+        "whether a ChangeCipherSpec is taken before there are keys",
+        _ATTACKS,
+        most=12,
+        sends="a ChangeCipherSpec in place of the ClientKeyExchange, with a record behind it, in up to 3 handshakes",
+    ),
+    Question(
+        "robot",
+        "whether badly padded blocks of RSA are told from good ones",
+        _ATTACKS,
+        most=60,
+        sends="5 blocks of RSA, 4 of them malformed, in 5 to 30 handshakes that are not completed",
+    ),
+    Question(
+        "ticketbleed",
+        "whether session ids of one byte are filled up with memory",
+        _ATTACKS,
+        most=8,
+        sends="a session ticket with a session id of one byte, in up to 3 hellos",
+    ),
+    Question(
+        "padding",
+        "whether malformed records of CBC are told apart",
+        _ATTACKS,
+        most=400,
+        sends="7 malformed records for each kind of CBC suite in each version, each after a handshake of its own",
+    ),
 )
 
 QUESTIONS: dict[str, Question] = {row.name: row for row in _ROWS}
