@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlswire.crypto.protection import Protection, _Cbc, _cbc, can_protect, key_block_sizes, protection13, protections12
+from tlswire.crypto.protection import Cbc, Protection, _cbc, can_protect, key_block_sizes, protection13, protections12
 from tlswire.crypto.suites import AEAD, BLOCK, NULL, STREAM, Plan, digest_of, plan_of
 from tlswire.errors import UsageError, WireError
 from tlswire.registry import SUITES
@@ -216,7 +216,7 @@ def test_clear_records_after_the_keys_of_tls_1_3_are_refused() -> None:
 # Padding that is wrong although the MAC is right, by the hand that has the keys (RFC 5246 section 6.2.3.2).
 def test_padding_is_looked_at() -> None:
     writer, reader = pair(0x0303, 0x002F)
-    assert isinstance(writer, _Cbc)
+    assert isinstance(writer, Cbc)
 
     def sealed(number: int, padding: bytes) -> bytes:
         iv = bytes(16)
@@ -237,7 +237,7 @@ def test_padding_is_looked_at() -> None:
 # RFC 6101 section 5.2.3.2: less than a block, of any value.
 def test_padding_of_sslv3() -> None:
     writer, reader = pair(0x0300, 0x002F)
-    assert isinstance(writer, _Cbc)
+    assert isinstance(writer, Cbc)
 
     def sealed(number: int, padding: bytes) -> bytes:
         writer.sequence, iv = number, reader._read_iv  # type: ignore[attr-defined]
