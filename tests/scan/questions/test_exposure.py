@@ -22,6 +22,8 @@ from tlswire.scan.questions.exposure import ROWS, Facts, exposure, findings
 from .asking import asked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tlswire.results.answers.base import QuestionAnswer
     from tlswire.results.answers.exposure import Exposure
     from tlswire.results.scan import Verdict
@@ -46,9 +48,9 @@ def answers(**changes: QuestionAnswer | None) -> dict[str, QuestionAnswer]:
 
 
 def facts(
-    accepted: dict[int, tuple[str, ...]] | None = None,
+    accepted: Mapping[int, tuple[str, ...]] | None = None,
     *,
-    unknown: dict[int, tuple[str, ...] | None] | None = None,
+    unknown: Mapping[int, tuple[str, ...] | None] | None = None,
     **changes: QuestionAnswer | None,
 ) -> Facts:
     """Facts of a server that accepts suites by name; ``unknown`` are those nothing is known of (None: a version)."""
