@@ -213,7 +213,7 @@ class Deframer:
         elif content == SSLV2:
             found.append(Message(SSLV2, version, fragment[0], fragment[1:], offset))
         elif content not in {HANDSHAKE, ALERT} or (
-            self._protected and not self._partial and not _in_clear(content, fragment)
+            self._protected and not self._partial and not in_clear(content, fragment)
         ):
             self._finish_partial(content, version, offset)
             self._protected = self._protected or content == CHANGE_CIPHER_SPEC
@@ -276,7 +276,7 @@ class Deframer:
         return 4, length
 
 
-def _in_clear(content: int, fragment: bytes) -> bool:
+def in_clear(content: int, fragment: bytes | bytearray) -> bool:
     """Whether a record after ChangeCipherSpec is not encrypted: one that begins a hello, or an alert without a MAC."""
     if content == ALERT:
         return len(fragment) == 2
