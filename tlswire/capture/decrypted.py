@@ -83,7 +83,8 @@ class Secrets:
                 log = parse_keylog(data)
                 for random, known in log.secrets.items():
                     self._inside[random] = {**known, **self._inside.get(random, {})}
-                self._premasters = {**log.premasters, **self._premasters}
+                for name, secret in log.premasters.items():
+                    self._premasters.setdefault(name, secret)
 
 
 class Decryption:
