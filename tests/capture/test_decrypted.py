@@ -24,6 +24,7 @@ from tlswire.wire.handshake import encode_handshake
 from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, fragment
 
 from .fidelity import SHARED
+from .hostile import not_for_ever
 from .made import CLIENT, SERVER, gist
 from .opened import PORT, RECORDED, Recording, Talk, keylog, one, read, recording
 
@@ -226,6 +227,12 @@ def test_blocks_are_read_as_they_come_and_the_first_one_wins() -> None:
     blocks.append((TLS_KEY_LOG, b"RSA 0011223344556677 abcd\n"))
     assert secrets.premaster(bytes.fromhex("0011223344556677")) == b"\xab\xcd"
     assert secrets.premaster(b"") is None
+
+
+def test_many_blocks_take_linear_time() -> None:
+    blocks = [(TLS_KEY_LOG, f"RSA {number:016x} abcd\n".encode()) for number in range(1 << 16)]
+    with not_for_ever("each block copied all before it"):
+        assert Secrets(None, blocks).premaster((77).to_bytes(8, "big")) == b"\xab\xcd"
 
 
 def test_sessions_takes_text_bytes_and_what_was_parsed() -> None:

@@ -300,3 +300,10 @@ def test_hashes_of_suites() -> None:
 
 def test_plans_are_of_all_four_modes() -> None:
     assert {plan(version, suite).cipher.mode for version, suite in PAIRS} == {NULL, STREAM, BLOCK, AEAD}
+
+
+def test_drafts_leave_the_header_out_of_what_is_covered() -> None:
+    sealed = protection13(0x1301, bytes(32), header=False).seal(HANDSHAKE, b"old")
+    assert protection13(0x1301, bytes(32), header=False).open(23, 0x0301, sealed[5:]) == (HANDSHAKE, b"old")
+    with pytest.raises(WireError, match="bad tag"):
+        protection13(0x1301, bytes(32)).open(23, 0x0301, sealed[5:])

@@ -199,9 +199,7 @@ class TlsStream(msgspec.Struct, eq=False):
         builder, decryption = self.builder, self.decryption
         if builder is None or decryption is None:
             return False
-        self.held = (
-            decryption.expects(side, builder.client) and stream.next == APPLICATION_DATA and stream.pending <= MAX_HELD
-        )
+        self.held = decryption.expects(side, builder.client) and stream.pending <= MAX_HELD and stream.early
         return self.held
 
     def gap(self, side: int, missing: int, frame: int) -> None:

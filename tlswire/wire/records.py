@@ -276,7 +276,7 @@ class Deframer:
         return 4, length
 
 
-def in_clear(content: int, fragment: bytes) -> bool:
+def in_clear(content: int, fragment: bytes | bytearray) -> bool:
     """Whether a record after ChangeCipherSpec is not encrypted: one that begins a hello, or an alert without a MAC."""
     if content == ALERT:
         return len(fragment) == 2
