@@ -190,6 +190,8 @@ def command(
         server_name = next(parse_target(server_name)).host
     codes, kinds = parse_suites(suites)
     asked = parse_questions(questions, attacks=attacks)
+    if not quiet:
+        _announce(asked)
     options = Options(
         versions=parse_versions(versions),
         suites=codes,
@@ -328,6 +330,17 @@ def parse_questions(text: str | None, *, attacks: bool) -> tuple[str, ...]:
     from tlswire.scan.interview import chosen  # noqa: PLC0415 - results of questions load with it
 
     return chosen(words)
+
+
+def _announce(asked: tuple[str, ...]) -> None:
+    """Say on stderr what questions will send that look like attacks."""
+    if not asked:
+        return
+    from tlswire.scan.questions import QUESTIONS  # noqa: PLC0415 - only scans with questions need them
+
+    for name in asked:
+        if QUESTIONS[name].sends:
+            click.echo(f"{name}: sends {QUESTIONS[name].sends}", err=True)
 
 
 def parse_suites(text: str | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
