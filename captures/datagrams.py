@@ -23,7 +23,8 @@ SOURCE = Path(__file__).with_name("sources") / "quic.py"
 def _aioquic(name: str, shows: str, mode: str, **more: object) -> Scenario:
     def go(bench: Bench) -> list[Facts]:
         leaf = bench.minted.ec
-        told = run([bench.python, str(SOURCE), mode, f"{name}.example", str(leaf.chain), str(leaf.key)])
+        keys = [str(bench.folder / f"{name}.keys")] if mode == "keylog" else []
+        told = run([bench.python, str(SOURCE), mode, f"{name}.example", str(leaf.chain), str(leaf.key), *keys])
         try:
             facts: list[Facts] = json.loads(told.strip().splitlines()[-1])
         except (ValueError, IndexError):
@@ -169,6 +170,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     _aioquic("quic-early", "QUIC, then the same resumed with 0-RTT", "early"),
     _aioquic("quic-large", "QUIC, ClientHello over two Initial packets (a large transport parameter)", "large"),
     _aioquic("quic-long-alpn", "QUIC, ClientHello over several Initial packets (a long ALPN list)", "long-alpn"),
+    _aioquic("keylog-quic", "QUIC versions 1 and 2 with every suite, and early data, with their key log", "keylog"),
     _aioquic("quic-chacha", "QUIC with ChaCha20-Poly1305", "chacha"),
     _ngtcp2("quic-ngtcp2", "QUIC version 1 of ngtcp2 with GnuTLS", quic_version=_V1),
 )

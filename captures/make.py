@@ -20,7 +20,7 @@ if not __package__:  # run as a file: its folder is on the path, ours has to be
 
 Expected = dict[str, dict[str, Any]]
 MARK = "<!-- the rest of this file is written by make.py -->"
-RECORDINGS = ("openssl", "clients", "servers", "dialogues", "datagrams")
+RECORDINGS = ("openssl", "keylogs", "clients", "servers", "dialogues", "datagrams")
 
 
 def transformations() -> list[Any]:
@@ -38,7 +38,8 @@ def transform(out: Path, names: set[str], expected: Expected) -> Expected:
             continue
         (out / "made" / item.name).write_bytes(item.make())
         sessions = [session for base in item.bases for session in expected[f"recorded/{base}.pcap"]["sessions"]]
-        changed = [{**session, **item.changes} for session in sessions]
+        shown = [session | (session["opened"] if item.opened else {}) for session in sessions]
+        changed = [{**session, **item.changes, "opened": ...} for session in shown]
         found[f"made/{item.name}"] = {
             "shows": item.shows,
             "made_by": "transformed from " + " and ".join(f"recorded/{base}.pcap" for base in item.bases),

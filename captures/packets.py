@@ -36,7 +36,8 @@ class Packet(NamedTuple):
 class Transformation(NamedTuple):
     """A capture made from recordings: ``made/NAME``.
 
-    What it holds is what its ``bases`` hold, with ``changes``; a change to ``...`` says that the fact is gone.
+    What it holds is what its ``bases`` hold, with ``changes``; a change to ``...`` says that the fact is gone. ``opened``
+    says that the secrets are inside: what only the key log shows of a recording is there.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Transformation(NamedTuple):
     bases: tuple[str, ...]
     make: Callable[[], bytes]
     changes: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    opened: bool = False
 
 
 def recorded(name: str) -> list[Packet]:

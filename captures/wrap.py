@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BASE = "tls13"
 CHAIN = "tls12-ecdhe"
+OLDER = "keylog-older"
 RAW, NULL = 101, 0
 _MAGIC = {"<": 1, ">": 2}
 
@@ -134,13 +135,37 @@ def _each(add: Callable[[Ng, Packet], None]) -> bytes:
     return file.done()
 
 
+def _keys(file: Ng, data: bytes, kind: int = 0x544C534B) -> None:
+    """A decryption secrets block, of TLS unless ``kind`` says what else."""
+    file.block(10, struct.pack(file.order + "II", kind, len(data)) + data)
+
+
+def _keylog(name: str) -> bytes:
+    return (RECORDED / f"{name}.keys").read_bytes()
+
+
 def _secrets(order: str) -> bytes:
     """A decryption secrets block with the key log, before the packets."""
     file = Ng(order)
     file.interface()
-    keys = (RECORDED / f"{BASE}.keys").read_bytes()
-    file.block(10, struct.pack(order + "II", 0x544C534B, len(keys)) + keys)
+    _keys(file, _keylog(BASE))
     for packet in recorded(BASE):
+        file.packet(packet)
+    return file.done()
+
+
+def _several_secrets() -> bytes:
+    """Secrets of WireGuard, which is not here; a key log in two blocks that have every other line; one more further on."""
+    file = Ng()
+    file.interface()
+    _keys(file, b"LOCAL_STATIC_PRIVATE_KEY = AAAA\n", 0x57474B4C)
+    lines = _keylog(BASE).splitlines(keepends=True)
+    for half in (lines[::2], lines[1::2]):
+        _keys(file, b"".join(half))
+    for packet in recorded(BASE):
+        file.packet(packet)
+    _keys(file, _keylog(OLDER))
+    for packet in recorded(OLDER):
         file.packet(packet)
     return file.done()
 
@@ -190,9 +215,15 @@ def _cut(data: bytes, back: int) -> bytes:
 
 
 def _row(
-    name: str, shows: str, make: Callable[[], bytes], bases: Sequence[str] = (BASE,), **changes: Any
+    name: str,
+    shows: str,
+    make: Callable[[], bytes],
+    bases: Sequence[str] = (BASE,),
+    *,
+    opened: bool = False,
+    **changes: Any,
 ) -> Transformation:
-    return Transformation(name, shows, tuple(bases), make, changes)
+    return Transformation(name, shows, tuple(bases), make, changes, opened)
 
 
 # ``...`` says that the fact is not there any more.
@@ -233,12 +264,16 @@ TRANSFORMATIONS: tuple[Transformation, ...] = (
     _row("simple.pcapng", "simple packet blocks, which have no time", partial(_each, Ng.simple), start=...),
     _row("obsolete.pcapng", "obsolete packet blocks", partial(_each, Ng.obsolete)),
     _row("odd-blocks.pcapng", "custom, unknown, name resolution and statistics blocks; comments", _odd_blocks),
-    _row("secrets.pcapng", "a decryption secrets block", partial(_secrets, "<"), certificates=..., alerts=...),
+    _row("secrets.pcapng", "a decryption secrets block", partial(_secrets, "<"), opened=True, alerts=...),
     _row(
-        "secrets-big.pcapng",
-        "a decryption secrets block, big endian",
-        partial(_secrets, ">"),
-        certificates=...,
+        "secrets-big.pcapng", "a decryption secrets block, big endian", partial(_secrets, ">"), opened=True, alerts=...
+    ),
+    _row(
+        "secrets-several.pcapng",
+        "secrets in three blocks, one of them between two sessions, and a block of secrets of another kind",
+        _several_secrets,
+        (BASE, OLDER),
+        opened=True,
         alerts=...,
     ),
     _row("gzip.pcap.gz", "gzip", lambda: _gzip(_classic())),

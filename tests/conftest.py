@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.servers.catalogue import ROWS, available
+from tests.servers.catalogue import ALL, available
 from tests.summary import COMPLETED
 
 if TYPE_CHECKING:
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    missing = [(row.name, reason) for row in ROWS if (reason := available(row)) is not None]
+    missing = [(row.name, reason) for row in ALL if (reason := available(row)) is not None]
     if missing:
         terminalreporter.section("real servers that are missing here (make stacks installs them)")
         for name, reason in missing:
             terminalreporter.line(f"{name}: {reason}")
     else:
-        terminalreporter.line(f"all {len(ROWS)} real servers are installed")
+        terminalreporter.line(f"all {len(ALL)} real servers are installed")
     completed = terminalreporter.config.stash.get(COMPLETED, {})
     if completed:
         terminalreporter.section("completed handshakes: both Finished verified, one request answered")

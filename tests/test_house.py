@@ -138,6 +138,11 @@ def test_a_command_loads_only_what_it_needs(line: str, without: set[str]) -> Non
     assert not loaded("from tlswire.cli import main; main()", *line.split()) & without
 
 
+def test_a_scan_without_starttls_and_proxy_loads_no_opening() -> None:
+    scan = "import asyncio; from tlswire.scan.scanner import scan_host; scan_host('127.0.0.1', 1)"
+    assert "tlswire.probe.opening" not in loaded(scan)
+
+
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 ARCHITECTURE = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
 _FROM_ROOT = re.compile(r"`((?:tlswire|tests|captures|docs|bench)/[\w/.-]+)`")
@@ -151,7 +156,9 @@ def test_architecture_names_every_room() -> None:
     assert set(rows) == set(ROOMS) == there
 
 
-@pytest.mark.parametrize("room", ["capture", "certificates", "crypto", "handshake", "lab", "report", "results"])
+@pytest.mark.parametrize(
+    "room", ["capture", "certificates", "crypto", "handshake", "lab", "probe", "report", "results"]
+)
 def test_architecture_names_every_module_of_the_room(room: str) -> None:
     section = re.search(rf"^### `{room}/`\n(.*?)(?=^#|\Z)", ARCHITECTURE, re.MULTILINE | re.DOTALL)
     assert section is not None

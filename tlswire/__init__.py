@@ -13,9 +13,11 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tlswire.capture.reader import sessions
     from tlswire.errors import LookupFailedError, TlswireError, UsageError, WireError
+    from tlswire.handshake.conversation import Conversation
     from tlswire.hello.builder import Shape, client_hello, encode_client_hello, sslv2_client_hello
-    from tlswire.probe.client import exchange, exchange_async
+    from tlswire.probe.client import converse, converse_async, exchange, exchange_async
     from tlswire.probe.exchange import Answer
+    from tlswire.probe.proxy import Proxy, parse_proxy
     from tlswire.results import Scan, Session
     from tlswire.scan.pacing import Limits
     from tlswire.scan.scanner import Options, scan_address, scan_host, scan_host_async
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "tlswire.capture.reader": ("sessions",),
     "tlswire.errors": ("LookupFailedError", "TlswireError", "UsageError", "WireError"),
+    "tlswire.handshake.conversation": ("Conversation",),
     "tlswire.hello.builder": ("Shape", "client_hello", "encode_client_hello", "sslv2_client_hello"),
-    "tlswire.probe.client": ("exchange", "exchange_async"),
+    "tlswire.probe.client": ("converse", "converse_async", "exchange", "exchange_async"),
     "tlswire.probe.exchange": ("Answer",),
+    "tlswire.probe.proxy": ("Proxy", "parse_proxy"),
     "tlswire.results": ("Scan", "Session"),
     "tlswire.scan.pacing": ("Limits",),
     "tlswire.scan.scanner": ("Options", "scan_address", "scan_host", "scan_host_async"),
@@ -40,10 +44,12 @@ _HOMES = {
 __all__ = [
     "Answer",
     "ClientHello",
+    "Conversation",
     "Deframer",
     "Limits",
     "LookupFailedError",
     "Options",
+    "Proxy",
     "Scan",
     "ServerHello",
     "Session",
@@ -53,10 +59,13 @@ __all__ = [
     "WireError",
     "__version__",
     "client_hello",
+    "converse",
+    "converse_async",
     "encode_client_hello",
     "exchange",
     "exchange_async",
     "parse_client_hello",
+    "parse_proxy",
     "parse_server_hello",
     "scan_address",
     "scan_host",

@@ -1,21 +1,33 @@
-"""aioquic on both sides: quic.py MODE NAME CERTIFICATES KEY. Prints the facts as JSON."""
+"""aioquic on both sides: quic.py MODE NAME CERTIFICATES KEY [KEYLOG]. Prints the facts as JSON."""
 
 # ruff: noqa: SLF001, T201 - aioquic tells the version and the suite inside only; the facts go to stdout
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import ssl
 import sys
+from pathlib import Path
 from typing import Any
 
 from aioquic.asyncio import QuicConnectionProtocol, connect, serve
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import HandshakeCompleted, QuicEvent
-from aioquic.tls import CipherSuite, SessionTicket
+from aioquic.tls import CipherSuite, Context, SessionTicket
+from cryptography.hazmat.primitives.serialization import Encoding
 
 V1, V2 = 0x00000001, 0x6B3343CF
 PORT = 4433
+# What the client of a mode is configured to do.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "v2": {"supported_versions": [V2, V1], "original_version": V2},
+    "upgrade": {"supported_versions": [V2, V1], "original_version": V1},
+    "negotiation": {"supported_versions": [V2, V1], "original_version": V2},
+    "large": {"quantum_readiness_test": True},
+    "long-alpn": {"alpn": [f"protocol-{number:03}.of.a.long.list.example" for number in range(60)] + ["h3"]},
+    "chacha": {"cipher_suites": [CipherSuite.CHACHA20_POLY1305_SHA256]},
+}
 sessions: list[dict[str, Any]] = []
 turning: set[asyncio.Future[None]] = set()
 
@@ -82,14 +94,69 @@ async def visit(
                 "offered_alpn": configuration.alpn_protocols,
             }
         )
+        if configuration.secrets_log_file is not None:
+            sessions[-1]["opened"] = opened(quic.tls)
     return tickets
 
 
-async def main(mode: str, name: str, certificates: str, key: str) -> None:
+def opened(tls: Context) -> dict[str, Any]:
+    """What only the key log shows of a client's session."""
+    chain = [tls._peer_certificate, *tls._peer_certificate_chain] if tls._peer_certificate is not None else []
+    # In the order in which aioquic's server writes them.
+    extensions = [16] * bool(tls.alpn_negotiated) + [42] * tls.early_data_accepted
+    return {
+        "decryption": "complete",
+        "certificates": [hashlib.sha256(item.public_bytes(Encoding.DER)).hexdigest() for item in chain],
+        "alpn": tls.alpn_negotiated,
+        "encrypted_extensions": extensions + [kind for kind, _ in tls.received_extensions or []],
+        "tickets": None,
+    }
+
+
+async def every_suite(name: str, keys: str) -> None:
+    """Both versions with each suite, then one resumed with early data."""
+    with Path(keys).open("a", encoding="ascii") as log:  # noqa: ASYNC230 - a few lines
+        for number, version in enumerate((V1, V2), 1):
+            for suite in (
+                CipherSuite.AES_128_GCM_SHA256,
+                CipherSuite.AES_256_GCM_SHA384,
+                CipherSuite.CHACHA20_POLY1305_SHA256,
+            ):
+                host = f"{suite.name.lower().replace('_', '-')}-v{number}.{name}"
+                tickets = await visit(
+                    host,
+                    supported_versions=[version],
+                    original_version=version,
+                    cipher_suites=[suite],
+                    secrets_log_file=log,
+                )
+        await visit(
+            host,
+            ticket=tickets[0],
+            early=True,
+            supported_versions=[V2],
+            original_version=V2,
+            cipher_suites=[suite],
+            secrets_log_file=log,
+        )
+
+
+async def visits(mode: str, name: str, keys: str) -> None:
+    """What the clients of one scenario do."""
+    if mode == "keylog":
+        await every_suite(name, keys)
+    elif mode == "early":
+        tickets = await visit(name)
+        await visit(name, ticket=tickets[0], early=True)
+    else:
+        await visit(name, **SETTINGS.get(mode, {}))
+
+
+async def main(mode: str, name: str, certificates: str, key: str, keys: str = "") -> None:
     """Run one scenario."""
     configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3", "hq-interop"], max_datagram_size=1280)
     configuration.load_cert_chain(certificates, key)
-    if mode in {"v2", "upgrade"}:
+    if mode in {"v2", "upgrade", "keylog"}:
         configuration.supported_versions = [V2, V1]
     if mode == "negotiation":
         configuration.supported_versions = [V1]
@@ -103,23 +170,7 @@ async def main(mode: str, name: str, certificates: str, key: str) -> None:
         session_ticket_fetcher=store.pop,
         session_ticket_handler=lambda ticket: store.update({ticket.ticket: ticket}),
     )
-    if mode == "v2":
-        await visit(name, supported_versions=[V2, V1], original_version=V2)
-    elif mode == "upgrade":
-        await visit(name, supported_versions=[V2, V1], original_version=V1)
-    elif mode == "negotiation":
-        await visit(name, supported_versions=[V2, V1], original_version=V2)
-    elif mode == "early":
-        tickets = await visit(name)
-        await visit(name, ticket=tickets[0], early=True)
-    elif mode == "large":
-        await visit(name, quantum_readiness_test=True)
-    elif mode == "long-alpn":
-        await visit(name, alpn=[f"protocol-{number:03}.of.a.long.list.example" for number in range(60)] + ["h3"])
-    elif mode == "chacha":
-        await visit(name, cipher_suites=[CipherSuite.CHACHA20_POLY1305_SHA256])
-    else:
-        await visit(name)
+    await visits(mode, name, keys)
     server.close()
 
 

@@ -17,12 +17,14 @@ import msgspec
 
 from tlswire.capture.files import MAX_DAMAGE, open_capture
 from tlswire.capture.reader import Reading
+from tlswire.crypto.keylog import parse_keylog
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tlswire.capture.assemble import Found
+    from tlswire.crypto.keylog import KeyLog
 
 HERE = Path(__file__).parents[2]
 SHARED = HERE.parent / "shared" / "captures"
@@ -59,13 +61,21 @@ def captures(folder: Path) -> list[Path]:
     return found
 
 
-def read(data: bytes) -> Result:
+def keylog_of(path: Path) -> KeyLog | None:
+    """The key log beside a capture, or where Wireshark keeps its own."""
+    for keys in (path.with_suffix(".keys"), path.parent.parent / "keys" / f"{path.stem}.keys"):
+        if keys.exists():
+            return parse_keylog(keys.read_bytes())
+    return None
+
+
+def read(data: bytes, log: KeyLog | None = None) -> Result:
     """All sessions of a capture that is these bytes."""
     try:
         capture = open_capture(io.BytesIO(data))
     except UsageError as error:
         return Result([], 0, [], str(error))
-    with Reading(capture) as reading:
+    with Reading(capture, keylog=log) as reading:
         found = list(reading)
         return Result(found, reading.frames, reading.damage, "")
 
@@ -96,9 +106,9 @@ def ended_by(result: Result, frame: int) -> list[Found]:
     return [item for item in result.found if item.order[0] <= frame]
 
 
-def check_cut(data: bytes, whole: Result, size: int) -> Result:
+def check_cut(data: bytes, whole: Result, size: int, log: KeyLog | None = None) -> Result:
     """What holds of the first ``size`` bytes of a capture without damage."""
-    cut = read(data[:size])
+    cut = read(data[:size], log)
     if cut.refused:
         # Only where not even the magic number is left, or deflate has given out no byte yet.
         assert size < 4 or is_compressed(data), cut.refused
@@ -179,9 +189,9 @@ def mutants(data: bytes, dice: Random, count: int) -> Iterator[tuple[int, bytes]
         yield first, bytes(changed)
 
 
-def check_mutant(data: bytes, whole: Result, first: int, changed: bytes) -> Result:
+def check_mutant(data: bytes, whole: Result, first: int, changed: bytes, log: KeyLog | None = None) -> Result:
     """What holds of a capture whose bytes are those of another up to ``first``."""
-    found = read(changed)
+    found = read(changed, log)
     assert len(found.damage) <= MAX_DAMAGE + 1
     assert all(line.isprintable() for line in [*found.damage, found.refused])
     before = read(data[:first]).frames
@@ -191,20 +201,23 @@ def check_mutant(data: bytes, whole: Result, first: int, changed: bytes) -> Resu
 
 
 def torture(path: Path, cuts: int, flips: int) -> tuple[int, int]:
-    """Cut and change one capture; how many of the cuts and of the changes left damage that could be seen."""
+    """Cut and change one capture, opened by its key log where it has one; how many of the cuts and of the changes left
+    damage that could be seen.
+    """
     data = path.read_bytes()
     # Seeded by the name: the same places whatever other captures there are.
     dice = Random(f"{path.name} {len(data)}")
-    whole = read(data)
+    log = keylog_of(path)
+    whole = read(data, log)
     seen = noticed = 0
     places = range(len(data)) if len(data) <= cuts else sorted(dice.sample(range(len(data)), cuts))
     for size in places:
         with not_for_ever(f"{path} cut to {size} bytes"):
-            cut = check_cut(data, whole, size) if not whole.damage else read(data[:size])
+            cut = check_cut(data, whole, size, log) if not whole.damage else read(data[:size], log)
             seen += bool(cut.damage or cut.refused)
     for first, changed in mutants(data, dice, flips):
         with not_for_ever(f"{path} changed from byte {first}"):
-            mutant = check_mutant(data, whole, first, changed)
+            mutant = check_mutant(data, whole, first, changed, log)
             noticed += bool(mutant.damage or mutant.refused)
     return seen, noticed
 

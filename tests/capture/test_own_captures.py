@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((CAPTURES / "expected.json").read_text(encoding="utf-8"))
+KEYLOGS = sorted((CAPTURES / "recorded").glob("*.keys"))
 LARGEST = 2 << 20
 
 
@@ -39,8 +40,7 @@ def _ech(session: Session) -> object:
     return _Any() if found.kind == "unknown" else found.kind
 
 
-# A fact of expected.json -> the same of a session. A fact that is not named there is not known;
-# hidden_certificates are those that only the key log shows.
+# A fact of expected.json -> the same of a session. A fact that is not named there is not known.
 VIEWS: dict[str, Callable[[Session], object]] = {
     "transport": lambda session: session.transport,
     "quic_version": lambda session: session.quic_version,
@@ -67,6 +67,10 @@ VIEWS: dict[str, Callable[[Session], object]] = {
     "alerts": lambda session: [
         {"from": alert.sender, "level": alert.level, "description": alert.description} for alert in session.alerts
     ],
+    "encrypted_alerts": lambda session: sum(alert.encrypted for alert in session.alerts),
+    "decryption": lambda session: session.decryption,
+    "encrypted_extensions": lambda session: session.encrypted_extensions,
+    "tickets": lambda session: session.tickets,
     "resumed": lambda session: session.resumed,
     "not_resumed": lambda session: session.resumed is not True,
     "early_data": lambda session: session.early_data,
@@ -76,6 +80,10 @@ VIEWS: dict[str, Callable[[Session], object]] = {
 }
 
 
+def facts(session: Session, wanted: dict[str, Any]) -> dict[str, Any]:
+    return {fact: VIEWS[fact](session) for fact in wanted}
+
+
 @pytest.mark.parametrize("name", EXPECTED)
 def test_sessions_are_those_that_were_made(name: str) -> None:
     if name.endswith(".zst"):
@@ -83,9 +91,27 @@ def test_sessions_are_those_that_were_made(name: str) -> None:
     expected = EXPECTED[name]["sessions"]
     found = sorted(tlswire.sessions(CAPTURES / name), key=lambda session: session.first_frame)
     assert len(found) == len(expected)
-    for session, facts in zip(found, expected, strict=True):
-        wanted = {"transport": "tcp"} | {fact: value for fact, value in facts.items() if fact != "hidden_certificates"}
-        assert {fact: VIEWS[fact](session) for fact in wanted} == wanted
+    for session, known in zip(found, expected, strict=True):
+        wanted = {"transport": "tcp", "decryption": None} | {key: known[key] for key in known if key != "opened"}
+        assert facts(session, wanted) == wanted
+
+
+@pytest.mark.parametrize("path", KEYLOGS, ids=lambda path: path.stem)
+def test_the_key_log_shows_what_both_sides_say_of_what_they_encrypted(path: Path) -> None:
+    name = f"recorded/{path.stem}.pcap"
+    found = sorted(tlswire.sessions(CAPTURES / name, keylog=path.read_bytes()), key=lambda session: session.first_frame)
+    for session, known in zip(found, EXPECTED[name]["sessions"], strict=True):
+        wanted = known | known["opened"] | {"decryption": "complete"}
+        for fact in {"opened"} | ({"alerts"} - set(known["opened"])):
+            wanted.pop(fact, None)
+        assert facts(session, wanted) == wanted
+        assert session.notes == []
+
+
+def test_twenty_sessions_of_tls_1_3_are_among_them() -> None:
+    sessions = EXPECTED["recorded/keylog-tls13.pcap"]["sessions"]
+    assert [session["version"] for session in sessions] == ["0x0304"] * 20
+    assert {session["suite"] for session in sessions if "suite" in session} == {f"0x130{at}" for at in range(1, 6)}
 
 
 @pytest.mark.parametrize("item", transformations(), ids=lambda item: item.name)

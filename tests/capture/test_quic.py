@@ -544,11 +544,11 @@ def test_an_alert_that_closes_the_connection_in_an_initial_is_told() -> None:
     flow, talk = QuicFlow(), Talk()
     feed(flow, [talk.client(*cut(HELLO)), talk.server(ACK, close(0x128, b"no \x1b[31mway"))])
     assert flow.closed is not None
-    code, reason = flow.closed
-    assert code == 0x128
+    code, reason, opened = flow.closed
+    assert (code, opened) == (0x128, False)
     assert "\x1b" not in reason
     feed(flow, [talk.server(close(1, b"again"))])
-    assert flow.closed == (code, reason)
+    assert flow.closed == (code, reason, opened)
 
 
 def test_a_flow_that_brings_nothing_new_is_given_up() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -19,9 +20,12 @@ from typing import TYPE_CHECKING, Any
 import jsonschema  # type: ignore[import-untyped]  # has no stubs
 import pytest
 
+from tests.servers.dialogues import in_front
 from tests.servers.listener import streamed
+from tlswire.capture.reader import sessions
 from tlswire.lab.characters import CHARACTERS, accepted
 from tlswire.lab.server import Lab, running
+from tlswire.probe.exchange import Answer
 from tlswire.results import json_schema
 from tlswire.wire.tree import explain, read_input
 
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers.listener import Listener
+    from tlswire.probe.transport import Address
     from tlswire.wire.cursor import Node
 
 FEW = ("--versions", "1.2,1.3", "--suites", "0xC02F,0xC030,0x1301,0x002F,0x0005")
@@ -49,7 +54,7 @@ def scans(text: str) -> list[dict[str, Any]]:
     for value in objects:
         VALIDATOR.validate(value)
         assert value["schema"] == "tlswire.scan/1"
-        assert {"host", "port", "address", "server_name", "starttls"} <= set(value["target"])
+        assert {"host", "port", "address", "server_name", "starttls", "proxy"} <= set(value["target"])
         assert {"complete", "connections", "elapsed_s"} <= set(value)
         for version in value["versions"]:
             assert {"version", "code", "verdict", "suites", "tried", "unknown"} <= set(version)
@@ -181,6 +186,8 @@ def test_help_is_quick_and_plain() -> None:
         "--retries",
         "--all-addresses",
         "--server-name",
+        "--starttls",
+        "--proxy",
     ]:
         assert option in text
 
@@ -343,7 +350,143 @@ def test_all_addresses_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {value["target"]["server_name"] for value in scans(both.out)} == {"two.example"}
 
 
+# Behind STARTTLS and proxies.
+
+
+def test_a_scan_behind_starttls(tmp_path: Path) -> None:
+    with running("plain") as lab, in_front(lab.port, "smtp") as server:
+        outcome = run("scan", at(server), *FAST, *FEW, "--starttls", "smtp", "--json", str(tmp_path / "out.json"))
+    (value,) = scans((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert outcome.code == 0
+    assert readable(outcome)[0].endswith("  STARTTLS of smtp")
+    assert (value["target"]["starttls"], value["target"]["proxy"]) == ("smtp", None)
+    assert suites_of(value) == {"TLS 1.2": {0xC02F, 0xC030, 0x002F}, "TLS 1.3": {0x1301}}
+
+
+def test_the_port_of_starttls_is_its_own_unless_one_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = []
+
+    async def ask(address: Address, *_: object, **__: object) -> Answer:
+        seen.append(address.port)
+        return Answer("refused")
+
+    monkeypatch.setattr("tlswire.scan.offers.ask", ask)
+    listed = tmp_path / "targets.txt"
+    listed.write_text("127.0.0.4\n127.0.0.5:7\n", encoding="utf-8")
+    run("scan", "127.0.0.1", "127.0.0.2:99", "--targets", listed, "--starttls", "imap")
+    run("scan", "127.0.0.1", "--starttls", "imap", "--port", "1143")
+    run("scan", "127.0.0.1")
+    assert seen == [143, 99, 143, 7, 1143, 443]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words", "says"),
+    [
+        ("smtp", b"554 \x1b[31mno\r\n", "refuses STARTTLS (smtp): 554 \\x1b[31mno"),
+        ("ftp", b"\x16\x03\x01\x00\x7a", "speaks TLS from the first byte"),
+    ],
+)
+def test_a_dialogue_that_leads_nowhere_ends_with_4(protocol: str, words: bytes, says: str) -> None:
+    with running("plain") as lab, in_front(lab.port, protocol, mood=lambda _: words) as server:
+        outcome = run("scan", at(server), *FAST, *FEW, "--starttls", protocol)
+    assert outcome.code == 4
+    assert says in "\n".join(readable(outcome))
+
+
+def test_words_in_clear_before_tls_can_fail_a_build() -> None:
+    with running("plain") as lab, in_front(lab.port, "smtp", in_clear=b"250 injected\r\n") as server:
+        options = (at(server), *FAST, *FEW, "--starttls", "smtp")
+        assert run("scan", *options).code == 0
+        outcome = run("scan", *options, "--fail-on", "fault")
+    assert outcome.code == 1
+    assert "goes on in clear between its go-ahead and TLS: 250 injected  (RFC 3207 4)" in "\n".join(readable(outcome))
+
+
+SECRET = "s3same"
+
+
+@contextlib.contextmanager
+def connect_proxy() -> Iterator[Listener]:
+    """A proxy that lets ``user`` in with the secret, to loopback only."""
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+        line, _, headers = request.partition("\r\n")
+        if base64.b64encode(f"user:{SECRET}".encode()).decode() not in headers:
+            writer.write(b"HTTP/1.1 407 Who are you?\r\n\r\n")
+            return
+        near, far = (
+            (reader, writer),
+            await asyncio.open_connection("127.0.0.1", int(line.split()[1].rpartition(":")[2])),
+        )
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(1 << 16):
+                sink.write(data)
+            sink.close()
+
+        with contextlib.suppress(OSError):
+            await asyncio.gather(pump(near[0], far[1]), pump(far[0], near[1]))
+
+    with streamed(forward) as proxy:
+        yield proxy
+
+
+def test_a_scan_through_a_proxy_keeps_its_secrets(tmp_path: Path) -> None:
+    url = "http://{}@localhost:{}"
+    with running("plain") as lab, in_front(lab.port, "smtp") as server, connect_proxy() as proxy:
+        options = ("--starttls", "smtp", *FAST, *FEW, "--trace", str(tmp_path), "--json", "-")
+        arguments = (f"nosuchhost.invalid:{server.port}", *options, "--proxy", url.format(f"user:{SECRET}", proxy.port))
+        outcome = run("scan", *arguments)
+        report = run("scan", at(server), *FAST, *FEW, "--starttls", "smtp", *arguments[-2:])
+        refused_ = run("scan", at(server), *FAST, *FEW, "--proxy", url.format("user:0ther", proxy.port))
+    (value,) = scans(outcome.out)
+    shown = f"http://localhost:{proxy.port}"
+    assert outcome.code == 0
+    assert value["target"]["proxy"] == shown
+    assert value["target"]["address"] is None  # the proxy knows where that is
+    assert suites_of(value)["TLS 1.3"] == {0x1301}
+    assert readable(report)[0].endswith(f"  STARTTLS of smtp  through {shown}")
+    assert refused_.code == 4
+    assert f"the proxy {shown} refuses: HTTP/1.1 407 Who are you?" in "\n".join(readable(refused_))
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    everything = kept + outcome.raw + report.raw + refused_.raw
+    for secret in (SECRET, "0ther"):
+        assert secret.encode() not in everything
+        assert base64.b64encode(f"user:{secret}".encode()) not in everything
+    assert kept.count(b"Proxy-Authorization: Basic ***") >= 2 * value["connections"]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user:s3same@127.0.0.1:1", "http://user:s3same@127.0.0.1", "http://u:s3same@[x:1"]
+)
+def test_a_bad_proxy_is_refused_without_its_secrets(url: str) -> None:
+    line = refused(run("scan", "127.0.0.1:1", "--proxy", url))
+    assert SECRET not in line
+    assert "socks5h://" in line
+
+
 # Traces.
+
+
+def test_a_trace_holds_the_dialogue(tmp_path: Path) -> None:
+    with running("plain") as lab, in_front(lab.port, "smtp") as server:
+        outcome = run("scan", at(server), *FAST, *FEW, "--starttls", "smtp", "--trace", str(tmp_path), "--json", "-")
+    (value,) = scans(outcome.out)
+    files = sorted(tmp_path.rglob("*.txt"))
+    assert len(files) == value["connections"]
+    for path in files:
+        text = path.read_text(encoding="ascii")
+        assert "# before TLS, the peer: 220-mail.example ESMTP\\x0d\\x0a220 ready" in text
+        assert text.index("# before TLS, we: EHLO tlswire.example") < text.index("# before TLS, we: STARTTLS")
+        _, sent, _ = halves(text)
+        assert not errors(explain(read_input(sent.encode())))
+    (capture,) = tmp_path.rglob("scan.pcap")
+    found = list(sessions(capture))
+    assert len(found) == value["connections"]
+    assert {session.protocol for session in found} == {"smtp"}
+    assert all(session.hellos for session in found)
 
 
 def errors(node: Node) -> list[str]:
@@ -495,6 +638,13 @@ def test_bad_targets(target: str) -> None:
         ("--fail-on", ","),
         ("--server-name", "a b"),
         ("--server-name", "a.example", "--no-server-name"),
+        ("--starttls", "gopher"),
+        ("--starttls", ""),
+        ("--proxy", ""),
+        ("--proxy", "127.0.0.1:3128"),
+        ("--proxy", "https://127.0.0.1:3128"),
+        ("--proxy", "http://nosuchhost.invalid:3128"),
+        ("--proxy", "http://127.0.0.1:1", "--all-addresses"),
         ("--nonsense",),
         ("--targets", "no-such-file"),
         ("--json", "no/such/folder/out.json"),

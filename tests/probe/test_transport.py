@@ -6,12 +6,13 @@ import socket
 import struct
 import threading
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tlswire.errors import UsageError
-from tlswire.probe.transport import Address, Outcome, exchange, is_numeric, resolve
+from tlswire.probe.transport import Address, Cuts, Outcome, exchange, is_numeric, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,6 +74,50 @@ def test_a_reader_answers_what_it_reads_and_has_the_last_word() -> None:
     with serving(talk) as address:
         outcome = run(address, Reader(2, {b"a": b"1" * 50, b"ab": b"2"}))
     assert (outcome.end, heard) == ("done", [b"hello", b"1" * 50, b"2"])
+
+
+def test_who_has_nothing_to_say_first_waits_for_the_other() -> None:
+    heard: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(b"a")
+        heard.append(connection.recv(100))
+        connection.sendall(b"b")
+
+    with serving(talk) as address:
+        outcome = run(address, Reader(2, {b"a": b"1"}), b"")
+    assert (outcome.end, heard) == ("done", [b"1"])
+    assert 0 < outcome.connected <= outcome.elapsed
+    assert outcome.local[1]
+
+
+def test_who_has_nothing_to_say_notices_that_nobody_is_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    outcome = run(Address("127.0.0.1", port), Reader(), b"")
+    assert (outcome.end, outcome.connected) == ("refused", 0)
+
+
+def test_who_has_nothing_to_say_notices_a_connection_that_takes_its_time() -> None:
+    # A full backlog: the kernel drops our SYN until somebody is accepted, so connect is not over at once.
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = Address("127.0.0.1", listener.getsockname()[1])
+        early = stack.enter_context(socket.create_connection((address.host, address.port)))
+        assert early.getpeername()
+
+        def accept() -> None:
+            time.sleep(0.3)
+            for _ in range(2):
+                stack.enter_context(listener.accept()[0]).sendall(b"a")
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        outcome = run(address, Reader(), b"", timeout=5)
+        thread.join()
+    assert outcome.end == "done"
+    assert outcome.connected > 0.2
 
 
 def test_a_reader_may_bound_the_silence_after_data() -> None:
@@ -166,3 +211,44 @@ def test_numeric_hosts() -> None:
     assert is_numeric("::1")
     assert not is_numeric("localhost")
     assert not is_numeric("a\0b")
+
+
+@pytest.mark.parametrize(
+    ("at", "pieces"),
+    [
+        ((), [b"hello"]),
+        ((2,), [b"he", b"llo"]),
+        ((1, 4), [b"h", b"ell", b"o"]),
+        ((0, 5), [b"hello"]),
+        ((3, 3), [b"hel", b"lo"]),
+    ],
+)
+def test_cuts_make_pieces_none_of_them_empty(at: tuple[int, ...], pieces: list[bytes]) -> None:
+    assert Cuts(at, 0.0).pieces(b"hello") == pieces
+
+
+def test_pieces_arrive_one_by_one_with_the_pause_between() -> None:
+    heard: list[tuple[bytes, float]] = []
+
+    def talk(connection: socket.socket) -> None:
+        while sum(len(data) for data, _ in heard) < 5:
+            heard.append((connection.recv(100), time.monotonic()))
+        connection.sendall(b"thanks")
+
+    reader = Reader(6)
+    with serving(talk) as address:
+        outcome = asyncio.run(exchange(address, b"hello", reader, timeout=2.0, cuts=Cuts((1, 3), 0.05)))
+    assert (outcome.end, reader.data) == ("done", b"thanks")
+    assert [data for data, _ in heard] == [b"h", b"el", b"lo"]
+    times = [at for _, at in heard]
+    assert all(later - earlier > 0.04 for earlier, later in pairwise(times))
+
+
+def test_an_end_between_two_pieces_is_an_outcome() -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(100)
+
+    with serving(talk) as address:
+        outcome = asyncio.run(exchange(address, b"hello", Reader(), timeout=2.0, cuts=Cuts((2,), 0.1)))
+    assert outcome.end == "close"
+    assert outcome.elapsed < 0.1

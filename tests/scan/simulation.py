@@ -66,9 +66,14 @@ class Simulated:
         self.times: list[float] = []
 
     async def ask(
-        self, _: Address, payload: bytes, *, timeout: float = 5.0, whole_flight: bool = False, want_local: bool = False
+        self,
+        _: Address,
+        payload: bytes,
+        *,
+        timeout: float = 5.0,
+        whole_flight: bool = False,
+        **__: object,
     ) -> Answer:
-        del want_local
         loop = asyncio.get_running_loop()
         started = loop.time()
         self.connections += 1

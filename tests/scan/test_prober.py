@@ -9,6 +9,7 @@ import pytest
 
 from tlswire.hello.builder import Shape
 from tlswire.probe.exchange import UNASKED, Answer
+from tlswire.probe.opening import Transcript
 from tlswire.scan.offers import Probe, ProbeMaker
 from tlswire.scan.pacing import FIRST_WINDOW, Limits
 from tlswire.scan.prober import HABIT, PATIENCE, Prober
@@ -47,6 +48,8 @@ class Server:
             answer.kind,
             hello=answer.hello,
             alert=answer.alert,
+            reason=answer.reason,
+            opening=answer.opening,
             sent=payload,
             started=started,
             elapsed=loop.time() - started,
@@ -226,6 +229,31 @@ def test_the_timeout_never_passes_the_deadline() -> None:
 
     at, _, _ = run(normally(TIMEOUT), work, Limits(timeout=60.0, deadline=3.0))
     assert at == pytest.approx(3.0, abs=0.2)
+
+
+@pytest.mark.parametrize("kind", ["starttls", "proxy", "close", "reset", "timeout", "refused"])
+def test_what_ends_before_the_hello_is_never_a_refusal_of_it(kind: str) -> None:
+    phase = "proxy" if kind == "proxy" else "starttls"
+    busy = Answer(kind, reason="421 busy", opening=Transcript(phase, (), offered=True, clear=b""))
+
+    async def work(prober: Prober) -> list[Answer]:
+        return [await prober.ask(probe) for probe in PROBES[:4]]
+
+    got, prober, _ = run(normally(busy), work, Limits(retries=2, timeout=1.0))
+    assert {(answer.kind, answer.reason) for answer in got} == {("unsettled", "421 busy")}
+    assert prober.refusals == {}
+
+
+@pytest.mark.parametrize("kind", ["starttls", "proxy"])
+def test_a_server_that_stops_opening_is_given_up_with_its_words(kind: str) -> None:
+    busy = Answer(kind, reason="421 busy", opening=Transcript(kind, (), offered=True, clear=b""))
+
+    def script(_: bytes, ordinal: int) -> Answer:
+        return HELLO if ordinal == 1 else busy
+
+    got, prober, _ = run(script, lambda prober: prober.ask(PROBES[0]))
+    assert got.kind == UNASKED
+    assert prober.notes[-1].endswith("gave up (421 busy)")
 
 
 def test_our_own_shortage_is_not_the_server_s_answer() -> None:

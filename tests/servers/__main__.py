@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from .catalogue import BY_NAME, ROWS, available, running
+from .catalogue import ALL, BY_NAME, available, running
 from .oracle import Oracle, describe
 
 
@@ -26,7 +26,7 @@ def main() -> int:
     oracle.add_argument("--server-name")
     arguments = parser.parse_args()
     if arguments.command == "list":
-        for row in ROWS:
+        for row in ALL:
             print(f"{row.name:18} {row.implementation:34} {available(row) or 'available'}")
     elif arguments.command == "run":
         # However we are told to stop, we leave through `running`, which stops the server.

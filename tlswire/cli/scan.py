@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fnmatch
-import math
 import os
 import signal
 import sys
@@ -16,17 +14,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
+import msgspec
 
 from tlswire import cli
 from tlswire.cli.progress import ProgressLine
-from tlswire.errors import LookupFailedError, UsageError
-from tlswire.probe import transport
+from tlswire.cli.scan_options import (
+    CATEGORIES,
+    Seconds,
+    parse_categories,
+    parse_questions,
+    parse_suites,
+    parse_versions,
+)
+from tlswire.errors import UsageError
+from tlswire.probe import starttls as protocols
+from tlswire.probe.proxy import addresses, parse_proxy, resolved
 from tlswire.probe.targets import DEFAULT_PORT, HostPort, parse_target, read_targets
-from tlswire.registry import SSLV2_KINDS, SUITES, VERSIONS
 from tlswire.report import text as text_report
 from tlswire.results import to_json
-from tlswire.scan.pacing import Limits
-from tlswire.scan.scanner import VERSIONS_SCANNED, Options, scan_many, unresolved
+from tlswire.scan.pacing import WIDTH, Limits
+from tlswire.scan.scanner import Options, scan_many, unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,27 +41,6 @@ if TYPE_CHECKING:
     from tlswire.certificates.stores import Anchors
     from tlswire.probe.transport import Address
     from tlswire.results import Scan
-
-CATEGORIES = ("weak", "legacy", "no-forward-secrecy", "misplaced", "fault", "info")
-_SHORT_NAMES = {
-    "1.0": "TLS 1.0",
-    "1.1": "TLS 1.1",
-    "1.2": "TLS 1.2",
-    "1.3": "TLS 1.3",
-    "ssl2": "SSLv2",
-    "ssl3": "SSLv3",
-}
-
-
-class Seconds(click.FloatRange):
-    """A range of finite numbers: NaN compares as neither below nor above anything."""
-
-    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number; a usage error for anything else."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
 
 
 @click.command()
@@ -69,11 +55,19 @@ class Seconds(click.FloatRange):
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    default=DEFAULT_PORT,
-    show_default=True,
+    show_default=f"{DEFAULT_PORT}, or the usual one of --starttls",
     help="Port of targets that name none.",
 )
 @click.option("--all-addresses", is_flag=True, help="Scan every address a name has, not only the first.")
+@click.option(
+    "--starttls",
+    type=click.Choice(list(protocols.BY_NAME)),
+    metavar="PROTOCOL",
+    help=f"Begin TLS in the middle of {', '.join(protocols.BY_NAME)}.",
+)
+@click.option(
+    "--proxy", metavar="URL", help="Connect through http://, socks5:// or socks5h://[user:password@]host:port."
+)
 @click.option("--server-name", metavar="NAME", help="Send this server name (SNI) instead of the target's own.")
 @click.option("--no-server-name", is_flag=True, help="Send no server name.")
 @click.option("--versions", metavar="LIST", help="Only these versions, such as TLS1.2,TLS1.3.")
@@ -106,8 +100,7 @@ class Seconds(click.FloatRange):
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 1024),
-    default=320,
-    show_default=True,
+    show_default=f"{WIDTH}, fewer with --starttls",
     help="Connections in flight per host.",
 )
 @click.option("--max-rate", type=Seconds(0), default=0, metavar="N", help="At most N connections a second per host.")
@@ -146,8 +139,10 @@ class Seconds(click.FloatRange):
 def command(
     targets: tuple[str, ...],
     targets_file: Path | None,
-    port: int,
+    port: int | None,
     all_addresses: bool,
+    starttls: str | None,
+    proxy: str | None,
     server_name: str | None,
     no_server_name: bool,
     versions: str | None,
@@ -158,7 +153,7 @@ def command(
     attacks: bool,
     anchor_files: tuple[Path, ...],
     keylog_file: str | None,
-    concurrency: int,
+    concurrency: int | None,
     max_rate: float,
     timeout: float,
     deadline: float,
@@ -177,9 +172,10 @@ def command(
     Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding,
     2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
     """
-    wanted = [target for text in targets for target in parse_target(text, default_port=port)]
+    usual = protocols.usual_port(starttls or "") if port is None else port
+    wanted = [target for text in targets for target in parse_target(text, default_port=usual)]
     if targets_file is not None:
-        wanted += read_targets(targets_file, default_port=port)
+        wanted += read_targets(targets_file, default_port=usual)
     if not wanted:
         raise UsageError("targets", "none given: name a host, or --targets FILE")
     if server_name and no_server_name:
@@ -190,8 +186,7 @@ def command(
         server_name = next(parse_target(server_name)).host
     codes, kinds = parse_suites(suites)
     asked = parse_questions(questions, attacks=attacks)
-    if not quiet:
-        _announce(asked)
+    _announce(() if quiet else asked)
     options = Options(
         versions=parse_versions(versions),
         suites=codes,
@@ -201,9 +196,13 @@ def command(
         server_name="" if no_server_name else server_name,
         questions=asked,
         anchors=_anchors(anchor_files),
-        limits=Limits(concurrency, max_rate, timeout, deadline, retries),
+        starttls=starttls or "",
+        proxy=None if proxy is None else parse_proxy(proxy),
+        limits=Limits(concurrency or 0, max_rate, timeout, deadline, retries),
         seed=seed,
     )
+    if all_addresses and options.proxy is not None and options.proxy.resolves:
+        raise UsageError("--all-addresses", "names are resolved by the proxy: use socks5:// to resolve them here")
     categories = parse_categories(fail_on)
     if json_file is not None and (len(dict.fromkeys(wanted)) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
@@ -243,6 +242,7 @@ class _Run:
         task = asyncio.current_task()
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        self.options = msgspec.structs.replace(self.options, proxy=await resolved(self.options.proxy))
         pairs = await self._resolve(targets, all_addresses=all_addresses)
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         observe = self._observer if self.trace is not None or self.keylog is not None else None
@@ -268,13 +268,13 @@ class _Run:
         pairs: list[tuple[str, Address]] = []
         for target in targets:
             try:
-                addresses = await transport.resolve(target.host, target.port)
+                found = await addresses(target.host, target.port, self.options.proxy)
             except UsageError as error:
                 if len(targets) == 1:
                     raise
                 self._tell(unresolved(target.host, target.port, error.reason, self.options), colour=False)
                 continue
-            pairs += [(target.host, address) for address in (addresses if all_addresses else addresses[:1])]
+            pairs += [(target.host, address) for address in (found if all_addresses else found[:1])]
         return pairs
 
     def _observer(self, host: str, address: Address) -> Callable[[Any, Any], None]:
@@ -284,7 +284,9 @@ class _Run:
 
             folder = self.trace / f"{host}_{address.host}_{address.port}".replace(":", ".")
             clock = asyncio.get_running_loop().time()
-            trace = self.stack.enter_context(Trace(folder, (address.host, address.port), clock))
+            proxy = self.options.proxy
+            peer = address if proxy is None or proxy.at is None else proxy.at
+            trace = self.stack.enter_context(Trace(folder, (peer.host, peer.port), clock))
 
         if self.keylog is not None:
             from tlswire.crypto.keylog import format_line  # noqa: PLC0415 - only with --keylog
@@ -299,37 +301,16 @@ class _Run:
                     started=answer.started,
                     elapsed=answer.elapsed,
                     local=answer.local,
+                    before=() if answer.opening is None else answer.opening.said,
                 )
             if self.keylog is not None:
-                secrets = getattr(answer, "secrets", {})  # an answer to a hello alone has none
-                for label, secret in secrets.items():
-                    self.keylog.write(f"{format_line(label, answer.client_random, secret)}\n".encode("ascii"))
+                for one in (answer, *getattr(answer, "renegotiations", ())):
+                    secrets = getattr(one, "secrets", {})  # an answer to a hello alone has none
+                    for label, secret in secrets.items():
+                        self.keylog.write(format_line(label, one.client_random, secret).encode("ascii"))
                 self.keylog.flush()
 
         return observe
-
-
-def parse_versions(text: str | None) -> tuple[int, ...]:
-    """The version codes of ``TLS1.2,1.3``; None means all six. Raises UsageError."""
-    if text is None:
-        return VERSIONS_SCANNED
-    found = set()
-    for name in _words(text, "--versions"):
-        row = VERSIONS.find(_SHORT_NAMES.get(name.lower(), name))
-        if row.code not in VERSIONS_SCANNED:
-            raise UsageError(repr(name), "is no version this scan can offer", "--versions")
-        found.add(row.code)
-    return tuple(sorted(found))
-
-
-def parse_questions(text: str | None, *, attacks: bool) -> tuple[str, ...]:
-    """The questions of ``groups,certificates`` or of sets, each before who needs it. Raises UsageError."""
-    words = ([] if text is None else _words(text, "--questions")) + ["attacks"] * attacks
-    if not words:
-        return ()
-    from tlswire.scan.interview import chosen  # noqa: PLC0415 - results of questions load with it
-
-    return chosen(words)
 
 
 def _announce(asked: tuple[str, ...]) -> None:
@@ -341,48 +322,6 @@ def _announce(asked: tuple[str, ...]) -> None:
     for name in asked:
         if QUESTIONS[name].sends:
             click.echo(f"{name}: sends {QUESTIONS[name].sends}", err=True)
-
-
-def parse_suites(text: str | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The suite codes and the SSLv2 kinds of a list of names, codes and patterns. Raises UsageError."""
-    codes: dict[int, None] = {}
-    kinds: dict[int, None] = {}
-    for word in _words(text, "--suites") if text is not None else ():
-        if any(char in word for char in "*?["):
-            pattern = word.upper()
-            hits = {row.code: None for row in SUITES if _matches(row.name, row.openssl_name, pattern)}
-            hit_kinds = {row.code: None for row in SSLV2_KINDS if _matches(row.name, row.openssl_name, pattern)}
-            if not hits and not hit_kinds:
-                raise UsageError(repr(word), "matches no suite", "--suites")
-            codes |= hits
-            kinds |= hit_kinds
-        elif word.upper().startswith("SSL_CK_"):
-            kinds[SSLV2_KINDS.find(word).code] = None
-        else:
-            try:
-                codes[SUITES.find(word).code] = None
-            except LookupFailedError as error:
-                raise UsageError(error.what, error.reason, "--suites") from None
-    return tuple(codes), tuple(kinds)
-
-
-def _matches(name: str, openssl_name: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(name.upper(), pattern) or fnmatch.fnmatchcase(openssl_name.upper(), pattern)
-
-
-def parse_categories(text: str) -> frozenset[str]:
-    """The finding categories of ``--fail-on``. Raises UsageError."""
-    words = frozenset(_words(text, "--fail-on")) if text else frozenset()
-    for word in words.difference(CATEGORIES):
-        raise UsageError(repr(word), f"is none of {', '.join(CATEGORIES)}", "--fail-on")
-    return words
-
-
-def _words(text: str, where: str) -> list[str]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words:
-        raise UsageError(repr(text), "names nothing", where)
-    return words
 
 
 def exit_code(results: list[Scan], categories: frozenset[str]) -> int:

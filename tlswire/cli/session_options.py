@@ -15,13 +15,14 @@ from tlswire.escape import printable
 from tlswire.report.sessions import TOP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from tlswire.crypto.keylog import KeyLog
 
 CATEGORIES = ("weak", "refused", "unanswered")
 MAX_KEYLOG = 1 << 28
 _MAX_FAULTS = 8
+_PIECE = 1 << 20
 
 _OPTIONS = (
     click.option(
@@ -94,32 +95,38 @@ def outputs(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def read_keylogs(paths: Iterable[str]) -> KeyLog | None:
+def read_keylogs(paths: Sequence[str]) -> KeyLog | None:
     """The secrets of all files together; the first file that has one wins. Broken lines are told on stderr.
 
     Raises UsageError for a file that cannot be read or holds no secret at all.
     """
-    from tlswire.crypto.keylog import KeyLog, parse_keylog  # noqa: PLC0415 - few captures have one
+    if not paths:
+        return None
+    from tlswire.crypto.keylog import merged  # noqa: PLC0415 - few captures have one
 
-    secrets: dict[bytes, dict[str, bytes]] = {}
-    premasters: dict[bytes, bytes] = {}
-    found = False
-    for name in paths:
-        path = Path(name)
-        try:
-            if path.stat().st_size > MAX_KEYLOG:
-                raise UsageError(printable(name), f"is larger than {MAX_KEYLOG >> 20} MiB", "--keylog")
-            log = parse_keylog(path.read_bytes())
-        except OSError as error:
-            raise UsageError(printable(name), f"cannot be read: {error.strerror}", "--keylog") from None
-        for number, reason in log.faults[:_MAX_FAULTS]:
-            click.echo(f"tlswire: {printable(name)}:{number}: {printable(reason)}", err=True)
-        if log.faulty > _MAX_FAULTS:
-            click.echo(f"tlswire: {printable(name)}: {log.faulty} broken lines in all", err=True)
-        if not log.secrets and not log.premasters:
-            raise UsageError(printable(name), "holds no secrets as SSLKEYLOGFILE has them", "--keylog")
-        found = True
-        for random, known in log.secrets.items():
-            secrets[random] = {**known, **secrets.get(random, {})}
-        premasters = {**log.premasters, **premasters}
-    return KeyLog(secrets, premasters) if found else None
+    return merged(map(_read_keylog, paths))
+
+
+def _read_keylog(name: str) -> KeyLog:
+    from tlswire.crypto.keylog import MAX_LINES, parse_keylog  # noqa: PLC0415 - few captures have one
+
+    shown = printable(name)
+    try:
+        with Path(name).open("rb") as file:
+            pieces: list[bytes] = []
+            while piece := file.read(_PIECE):  # a pipe or a device tells no size
+                pieces.append(piece)
+                if len(pieces) > MAX_KEYLOG // _PIECE:
+                    raise UsageError(shown, f"is larger than {MAX_KEYLOG >> 20} MiB", "--keylog")
+    except OSError as error:
+        raise UsageError(shown, f"cannot be read: {error.strerror}", "--keylog") from None
+    log = parse_keylog(b"".join(pieces))
+    for number, reason in log.faults[:_MAX_FAULTS]:
+        click.echo(f"tlswire: {shown}:{number}: {printable(reason)}", err=True)
+    if log.faulty > _MAX_FAULTS:
+        click.echo(f"tlswire: {shown}: {log.faulty:,} broken lines in all", err=True)
+    if log.cut:
+        click.echo(f"tlswire: {shown}: only the first {MAX_LINES:,} lines were read", err=True)
+    if not log.secrets and not log.premasters:
+        raise UsageError(shown, "holds no secrets as SSLKEYLOGFILE has them", "--keylog")
+    return log

@@ -6,12 +6,14 @@ Imports nothing of tlswire.
 
 from __future__ import annotations
 
+import io
+import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MAX_LINES = 1 << 20
 MAX_LINE = 1 << 17  # an ECHConfigList is at most 2^16 bytes (RFC 9849 section 4), two digits each
@@ -60,15 +62,13 @@ class KeyLog(msgspec.Struct, frozen=True):
 
 def parse_keylog(data: bytes | str) -> KeyLog:
     """Everything a key log says; the first secret of a label and a random wins."""
-    text = data.decode("latin-1") if isinstance(data, bytes) else data
+    lines = io.BytesIO(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
     secrets: dict[bytes, dict[str, bytes]] = {}
     premasters: dict[bytes, bytes] = {}
     faults: list[tuple[int, str]] = []
     unknown = faulty = 0
-    lines = text.split("\n", MAX_LINES)
-    cut = len(lines) > MAX_LINES
-    for number, line in enumerate(lines[:MAX_LINES], 1):
-        words = line[:MAX_LINE].split()
+    for number, line in enumerate(itertools.islice(lines, MAX_LINES), 1):
+        words = line[:MAX_LINE].decode("latin-1").split()
         if not words or words[0].startswith("#"):
             continue
         if words[0] not in LABELS and words[0] != RSA:
@@ -87,7 +87,18 @@ def parse_keylog(data: bytes | str) -> KeyLog:
             faulty += 1
             if len(faults) < MAX_FAULTS:
                 faults.append((number, found))
-    return KeyLog(secrets, premasters, unknown, faulty, tuple(faults), cut)
+    return KeyLog(secrets, premasters, unknown, faulty, tuple(faults), cut=lines.read(1) != b"")
+
+
+def merged(logs: Iterable[KeyLog]) -> KeyLog:
+    """The secrets of several key logs, of which the first that has one wins."""
+    secrets: dict[bytes, dict[str, bytes]] = {}
+    premasters: dict[bytes, bytes] = {}
+    for log in logs:
+        for random, known in log.secrets.items():
+            secrets[random] = {**known, **secrets.get(random, {})}
+        premasters = {**log.premasters, **premasters}
+    return KeyLog(secrets, premasters)
 
 
 def _read(words: list[str], *, long: bool) -> tuple[bytes, bytes] | str:

@@ -135,23 +135,25 @@ class _Protection13(Protection):
 
     tls13 = True
 
-    def __init__(self, aead: _Aead, iv: bytes, tag: int) -> None:
+    def __init__(self, aead: _Aead, iv: bytes, tag: int, *, header: bool) -> None:
         super().__init__(0x0303)
         self._aead = aead
         self._iv = iv
         self._tag = tag
+        self._covered = 5 if header else 0
 
     def _seal(self, content: int, data: bytes) -> bytes:
         header = _HEADER.pack(APPLICATION_DATA, self.version, len(data) + 1 + self._tag)
-        return header + self._aead.encrypt(_mixed(self._iv, self.sequence), data + bytes((content,)), header)
+        plain, covered = data + bytes((content,)), header[: self._covered]
+        return header + self._aead.encrypt(_mixed(self._iv, self.sequence), plain, covered)
 
     def _open(self, record_type: int, version: int, fragment: bytes) -> tuple[int, bytes]:
         if record_type != APPLICATION_DATA:
             raise _fault(f"a record of type {CONTENT_TYPES[record_type].name} in clear after the keys")
         if len(fragment) <= self._tag:
             raise _too_short(fragment, self._tag + 1)
-        header = _HEADER.pack(record_type, version, len(fragment))
-        inner = _decrypt(self._aead, _mixed(self._iv, self.sequence), fragment, header).rstrip(b"\0")
+        covered = _HEADER.pack(record_type, version, len(fragment))[: self._covered]
+        inner = _decrypt(self._aead, _mixed(self._iv, self.sequence), fragment, covered).rstrip(b"\0")
         if not inner:
             raise _fault("all zeros: no content type (RFC 9846 5.4)")
         return inner[-1], inner[:-1]
@@ -321,17 +323,21 @@ def _plan(version: int, suite: int) -> Plan:
     return plan
 
 
-def protection13(suite: int, secret: bytes) -> Protection:
-    """The protection under a traffic secret of TLS 1.3 (RFC 9846 section 7.3); UsageError if it is not done here."""
+def protection13(suite: int, secret: bytes, *, header: bool = True) -> Protection:
+    """The protection under a traffic secret of TLS 1.3 (RFC 9846 section 7.3); UsageError if it is not done here.
+
+    ``header`` is whether the AEAD covers the record's header, as it does since draft 25.
+    """
     plan = _plan(0x0304, suite)
     if plan.cipher.mode == NULL:
         # RFC 9150 section 6: key and nonce are as long as the hash.
         size = tag = plan.mac_size
         key = expand_label(secret, "key", size, b"", plan.digest)
-        return _Protection13(_Hmac(key, plan.mac), expand_label(secret, "iv", size, b"", plan.digest), tag)
+        iv = expand_label(secret, "iv", size, b"", plan.digest)
+        return _Protection13(_Hmac(key, plan.mac), iv, tag, header=header)
     key = expand_label(secret, "key", plan.cipher.key, b"", plan.digest)
     iv = expand_label(secret, "iv", 12, b"", plan.digest)
-    return _Protection13(_aead(plan.cipher, key), iv, plan.cipher.tag)
+    return _Protection13(_aead(plan.cipher, key), iv, plan.cipher.tag, header=header)
 
 
 def key_block_sizes(suite: int, version: int) -> tuple[int, int, int]:

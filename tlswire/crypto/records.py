@@ -41,6 +41,8 @@ class RecordStream:
     Application data comes out record by record, as messages without a type. The offset of a message that was protected
     is that of the body of the record it begins in.
 
+    ``opened`` tells whether the record of the message given last was protected.
+
     ``forgive`` is how many bytes of records may fail to open under new keys before the first that does: what a server
     skips of early data it rejected (RFC 9846 section 4.2.10). ``skipped`` counts such records.
     """
@@ -58,11 +60,13 @@ class RecordStream:
         "_protection",
         "_ready",
         "error",
+        "opened",
         "skipped",
     )
 
     def __init__(self, *, max_message: int = 1 << 18, forgive: int = 0) -> None:
         self.error: WireError | None = None
+        self.opened = False
         self.skipped = 0
         self._max_message = max_message
         self._forgive = forgive
@@ -80,6 +84,11 @@ class RecordStream:
     def protected(self) -> bool:
         """Whether the next record must be protected."""
         return self._protection is not None
+
+    @property
+    def next(self) -> int | None:
+        """The content type of the record that comes next; None between records, or where messages of the last wait."""
+        return self._buffer[0] if self._buffer and not self._ready else None
 
     @property
     def pending(self) -> int:
@@ -152,6 +161,7 @@ class RecordStream:
     def _take(self, record: bytes, at: int) -> list[Message]:
         """The messages that end with this record, which begins at ``at``."""
         protection = self._protection
+        self.opened = False
         if protection is None:
             return self._deframe(record, at)
         kind, version, body = record[0], int.from_bytes(record[1:3], "big"), record[5:]
@@ -167,6 +177,7 @@ class RecordStream:
         except WireError as error:
             return self._unopened(error, len(record), at)
         self._forgivable = 0
+        self.opened = True
         if content not in _TYPES or (protection.tls13 and content == CHANGE_CIPHER_SPEC):
             return self._fail(f"content type {CONTENT_TYPES[content].name} in a protected record", "record.type", at)
         if content == APPLICATION_DATA and not plain:

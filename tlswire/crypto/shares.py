@@ -156,6 +156,14 @@ def rsa_block(public_key: RSAPublicKey, block: bytes) -> bytes:
     return pow(int.from_bytes(block, "big"), numbers.e, numbers.n).to_bytes(size, "big")
 
 
+def server_parts(group: int, share: bytes) -> tuple[tuple[int, bytes], ...]:
+    """A server's share taken apart: (group, value) of a hybrid's parts, of any other group the share itself.
+
+    Raises WireError for a share of the wrong length.
+    """
+    return tuple(zip(_parts(group), _split(group, share, answered=True), strict=True))
+
+
 def _parts(group: int) -> tuple[int, ...]:
     return _HYBRIDS.get(group, (group,))
 

@@ -1,8 +1,9 @@
 """One client connection, sans-IO: the hello out, records in and out, until both Finished are verified and the end.
 
 What follows the ServerHello is the matter of ``tls12`` and ``tls13``; this module owns records, alerts, bounds and the
-value that comes out. A subclass may do something else where a question needs it: ``enough`` is asked after every message,
-``established`` is called once, ``heard`` for what comes afterwards. Peer faults end the conversation and are told in it; nothing is raised.
+value that comes out. A subclass may do something else where a question needs it: ``enough`` is asked after every
+message, ``established`` is called when both Finished are verified, ``heard`` for what comes afterwards, ``warned`` for
+warning alerts. Peer faults end the conversation and are told in it; nothing is raised.
 Sources: RFC 9846 sections 4, 5, 6 and appendix E.4; RFC 5246 section 7.
 Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto``, ``hello`` and the rest of
 ``handshake``.
@@ -115,6 +116,7 @@ class Client:
         self.record_version = min(self.hello.legacy_version, 0x0301)
         self.changed_cipher = False
         self.done = False
+        self.secured = False  # once a handshake was complete: application data may come, another handshake or not
         self._records = records
         self._out = bytearray()
         self._received = bytearray()
@@ -194,6 +196,7 @@ class Client:
     def finish(self) -> None:
         """Both Finished are verified: say what is to be said, and wait for what the server still has to say."""
         self.shown.stage = "finished"
+        self.secured = True
         self.patience = QUIET
         self.established()
 
@@ -221,6 +224,9 @@ class Client:
             shown.application += message.body[: MAX_APPLICATION - len(shown.application)]
             if len(shown.application) == MAX_APPLICATION:
                 self.done = True
+
+    def warned(self, alert: Alert) -> None:
+        """A warning came, which the conversation keeps already."""
 
     def end(self) -> None:
         """Say close_notify; the server may go on to its own, or close."""
@@ -251,7 +257,7 @@ class Client:
             self._handshake(message)
         elif content == CHANGE_CIPHER_SPEC and self.flow is not None:
             self.flow.take(message)
-        elif self.finished:
+        elif self.secured:
             self.heard(message)
         else:
             raise RefusedError(f"{CONTENT_TYPES[content].name} record in the handshake", UNEXPECTED_MESSAGE)
@@ -282,7 +288,8 @@ class Client:
             raise RefusedError(f"answers version 0x{hello.version:04X} that was not offered", ILLEGAL_PARAMETER)
         if hello.version >= 0x0304:
             return Tls13(self)
-        self.sealer = None  # 0-RTT data that was sent all the same is lost (RFC 9846 appendix E.3)
+        if not self.secured:
+            self.sealer = None  # 0-RTT data that was sent all the same is lost (RFC 9846 appendix E.3)
         return self.older_flow()
 
     def _alert(self, body: bytes) -> None:
@@ -298,6 +305,7 @@ class Client:
             self.done = True
         else:
             shown.warnings += (alert,)
+            self.warned(alert)
             if len(shown.warnings) > MAX_WARNINGS:
                 raise RefusedError(f"more than {MAX_WARNINGS} warning alerts", UNEXPECTED_MESSAGE)
 

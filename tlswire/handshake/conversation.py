@@ -59,8 +59,9 @@ class Conversation(msgspec.Struct, kw_only=True, eq=False):
     ``kind`` is finished (both Finished verified), alert, fault (``reason`` says which rule the server broke), not-tls,
     hello (a ServerHello, then ``ending``), or how the connection ended before any answer: close, reset, timeout,
     refused, unreachable, exhausted, unasked, unsettled. ``messages`` are the server's handshake messages, decrypted; ``chain``
-    is DER, leaf first; ``unchecked`` says what could not be checked here, ``signature`` why the server's signature does not hold.
-    ``offered`` is the first hello. Bytes are as sent and as received (bounded); times are seconds.
+    is DER, leaf first; ``unchecked`` says what could not be checked here, ``signature`` why the server's signature does
+    not hold; ``renegotiations`` are the handshakes that followed on the same connection. ``offered`` is the first hello.
+    Bytes are as sent and as received (bounded); times are seconds.
     """
 
     kind: str = ""
@@ -91,6 +92,7 @@ class Conversation(msgspec.Struct, kw_only=True, eq=False):
     alert_encrypted: bool = False
     warnings: tuple[Alert, ...] = ()
     application: bytes = b""
+    renegotiations: tuple[Conversation, ...] = ()
     secrets: dict[str, bytes] = {}
     client_random: bytes = b""
     messages: tuple[Message, ...] = ()
@@ -100,6 +102,12 @@ class Conversation(msgspec.Struct, kw_only=True, eq=False):
     started: float = 0.0
     elapsed: float = 0.0
     local: tuple[str, int] = ("", 0)
+    opening: Any = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether the connection came as far as the hello; what ended it before says nothing about the hello."""
+        return self.opening is None or self.opening.phase == "tls"
 
     @property
     def decisive(self) -> bool:

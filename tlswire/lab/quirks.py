@@ -72,5 +72,6 @@ class Quirks(msgspec.Struct, frozen=True):
     serial: bool = False  # one client at a time
     delay: float = 0.0  # seconds before a first flight
     pace: float = 0.0  # seconds between the bytes of a first flight
+    stale: bool = False  # draws the same for every handshake: random, session id, keys
     renegotiates: bool = False  # when the client wants to; safely if renegotiation_info is among its answers
     flaw: Flaw = ""

@@ -237,7 +237,8 @@ class Conversation:
             raise RefusedError(ILLEGAL_PARAMETER)
         if character.quirks.warns_of_name and asked is None:
             line.send(ALERT, build(ALERT_BODY, Alert(WARNING, UNRECOGNIZED_NAME)))
-        rng = random.Random(f"{self._seed} ".encode() + encoded)
+        drawn_for = b"" if self._character.quirks.stale else encoded
+        rng = random.Random(f"{self._seed} ".encode() + drawn_for)
         self._version = decision.version
         line.version = min(decision.version, TLS12)
         line.transcript[:] = line.transcript + encoded if asked is not None else encoded

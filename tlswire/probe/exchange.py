@@ -6,7 +6,7 @@ ServerHelloDone. Peer faults are answers here, never exceptions. Must not import
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from tlswire.wire.sslv2 import SERVER_HELLO as SSLV2_SERVER_HELLO
 from tlswire.wire.sslv2 import SSLv2ServerHello, parse_sslv2_server_hello
 
 if TYPE_CHECKING:
+    from tlswire.handshake.conversation import Conversation
+    from tlswire.probe.opening import Opened, Opening, Transcript
     from tlswire.probe.transport import Address
     from tlswire.wire.messages import ServerHello
 
@@ -31,6 +33,9 @@ MAX_WARNINGS = 16
 HELLO, RETRY, ALERTED, FAULT, NOT_TLS = "hello", "retry", "alert", "fault", "not-tls"
 CLOSE, RESET, TIMEOUT = transport.CLOSE, transport.RESET, transport.TIMEOUT
 REFUSED, UNREACHABLE, EXHAUSTED = transport.REFUSED, transport.UNREACHABLE, transport.EXHAUSTED
+
+# A dialogue before TLS that was answered by no: the hello was never sent.
+PROXY, STARTTLS = "proxy", "starttls"
 
 # A time-out in the middle of an answer: the server has begun to speak, so this is no silence.
 STALLED = "stalled"
@@ -46,8 +51,9 @@ class Answer(msgspec.Struct, frozen=True):
     """What came back for one hello.
 
     ``kind`` is hello, retry (HelloRetryRequest), alert, fault (bytes that break the protocol), not-tls, close, reset,
-    timeout, stalled (a time-out within an answer), refused, unreachable or exhausted (this machine's own limits). ``reason`` is one escaped line; bytes are
-    as sent and as received (at most 256 KiB); times are seconds.
+    timeout, stalled (a time-out within an answer), refused, unreachable or exhausted (this machine's own limits), and
+    behind an opening also proxy or starttls (it says no). ``reason`` is one escaped line; bytes are as sent and as
+    received (at most 256 KiB); ``opening`` is what was said before them; times are seconds.
     """
 
     kind: str
@@ -63,6 +69,12 @@ class Answer(msgspec.Struct, frozen=True):
     started: float = 0.0
     elapsed: float = 0.0
     local: tuple[str, int] = ("", 0)
+    opening: Transcript | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether the connection came as far as the hello; what ended it before says nothing about the hello."""
+        return self.opening is None or self.opening.phase == "tls"
 
     @property
     def decisive(self) -> bool:
@@ -203,9 +215,45 @@ def _describe(received: bytearray) -> str:
 
 
 async def ask(
-    address: Address, payload: bytes, *, timeout: float = 5.0, whole_flight: bool = False, want_local: bool = False
+    address: Address,
+    payload: bytes,
+    *,
+    opening: Opening | None = None,
+    timeout: float = 5.0,
+    whole_flight: bool = False,
+    want_local: bool = False,
+    cuts: transport.Cuts | None = None,
 ) -> Answer:
-    """Send the record bytes ``payload`` to ``address`` and read the answer; at most ``timeout`` seconds in all."""
+    """Send the record bytes ``payload`` to ``address`` (behind ``opening``, whose target it is; in the pieces of
+    ``cuts``, where there is none) and read the answer; at most ``timeout`` seconds in all.
+    """
     reader = HelloReader(whole_flight=whole_flight)
-    outcome = await transport.exchange(address, payload, reader, timeout=timeout, want_local=want_local)
-    return reader.answer(payload, outcome)
+    if opening is None:
+        outcome = await transport.exchange(address, payload, reader, timeout=timeout, want_local=want_local, cuts=cuts)
+        return reader.answer(payload, outcome)
+    from tlswire.probe.opening import Opened  # noqa: PLC0415 - most scans begin with TLS
+
+    opened = Opened(opening, reader, payload)
+    outcome = await transport.exchange(
+        opening.address, opened.to_send(), opened, timeout=timeout, want_local=want_local
+    )
+    return behind(opened, reader.answer(payload, outcome), outcome)
+
+
+A = TypeVar("A", "Answer", "Conversation")
+
+
+def behind(opened: Opened, answer: A, outcome: transport.Outcome) -> A:
+    """What came back to the reader behind ``opened``, or what became of the opening instead."""
+    transcript = opened.transcript()
+    kind, reason = answer.kind, answer.reason
+    if opened.refusal:
+        kind, reason = FAULT if transcript.phase == "tls" else transcript.phase, opened.refusal
+    elif transcript.phase != "tls":
+        reason = opened.explain(outcome)
+        if transcript.phase == PROXY and kind in {REFUSED, UNREACHABLE}:
+            kind = PROXY
+    elif opened.only_clear:
+        kind, reason = NOT_TLS, f"goes on in clear after its go-ahead: {opened.only_clear}"
+    sent = answer.sent if transcript.phase == "tls" else b""
+    return msgspec.structs.replace(answer, kind=kind, reason=reason, sent=sent, opening=transcript)

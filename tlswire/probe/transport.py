@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from itertools import pairwise
 from typing import Protocol
 
 import msgspec
@@ -44,8 +45,12 @@ _END_OF_ERRNO = {
 }
 
 
+# The family of an address that is a name, for a proxy to resolve.
+UNRESOLVED = socket.AF_UNSPEC
+
+
 class Address(msgspec.Struct, frozen=True):
-    """A numeric address and port; ``family`` is AF_INET or AF_INET6."""
+    """A numeric address and port; ``family`` is AF_INET or AF_INET6, or UNRESOLVED where ``host`` is a name."""
 
     host: str
     port: int
@@ -55,13 +60,27 @@ class Address(msgspec.Struct, frozen=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class Reader(Protocol):
-    """What an exchange feeds and asks what to say next: sans-IO, bounded by itself.
+class Cuts(msgspec.Struct, frozen=True):
+    """Where a payload is cut into pieces that are sent apart: byte offsets, ascending, and seconds between the pieces.
 
-    ``patience`` bounds the silence after each piece of data, in seconds; None leaves it to the exchange's timeout.
+    Each piece is a TCP segment of its own, or several where it is long; the pause lets the peer see it alone.
     """
 
-    patience: float | None
+    at: tuple[int, ...]
+    pause: float
+
+    def pieces(self, payload: bytes) -> list[bytes]:
+        """The payload in pieces, none of them empty."""
+        edges = [0, *self.at, len(payload)]
+        return [payload[start:end] for start, end in pairwise(edges) if start < end]
+
+
+class Reader(Protocol):
+    """What an exchange feeds and asks what to say next: sans-IO, bounded by itself."""
+
+    @property
+    def patience(self) -> float | None:
+        """The bound of the silence after each piece of data, in seconds; None leaves it to the exchange's timeout."""
 
     def feed(self, data: bytes) -> bool:
         """Take bytes as they came; True when nothing more is needed."""
@@ -84,10 +103,16 @@ class Outcome(msgspec.Struct, frozen=True):
 class _Exchange:
     """One connection, from connect to close, driven by callbacks of the loop."""
 
-    def __init__(self, address: Address, payload: bytes, reader: Reader, timeout: float, *, want_local: bool) -> None:
+    def __init__(
+        self, address: Address, payload: bytes, reader: Reader, timeout: float, *, want_local: bool, cuts: Cuts | None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Outcome] = self.loop.create_future()
         self.address = address
+        self.cuts = cuts
+        self.later: list[bytes] = []
+        if cuts is not None:
+            payload, *self.later = cuts.pieces(payload)
         self.payload = memoryview(payload)
         self.reader = reader
         self.want_local = want_local
@@ -103,6 +128,8 @@ class _Exchange:
         try:
             self.socket = sock = socket.socket(self.address.family, socket.SOCK_STREAM)
             sock.setblocking(False)
+            if self.cuts is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = sock.connect_ex((self.address.host, self.address.port))
         except OSError as error:
             self.fail(error.errno or 0)
@@ -119,7 +146,7 @@ class _Exchange:
         if sock is None:
             return
         try:
-            sent = sock.send(self.payload)
+            sent = sock.send(self.payload)  # of nothing, too: that tells whether we are connected
         except (BlockingIOError, InterruptedError):
             self.wait_writable(sock)
             return
@@ -136,9 +163,16 @@ class _Exchange:
         self.payload = self.payload[sent:]
         if self.payload:
             self.wait_writable(sock)
-        elif self.writing:
+            return
+        if self.writing:
             self.loop.remove_writer(sock.fileno())
             self.writing = False
+        if self.later and self.cuts is not None:
+            self.loop.call_later(self.cuts.pause, self.send_more, self.later.pop(0))
+
+    def send_more(self, piece: bytes) -> None:
+        self.payload = memoryview(bytes(self.payload) + piece)
+        self.writable()
 
     def wait_writable(self, sock: socket.socket) -> None:
         if not self.writing:
@@ -200,14 +234,21 @@ class _Exchange:
 
 
 async def exchange(
-    address: Address, payload: bytes, reader: Reader, *, timeout: float, want_local: bool = False
+    address: Address,
+    payload: bytes,
+    reader: Reader,
+    *,
+    timeout: float,
+    want_local: bool = False,
+    cuts: Cuts | None = None,
 ) -> Outcome:
-    """Connect, send ``payload``, let ``reader`` take and answer what comes until it is done, the peer ends, or
-    ``timeout`` seconds are over. What it says last is tried to be sent once, without waiting for room.
+    """Connect, send ``payload`` (empty where the peer speaks first; in the pieces of ``cuts``), let ``reader`` take and
+    answer what comes until it is done, the peer ends, or ``timeout`` seconds are over. What it says last is tried to be
+    sent once, without waiting for room.
 
     The timeout bounds the whole exchange, so a peer that drips bytes gains nothing. Cancelling closes the socket.
     """
-    running = _Exchange(address, payload, reader, timeout, want_local=want_local)
+    running = _Exchange(address, payload, reader, timeout, want_local=want_local, cuts=cuts)
     running.start()
     try:
         return await running.future

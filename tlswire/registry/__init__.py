@@ -11,6 +11,7 @@ from tlswire.registry.rows import (
     AlertRow,
     AlpnRow,
     CodeRow,
+    DhPrimeRow,
     ExtensionRow,
     GroupRow,
     SchemeRow,
@@ -40,6 +41,7 @@ CLIENT_CERTIFICATE_TYPES: Table[CodeRow] = Table("client_certificate_types", Cod
 HASHES: Table[CodeRow] = Table("hash_algorithms", CodeRow)
 SIGNATURES: Table[CodeRow] = Table("signature_algorithms", CodeRow)
 HEARTBEAT_MODES: Table[CodeRow] = Table("heartbeat_modes", CodeRow)
+DH_PRIMES: Table[DhPrimeRow] = Table("dh_primes", DhPrimeRow, digits=64)
 KDF_IDS: Table[CodeRow] = Table("kdf_ids", CodeRow)
 
 # RFC 5746 section 3.3 and RFC 7507: signalling values, never a suite a server may select.
@@ -58,6 +60,7 @@ __all__ = [
     "COMPRESSION_METHODS",
     "CONTENT_TYPES",
     "CURVE_TYPES",
+    "DH_PRIMES",
     "EXTENSIONS",
     "GREASE",
     "GROUPS",
@@ -76,6 +79,7 @@ __all__ = [
     "AlertRow",
     "AlpnRow",
     "CodeRow",
+    "DhPrimeRow",
     "ExtensionRow",
     "GroupRow",
     "SchemeRow",

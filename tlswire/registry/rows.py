@@ -219,3 +219,20 @@ class AlpnRow(_Row, frozen=True):
     def from_csv(cls, cells: Mapping[str, str]) -> Self:
         raw = bytes.fromhex(cells["hex"])
         return cls(int.from_bytes(raw, "big"), cells["id"], raw, cells["description"], cells["reference"])
+
+
+class DhPrimeRow(_Row, frozen=True):
+    """A well-known prime of Diffie-Hellman; ``code`` is the SHA-256 of its bytes, big-endian without leading zeros.
+
+    ``safe`` says that (p-1)/2 is prime, too; the others have a subgroup of a smaller prime order.
+    """
+
+    bits: int = 0
+    safe: bool = False
+    reference: str = ""
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        return cls(
+            int(cells["sha256"], 16), cells["name"], int(cells["bits"]), cells["safe"] == "Y", cells["reference"]
+        )

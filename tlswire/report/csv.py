@@ -83,6 +83,7 @@ COLUMNS: dict[str, Callable[[Session], Cell]] = {
     "process": lambda session: session.process.name if session.process else None,
     "pid": lambda session: session.process.pid if session.process else None,
     "notes": lambda session: session.notes,
+    "decryption": lambda session: session.decryption,
 }
 
 

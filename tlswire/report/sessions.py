@@ -36,6 +36,12 @@ _OUTCOMES = {
     "unanswered": "unanswered",
     "incomplete": "incomplete",
 }
+# Beside those that were decrypted.
+_DECRYPTIONS = {
+    "partial": "in part",
+    "failed": "with secrets that do not open them",
+    "no-secrets": "without secrets",
+}
 _TRANSPORTS = {"tcp": "TCP", "quic": "QUIC", "dtls": "DTLS"}
 # The version in a JA4 (FoxIO's technical details): the highest that was offered.
 _OFFERS = {"13": "TLS 1.3", "12": "TLS 1.2", "11": "TLS 1.1", "10": "TLS 1.0", "s3": "SSLv3", "s2": "SSLv2"}
@@ -133,6 +139,10 @@ def _totals(summary: Summary, material: Material, paint: Paint, width: int) -> I
     yield from _wrapped(f"{summary.sessions:,}{passed} {many}{f' ({kinds})' if kinds else ''}: {outcomes}", width)
     if summary.marks:
         yield from _wrapped(", ".join(f"{count:,} {mark}" for mark, count in _ranked(summary.marks)), width)
+    if decryptions := summary.decryptions:
+        parts = [f"{counted(decryptions['complete'], 'session')} decrypted with key logs"]
+        parts += [f"{decryptions[state]:,} {words}" for state, words in _DECRYPTIONS.items() if decryptions[state]]
+        yield from _wrapped(", ".join(parts), width)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -224,6 +224,7 @@ class Summary:
         self.transports: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.marks: Counter[str] = Counter()
+        self.decryptions: Counter[str] = Counter()
         self.servers: Kept[ServerKey, Server] = Kept(Server, MAX_SERVERS)
         self.clients: Kept[tuple[str], Client] = Kept(Client, MAX_CLIENTS)
         self.reasons: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
@@ -298,6 +299,8 @@ class Summary:
 
     def _mark(self, session: Session) -> None:
         marks = self.marks
+        if session.decryption is not None:
+            self.decryptions[session.decryption] += 1
         if session.resumed:
             marks["resumed"] += 1
         if session.early_data:
@@ -319,6 +322,7 @@ class Summary:
         self.transports += other.transports
         self.outcomes += other.outcomes
         self.marks += other.marks
+        self.decryptions += other.decryptions
         self.servers.merge(other.servers)
         self.clients.merge(other.clients)
         self.reasons.merge(other.reasons)

@@ -81,7 +81,10 @@ def _headline(scan: Scan) -> str:
     line = f"{host}:{target.port}"
     if target.address is not None and target.address != target.host:
         line += f"  address {target.address}"
-    return printable(line + (f"  server name {target.server_name}" if target.server_name else "  no server name"))
+    line += f"  server name {target.server_name}" if target.server_name else "  no server name"
+    if target.starttls:
+        line += f"  STARTTLS of {target.starttls}"
+    return printable(line + (f"  through {target.proxy}" if target.proxy else ""))
 
 
 def _version_line(version: Version, paint: Paint) -> str:

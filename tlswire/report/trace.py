@@ -1,6 +1,6 @@
 """Evidence: every probe of a scan as an annotated hex file and as a packet of one pcap that tshark opens.
 
-The hex files read with ``tlswire decode``. The pcap is synthesised from the bytes sent and received: link type RAW,
+The hex files read with ``tlswire decode``; what was said before TLS stands in their comments. The pcap is synthesised from the bytes sent and received: link type RAW,
 one TCP connection a probe, true checksums (libpcap's savefile format). Must not import ``scan`` or ``cli``.
 """
 
@@ -12,8 +12,10 @@ import time
 from typing import TYPE_CHECKING
 
 from tlswire.errors import UsageError
+from tlswire.wire.cursor import escaped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import BinaryIO, Self
 
@@ -54,12 +56,16 @@ class Trace:
         started: float,
         elapsed: float,
         local: tuple[str, int],
+        before: Sequence[tuple[bool, bytes]] = (),
     ) -> None:
-        """Keep one probe: ``started`` is on the scan's clock, ``elapsed`` in seconds, ``local`` our address."""
+        """Keep one probe: ``started`` is on the scan's clock, ``elapsed`` in seconds, ``local`` our address; ``before``
+        is what was said before TLS, as (whether by us, bytes) pairs.
+        """
         self._count += 1
         name = f"{self._count:05d} {title} {answer.replace(':', ' ')}.txt"
         text = [
             f"# {title} to {self._server[0]} port {self._server[1]}: {answer} after {elapsed * 1000:.1f} ms",
+            *(f"# before TLS, {'we' if ours else 'the peer'}: {escaped(words)}" for ours, words in before),
             f"# sent {len(sent)} bytes",
             *_hex_lines(sent),
             f"# received {len(received)} bytes",
@@ -67,7 +73,7 @@ class Trace:
         ]
         (self._folder / name).write_text("\n".join(text) + "\n", encoding="ascii")
         began = started + self._offset
-        for at, packet in _packets(local, self._server, sent, received, began, began + elapsed):
+        for at, packet in _packets(local, self._server, [*before, (True, sent)], received, began, began + elapsed):
             micros = round(at * 1e6)
             self._pcap.write(struct.pack("<IIII", micros // 10**6, micros % 10**6, len(packet), len(packet)) + packet)
 
@@ -77,14 +83,21 @@ def _hex_lines(data: bytes) -> list[str]:
 
 
 def _packets(
-    client: tuple[str, int], server: tuple[str, int], sent: bytes, received: bytes, began: float, ended: float
+    client: tuple[str, int],
+    server: tuple[str, int],
+    said: list[tuple[bool, bytes]],
+    received: bytes,
+    began: float,
+    ended: float,
 ) -> list[tuple[float, bytes]]:
     """A TCP connection as (time, IP packet) pairs: handshake, payloads, and our end of it."""
     if not client[1]:
         return []  # never connected: there is nothing a capture would have seen of a payload
     up, down = _Side(client, server, 1000), _Side(server, client, 2000)
     packets = [(began, up.segment(_SYN, down)), (began, down.segment(_SYN | _ACK, up)), (began, up.segment(_ACK, down))]
-    packets += [(began, up.segment(_PUSH | _ACK, down, piece)) for piece in _pieces(sent)]
+    for ours, words in said:
+        side, other = (up, down) if ours else (down, up)
+        packets += [(began, side.segment(_PUSH | _ACK, other, piece)) for piece in _pieces(words)]
     packets += [(ended, down.segment(_PUSH | _ACK, up, piece)) for piece in _pieces(received)]
     packets.append((ended, up.segment(_FIN | _ACK, down)))
     return packets

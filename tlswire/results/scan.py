@@ -19,13 +19,16 @@ Verdict = Literal["accepted", "rejected", "unknown"]
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What was asked: ``host`` as given, the numeric ``address`` used, the SNI sent (null: none)."""
+    """What was asked: ``host`` as given, the numeric ``address`` used (null: a proxy resolved the name), the SNI sent
+    (null: none), the protocol whose STARTTLS dialogue came first, and the proxy without who asked it.
+    """
 
     host: str
     port: int
     address: str | None
     server_name: str | None
     starttls: str | None = None
+    proxy: str | None = None
 
 
 class Suite(msgspec.Struct, frozen=True):

@@ -19,8 +19,9 @@ Peer = Literal["client", "server"]
 # before. unanswered: hellos and no answer at all. incomplete: the capture ends, begins or has holes in between.
 Outcome = Literal["established", "alert", "reset", "closed", "unanswered", "incomplete"]
 
-# What a key log made of a session. complete: both Finished were read. partial: secrets of a part are missing, or bytes.
-# failed: the secrets do not open its records. no-secrets: no key log at hand knows it.
+# What key logs made of a session. complete: both Finished were opened, or the fatal alert that came before them.
+# partial: some was not opened, for want of secrets or of bytes. failed: the secrets do not open its records.
+# no-secrets: no key log at hand has what opens them.
 DecryptionState = Literal["complete", "partial", "failed", "no-secrets"]
 
 # Only the owner of the key can tell for sure (RFC 9849 section 6.2): this is what the shape of the extension says.
@@ -176,8 +177,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     ``start`` is seconds since 1970 of ``first_frame``, the first frame of the flow that was seen. ``protocol`` is what
     was spoken before TLS, such as smtp, http-connect, socks. ``version``, ``suite`` and ``group`` are what was chosen;
-    ``tunnel`` names the outer headers. ``decryption`` is null where no key log was at hand; ``encrypted_extensions`` and
-    ``tickets`` (how many) come from messages it opened. ``weak`` are the reasons why it is weak, ``retry`` why the server asked again.
+    ``tunnel`` names the outer headers. ``decryption`` is null without a key log and where nothing was encrypted;
+    ``encrypted_extensions`` (types) and ``tickets`` (how many) come from messages that were opened. ``weak`` are the
+    reasons why it is weak, ``retry`` why the server asked again.
     """
 
     schema: Literal["tlswire.session/1"] = SESSION_SCHEMA

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tlswire.registry import GROUPS, SSLV2_KINDS, SUITES, VERSIONS, hex_code
 from tlswire.registry.ratings import OLD_VERSIONS, REASONS, grade, reasons_against, suite_row
 from tlswire.results.scan import Fault, Finding, Refusals, Suite, Version
+from tlswire.scan.offers import CLEAR_TEXT
 from tlswire.scan.proof import proof_of
 
 if TYPE_CHECKING:
@@ -124,6 +125,16 @@ def faults_result(faults: Mapping[tuple[str, str], int]) -> list[Fault]:
     """The server's faults, most frequent first."""
     ranked = sorted(faults.items(), key=lambda item: -item[1])
     return [Fault(kind, text, count) for (kind, text), count in ranked]
+
+
+def fault_findings(faults: list[Fault]) -> list[Finding]:
+    """What of the faults a reader should know: the most frequent, and what is said in clear where TLS belongs."""
+    found = []
+    for clear, source in ((False, "RFC 9846 4.1.3"), (True, "RFC 3207 4")):
+        worst = next((fault for fault in faults if (fault.kind == CLEAR_TEXT) is clear), None)
+        if worst is not None:
+            found.append(Finding("server-fault", "fault", f"the server breaks the protocol: {worst.text}", source))
+    return found
 
 
 def _count(number: int, noun: str) -> str:

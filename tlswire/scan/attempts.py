@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tlswire.handshake.client import Client
+    from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address
 
 
@@ -30,9 +31,10 @@ class Attempt(msgspec.Struct, frozen=True):
     suites: tuple[int, ...] = ()
     least: float = 0.0
 
-    async def put(self, address: Address, *, timeout: float, want_local: bool) -> Conversation:
+    async def put(self, address: Address, *, opening: Opening | None, timeout: float, want_local: bool) -> Conversation:
         """Do it with ``address``."""
-        return await converse(address, self.make(), timeout=max(timeout, self.least), want_local=want_local)
+        longest = max(timeout, self.least)
+        return await converse(address, self.make(), opening=opening, timeout=longest, want_local=want_local)
 
     def nothing(self, kind: str, reason: str) -> Conversation:
         """The conversation of a connection that was not made."""

@@ -60,7 +60,7 @@ class Interview:
         self._rows = [QUESTIONS[name] for name in questions]
 
     async def run(self) -> None:
-        """Ask everything; those with needs wait for what they need."""
+        """Ask everything; those with needs wait for what they need, those that are last for the rest."""
         done = {row.name: asyncio.Event() for row in self._rows}
         async with asyncio.TaskGroup() as group:
             for row in self._rows:
@@ -80,7 +80,8 @@ class Interview:
 
     async def _ask(self, row: Question, done: Mapping[str, asyncio.Event]) -> None:
         try:
-            for need in row.needs:
+            before = [each.name for each in self._rows if row.last and not each.last and not each.needs]
+            for need in (*row.needs, *before):
                 await done[need].wait()
             module = import_module(f"tlswire.scan.questions.{row.name}")
             server = self.server.asked_by(row.name)

@@ -1,7 +1,7 @@
 """What is offered and what of it an answer honours: probes as values, and the check of every answer against its probe.
 
 Sources: RFC 9846 sections 4.1.3, 4.2 and 4.2.8; RFC 5246 section 7.4.1.3.
-Must not import ``probe.transport`` or anything of ``scan`` but this.
+Opens no sockets. Must not import anything of ``scan`` but this.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from tlswire.hello.builder import (
     encode_client_hello,
     sslv2_client_hello,
 )
+from tlswire.probe.dialogue import told
 from tlswire.probe.exchange import FAULT, Answer, ask
+from tlswire.probe.transport import Cuts  # noqa: TC001 - msgspec reads the annotations
 from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
 from tlswire.wire.cursor import named
 
 if TYPE_CHECKING:
+    from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address
     from tlswire.wire.messages import ClientHello, ServerHello
 
@@ -36,7 +39,7 @@ SMALL_HELLO = 512
 class Probe(msgspec.Struct, frozen=True):
     """One hello to send: the versions and suites it offers, its bytes, its value (None for SSLv2).
 
-    ``whole_flight`` reads on to ServerHelloDone where that comes in clear.
+    ``whole_flight`` reads on to ServerHelloDone where that comes in clear; ``cuts`` send it in pieces.
     """
 
     versions: tuple[int, ...]
@@ -44,10 +47,19 @@ class Probe(msgspec.Struct, frozen=True):
     payload: bytes
     hello: ClientHello | None
     whole_flight: bool = False
+    cuts: Cuts | None = None
 
-    async def put(self, address: Address, *, timeout: float, want_local: bool) -> Answer:
+    async def put(self, address: Address, *, opening: Opening | None, timeout: float, want_local: bool) -> Answer:
         """Send it to ``address`` and read the answer."""
-        return await ask(address, self.payload, timeout=timeout, whole_flight=self.whole_flight, want_local=want_local)
+        return await ask(
+            address,
+            self.payload,
+            opening=opening,
+            timeout=timeout,
+            whole_flight=self.whole_flight,
+            want_local=want_local,
+            cuts=self.cuts,
+        )
 
     def nothing(self, kind: str, reason: str) -> Answer:
         """The answer of a connection that was not made."""
@@ -87,6 +99,9 @@ class ProbeMaker:
         return Probe(offered, suites, payload, hello)
 
 
+# What is said in clear after a server agreed to TLS: whoever takes it for part of the conversation is deceived.
+CLEAR_TEXT = "clear-text"
+
 # Signalled in the suites (RFC 5746 section 3.6) or answered without having been offered by many stacks by habit.
 _UNSOLICITED_OK = frozenset({0xFF01})
 
@@ -94,8 +109,15 @@ _UNSOLICITED_OK = frozenset({0xFF01})
 def faults_of(probe: Probe, answer: Answer) -> tuple[tuple[str, str], ...]:
     """What breaks the protocol in an answer, as (kind, one line) pairs: above all what was never offered.
 
-    Kinds: malformed, suite, version, group, extension, session-id, compression, duplicate-extension.
+    Kinds: malformed, suite, version, group, extension, session-id, compression, duplicate-extension, clear-text.
     """
+    if answer.opening is not None and answer.opening.clear:
+        text = f"goes on in clear between its go-ahead and TLS: {told(answer.opening.clear)}"
+        return ((CLEAR_TEXT, text), *_tls_faults(probe, answer))
+    return _tls_faults(probe, answer)
+
+
+def _tls_faults(probe: Probe, answer: Answer) -> tuple[tuple[str, str], ...]:
     if answer.kind == FAULT:
         return (("malformed", answer.reason),)
     if answer.sslv2 is not None:

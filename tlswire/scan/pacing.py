@@ -13,14 +13,18 @@ from collections import deque
 import msgspec
 
 FIRST_WINDOW = 32
+# Connections in flight where the user sets no bound.
+WIDTH = 320
 # By how much one answer widens the window: three times as many each round trip.
 GROWTH = 2
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The bounds a user sets for one host: connections in flight, connections a second (0: none), seconds."""
+    """The bounds a user sets for one host: connections in flight (0: what fits), connections a second (0: none),
+    seconds.
+    """
 
-    concurrency: int = 320
+    concurrency: int = 0
     max_rate: float = 0.0
     timeout: float = 5.0
     deadline: float = 300.0
@@ -34,10 +38,10 @@ class Pacer:
         """``deadline`` is on the loop's clock: nobody sleeps past it."""
         self.rate = limits.max_rate
         self._deadline = deadline
-        self.window = min(FIRST_WINDOW, limits.concurrency)
+        self._limit = limits.concurrency or WIDTH
+        self.window = min(FIRST_WINDOW, self._limit)
         self.in_flight = 0
         self.connections = 0
-        self._limit = limits.concurrency
         self._last = float("-inf")
         self._turn = asyncio.Lock()
         self._waiting: deque[asyncio.Future[None]] = deque()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.hello.builder import SSLV2_VERSION, SSLV3_VERSION, TLS13_VERSION, Shape
-from tlswire.probe.exchange import CLOSE, FAULT, NOT_TLS, REFUSED, RESET, UNREACHABLE, Answer
+from tlswire.probe.exchange import CLOSE, FAULT, NOT_TLS, REFUSED, RESET, STARTTLS, TIMEOUT, UNREACHABLE, Answer
 from tlswire.registry import SSLV2_KINDS
 from tlswire.scan.tally import UNRECOGNIZED_NAME
 from tlswire.wire.cursor import escaped
@@ -49,9 +49,12 @@ async def preflight(prober: Prober, maker: ProbeMaker, versions: tuple[int, ...]
     first = _first(maker, versions)
     timeout = prober.limits.timeout
     head_start = min(HEAD_START, timeout / 2)
-    task = asyncio.create_task(prober.once(first))
-    done, _ = await asyncio.wait({task}, timeout=head_start)
+    task = asyncio.create_task(prober.once(first) if prober.opening is None else _through(prober, first))
+    # Where something comes before TLS, other hellos are no use until it is known to lead there.
+    done, _ = await asyncio.wait({task}, timeout=head_start if prober.opening is None else None)
     if done:
+        if not task.result().opened:
+            return await _unopened(prober, first, task.result())
         verdict = _first_impression(prober, maker, task.result())
         if verdict is not None:
             return verdict
@@ -137,6 +140,32 @@ def _adopt(maker: ProbeMaker, probe: Probe) -> None:
         maker.shape = msgspec.structs.replace(
             shape, groups=hello.groups, schemes=hello.signature_schemes, key_shares=(0x001D,)
         )
+
+
+async def _through(prober: Prober, probe: Probe) -> Answer:
+    """The first answer behind an opening. A server that says no to it may only be tired of an earlier visitor."""
+    answer = await prober.once(probe)
+    for wait in (0.5, 1.0):
+        if answer.opened or answer.kind not in {STARTTLS, CLOSE, RESET}:
+            break
+        await asyncio.sleep(wait)
+        before, answer = answer, await prober.once(probe)
+        if answer.opened:
+            prober.notes.append(f"at first: {before.reason}")
+    return answer
+
+
+async def _unopened(prober: Prober, probe: Probe, answer: Answer) -> Verdict:
+    """Why there is no way to TLS."""
+    problem = answer.reason
+    dialogue = prober.opening
+    if dialogue is not None and dialogue.starttls and answer.connected and answer.kind == TIMEOUT:
+        # A server of TLS from the first byte waits for our hello, and we for its greeting.
+        prober.opening = dialogue.without_dialogue()
+        plain = await prober.once(probe)
+        if plain.hello is not None or plain.alert is not None:
+            problem = f"speaks TLS from the first byte, there is no {dialogue.starttls} dialogue"
+    return Verdict(problem, reachable=False)
 
 
 async def _recovers(prober: Prober, probe: Probe) -> bool:

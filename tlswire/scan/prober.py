@@ -4,7 +4,8 @@ An alert or a ServerHello settles a probe. A close, a reset or silence does not:
 or the mark of a rate limit, a tarpit or a dying link. Such answers are gathered into a round. A round lets everything
 in flight end, sends a hello known to work (the control), and only then decides: the doubtful hello again, alone, and
 the control once more. What is refused twice between working controls is refused; when the control itself fails the
-host is in trouble, so the prober waits, slows down to the rate it had measured, and asks again.
+host is in trouble, so the prober waits, slows down to the rate it had measured, and asks again. What ends before the
+hello was sent (a proxy or a STARTTLS dialogue that says no) is never a refusal of the hello.
 Must not import ``report`` or ``cli``; must not know how suites are enumerated.
 """
 
@@ -16,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from tlswire.probe.exchange import EXHAUSTED, REFUSED, STALLED, TIMEOUT, UNASKED, UNSETTLED
-from tlswire.scan.pacing import Limits, Pacer
+from tlswire.probe.exchange import EXHAUSTED, PROXY, REFUSED, STALLED, STARTTLS, TIMEOUT, UNASKED, UNSETTLED
+from tlswire.scan.pacing import WIDTH, Limits, Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address
 
 # So many hellos refused alone between working controls make a kind of ending the server's habit.
@@ -58,6 +60,18 @@ class Heard(Protocol):
     def elapsed(self) -> float:
         """How many seconds it took."""
 
+    @property
+    def reason(self) -> str:
+        """What happened, in one line, where the kind does not say it."""
+
+    @property
+    def opening(self) -> Any:
+        """What was said before TLS (``probe.opening.Transcript``), None where TLS begins with the first byte."""
+
+    @property
+    def opened(self) -> bool:
+        """Whether the connection came as far as TLS."""
+
 
 A = TypeVar("A", bound=Heard)
 A_co = TypeVar("A_co", bound=Heard, covariant=True)
@@ -74,7 +88,7 @@ class Try(Protocol[A_co]):
     def suites(self) -> tuple[int, ...]:
         """The suites it offers."""
 
-    async def put(self, address: Address, *, timeout: float, want_local: bool) -> A_co:
+    async def put(self, address: Address, *, opening: Opening | None, timeout: float, want_local: bool) -> A_co:
         """Make the connection; never raises for what the server does."""
 
     def nothing(self, kind: str, reason: str) -> A_co:
@@ -90,13 +104,24 @@ class Doubt(msgspec.Struct):
 
 
 class Prober:
-    """Asks one address, within the limits; see the module's text for how doubt is settled."""
+    """Asks one address, within the limits, behind ``opening`` if there is one; see the module's text for how doubt is
+    settled.
+    """
 
-    def __init__(self, address: Address, limits: Limits, observe: Callable[[Any, Any], None] | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        limits: Limits,
+        observe: Callable[[Any, Any], None] | None = None,
+        *,
+        opening: Opening | None = None,
+    ) -> None:
+        width = WIDTH if opening is None else min(opening.width, WIDTH)
         self.address = address
-        self.limits = limits
+        self.limits = msgspec.structs.replace(limits, concurrency=limits.concurrency or width)
+        self.opening = opening
         self._started = asyncio.get_running_loop().time()
-        self.pacer = Pacer(limits, self._started + limits.deadline)
+        self.pacer = Pacer(self.limits, self._started + limits.deadline)
         self.control: Try[Any] | None = None
         self.over = ""  # why nothing more is asked
         self.notes: list[str] = []
@@ -140,7 +165,7 @@ class Prober:
                 return answer
         if self.over:
             return probe.nothing(UNASKED, self.over)
-        return probe.nothing(UNSETTLED, "no two answers agree")
+        return probe.nothing(UNSETTLED, "no two answers agree" if answer.opened else answer.reason)
 
     async def once(self, probe: Try[A], *, timeout: float | None = None) -> A:
         """One connection of at most ``timeout`` seconds, and no doubt about its answer."""
@@ -168,13 +193,20 @@ class Prober:
                 self.pacer.connections -= 1
                 return probe.nothing(UNASKED, self.over)
             longest = timeout or (self.limits.timeout if alone else self._timeout())
-            answer = await probe.put(self.address, timeout=min(left, longest), want_local=self._observe is not None)
+            answer = await probe.put(
+                self.address,
+                opening=self.opening,
+                timeout=min(left, longest),
+                want_local=self._observe is not None,
+            )
             answered = answer.decisive
         finally:
             if not alone:
                 self.pacer.release(answered=answered)
         if answered:
             self._heard(probe, answer)
+        if answer.opening is not None and not answer.opening.offered and answer.opened:
+            self._note("does not offer STARTTLS, but goes on to TLS when asked")
         if self._observe is not None:
             self._observe(probe, answer)
         return answer
@@ -243,9 +275,12 @@ class Prober:
         """The control works: are these endings refusals, or did the host only stumble under our load?"""
         for at, doubt in enumerate(doubts):
             kind = doubt.answer.kind
+            if not doubt.answer.opened:
+                self._stumbled(doubts[at:])
+                return
             if not self.habitual(kind):
                 again = await self._send(doubt.probe, alone=True)
-                if again.decisive or again.kind != kind or not await self._control_works():
+                if again.decisive or not again.opened or again.kind != kind or not await self._control_works():
                     self._stumbled(doubts[at:])
                     return
                 # A refused list says nothing of how single suites are refused: it may be the list that displeases.
@@ -279,10 +314,11 @@ class Prober:
                 break
             wait *= 2
         else:
-            kind = doubts[0].answer.kind
+            answer = doubts[0].answer
+            why = "" if answer.opened else f" ({answer.reason})"
             self._note(
-                f"a hello that had worked was met by {_ending(kind)} {tries + 1} times in"
-                f" {loop.time() - began:.0f} s, after {self.connections} connections: gave up"
+                f"a hello that had worked was met by {_ending(answer.kind)} {tries + 1} times in"
+                f" {loop.time() - began:.0f} s, after {self.connections} connections: gave up{why}"
             )
             self.give_up(self.notes[-1])
             for doubt in doubts:
@@ -296,7 +332,7 @@ class Prober:
         """Nothing ever worked here: repeat each alone, and believe what repeats itself as far as it goes."""
         for doubt in doubts:
             again = await self._send(doubt.probe, alone=True)
-            _settle(doubt, believe=again.kind == doubt.answer.kind)
+            _settle(doubt, believe=again.kind == doubt.answer.kind and again.opened)
 
     def _slow_down(self, doubts: list[Doubt], why: str) -> None:
         """Go on at the rate at which the host was answering just before the trouble."""
@@ -330,4 +366,6 @@ def _ending(kind: str) -> str:
         "reset": "a reset",
         TIMEOUT: "silence",
         REFUSED: "refused connections",
+        STARTTLS: "refusals of STARTTLS",
+        PROXY: "refusals of the proxy",
     }.get(kind, kind)

@@ -15,10 +15,12 @@ import msgspec
 from tlswire import __version__
 from tlswire.hello.builder import SSLV2_VERSION, TLS13_VERSION, Shape
 from tlswire.probe import transport
+from tlswire.probe.proxy import addresses
+from tlswire.probe.starttls import usual_port
 from tlswire.registry import SCSV, SSLV2_KINDS, SUITES
 from tlswire.results.answers import Answers
-from tlswire.results.scan import Finding, Scan, Target, Tool
-from tlswire.scan.assemble import faults_result, findings_of, version_result, worst_first
+from tlswire.results.scan import Scan, Target, Tool
+from tlswire.scan.assemble import fault_findings, faults_result, findings_of, version_result, worst_first
 from tlswire.scan.enumerate import Enumeration
 from tlswire.scan.offers import ProbeMaker
 from tlswire.scan.pacing import Limits
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from tlswire.certificates.stores import Anchors
     from tlswire.probe.exchange import Answer
+    from tlswire.probe.opening import Opening
+    from tlswire.probe.proxy import Proxy
     from tlswire.probe.transport import Address
     from tlswire.scan.interview import Interview
     from tlswire.scan.offers import Probe
@@ -40,8 +44,9 @@ VERSIONS_SCANNED = (0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304)
 
 class Options(msgspec.Struct, frozen=True):
     """What to ask and how. ``suites`` empty means every suite of the registry; ``server_name`` None means the host's
-    own name where it has one, the empty string means no SNI; ``questions`` are names or sets of ``scan.questions``;
-    ``anchors`` are the stores chains are validated against (None: the usual ones); ``seed`` fixes every random byte.
+    own name where it has one, the empty string means no SNI; ``starttls`` names the protocol whose dialogue comes before
+    TLS, ``proxy`` is what connections go through; ``questions`` are names or sets of ``scan.questions``; ``anchors`` are
+    the stores chains are validated against (None: the usual ones); ``seed`` fixes every random byte.
     """
 
     versions: tuple[int, ...] = VERSIONS_SCANNED
@@ -50,6 +55,8 @@ class Options(msgspec.Struct, frozen=True):
     method: Literal["each", "eliminate"] = "each"
     all_codes: bool = False
     server_name: str | None = None
+    starttls: str = ""
+    proxy: Proxy | None = None
     limits: Limits = Limits()
     questions: tuple[str, ...] = ()
     anchors: Mapping[str, Anchors] | None = None
@@ -100,20 +107,35 @@ async def scan_address(
 ) -> Scan:
     """Enumerate what ``address`` accepts. Never raises for what the server does; cancelling returns what is known.
 
-    ``observe`` sees every probe and its answer (for traces); ``progress`` is updated while the scan runs.
+    ``observe`` sees every probe and its answer (for traces); ``progress`` is updated while the scan runs. Raises
+    UsageError for a STARTTLS protocol that is not known and a proxy whose name does not resolve.
     """
     options = Options() if options is None else options
     progress = Progress() if progress is None else progress
-    job = _Job(host, address, options, observe, progress)
+    job = _Job(host, address, options, observe, progress, await _way(host, address, options))
     return await job.run()
+
+
+async def _way(host: str, address: Address, options: Options) -> Opening | None:
+    if not options.starttls and options.proxy is None:
+        return None
+    from tlswire.probe.opening import opening  # noqa: PLC0415 - most scans begin with TLS
+
+    name = options.server_name or host
+    return await opening(address, starttls=options.starttls, name=name, proxy=options.proxy)
 
 
 def unresolved(host: str, port: int, reason: str, options: Options | None = None) -> Scan:
     """The result of a target whose name has no address: unreachable, everything unknown, no connection made."""
     options = Options() if options is None else options
     tallies = [Tally(version, candidates(options, version)) for version in options.versions]
-    target = Target(host, port, None, None)
+    target = _target(host, port, None, None, options)
     return _result(target, options, tallies, dt.datetime.now(dt.UTC), error=reason, reachable=False)
+
+
+def _target(host: str, port: int, address: str | None, server_name: str | None, options: Options) -> Target:
+    proxy = None if options.proxy is None else str(options.proxy)
+    return Target(host, port, address, server_name, options.starttls or None, proxy)
 
 
 def _result(
@@ -131,11 +153,8 @@ def _result(
     elapsed: float = 0.0,
 ) -> Scan:
     versions = [version_result(tally) for tally in tallies]
-    findings = findings_of(tallies)
     broken = faults_result(faults or {})
-    if broken:
-        text = f"the server breaks the protocol: {broken[0].text}"
-        findings.insert(0, Finding("server-fault", "fault", text, "RFC 9846 4.1.3"))
+    findings = fault_findings(broken) + findings_of(tallies)
     if interview is not None:
         findings = worst_first([*findings, *interview.findings])
         notes = [*notes, *interview.notes]
@@ -168,17 +187,15 @@ class _Job:
         options: Options,
         observe: Callable[[Probe, Answer], None] | None,
         progress: Progress,
+        way: Opening | None,
     ) -> None:
         self.options = options
         self.progress = progress
         self.server_name = sni_of(host, options)
-        self.target = Target(
-            host,
-            address.port,
-            address.host,
-            None if self.server_name is None else self.server_name.decode("ascii"),
-        )
-        self.prober = Prober(address, options.limits, observe)
+        numeric = None if address.family == transport.UNRESOLVED else address.host
+        sni = None if self.server_name is None else self.server_name.decode("ascii")
+        self.target = _target(host, address.port, numeric, sni, options)
+        self.prober = Prober(address, options.limits, observe, opening=way)
         self.maker = ProbeMaker(Shape(server_name=self.server_name), options.seed)
         self.tallies = [Tally(version, candidates(options, version)) for version in options.versions]
         self.enumeration = Enumeration(self.prober, self.maker, self.tallies, self._advance)
@@ -253,13 +270,16 @@ class _Job:
         self.progress.connections = self.prober.connections
 
 
-async def scan_host_async(host: str, port: int = 443, options: Options | None = None) -> Scan:
-    """Resolve ``host`` and scan its first address. Raises UsageError when the name does not resolve."""
-    addresses = await transport.resolve(host, port)
-    return await scan_address(host, addresses[0], options)
+async def scan_host_async(host: str, port: int | None = None, options: Options | None = None) -> Scan:
+    """Resolve ``host`` and scan its first address; ``port`` None is the usual one of what is scanned. Raises UsageError
+    when the name does not resolve.
+    """
+    options = Options() if options is None else options
+    found = await addresses(host, usual_port(options.starttls) if port is None else port, options.proxy)
+    return await scan_address(host, found[0], options)
 
 
-def scan_host(host: str, port: int = 443, options: Options | None = None) -> Scan:
+def scan_host(host: str, port: int | None = None, options: Options | None = None) -> Scan:
     """``scan_host_async`` for code without an event loop."""
     return asyncio.run(scan_host_async(host, port, options))
 

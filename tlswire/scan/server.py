@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from tlswire.certificates.stores import Anchors
     from tlswire.handshake.conversation import Conversation, Session
     from tlswire.probe.exchange import Answer
-    from tlswire.probe.transport import Address
-    from tlswire.scan.tally import Tally
+    from tlswire.probe.opening import Opening
+    from tlswire.probe.transport import Address, Cuts
+    from tlswire.results.scan import Verdict
+    from tlswire.scan.tally import Accepted, Tally
     from tlswire.wire.messages import ClientHello
 
 STATUS_REQUEST, SCT = 5, 18
@@ -146,6 +148,25 @@ class Server:
         """The versions accepted, SSLv3 to TLS 1.3, newest first."""
         return tuple(sorted((code for code in self.suites if code >= SSLV3_VERSION), reverse=True))
 
+    @property
+    def proofs(self) -> Mapping[int, tuple[Accepted, ...]]:
+        """Version code -> the hellos that proved its suites, and the answers."""
+        return {tally.version: tuple(tally.accepted.values()) for tally in self._tallies if tally.accepted}
+
+    def verdict(self, version: int, suite: int) -> Verdict:
+        """Of a suite (SSLv2: a cipher kind) in a version; unknown also where nobody asked."""
+        tally = next((tally for tally in self._tallies if tally.version == version), None)
+        if tally is None:
+            return "unknown"
+        return "accepted" if suite in tally.accepted else "rejected" if suite in tally.rejected else "unknown"
+
+    def version_verdict(self, version: int) -> Verdict:
+        """Of a version as a whole; unknown also where nobody asked."""
+        tally = next((tally for tally in self._tallies if tally.version == version), None)
+        if tally is None:
+            return "unknown"
+        return "accepted" if tally.accepted else "unknown" if tally.unknown or tally.open else "rejected"
+
     def completed(self, version: int) -> tuple[int, ...]:
         """Those suites of ``version`` whose handshakes can be completed here."""
         return tuple(
@@ -183,11 +204,19 @@ class Server:
         )
         return client_hello(offered, suites, rng=self.rng(), shape=msgspec.structs.replace(usual, **changes))
 
-    async def ask(self, hello: ClientHello, *, whole_flight: bool = False, payload: bytes | None = None) -> Answer:
-        """The answer to ``hello`` alone (``payload``: its records, where they are not the usual ones)."""
-        probe = Probe(
-            hello.versions, hello.suites, payload or encode_client_hello(hello), hello, whole_flight=whole_flight
-        )
+    async def ask(
+        self,
+        hello: ClientHello,
+        *,
+        whole_flight: bool = False,
+        payload: bytes | None = None,
+        cuts: Cuts | None = None,
+    ) -> Answer:
+        """The answer to ``hello`` alone (``payload``: its records, where they are not the usual ones), which goes out in
+        the pieces of ``cuts``.
+        """
+        payload = payload or encode_client_hello(hello)
+        probe = Probe(hello.versions, hello.suites, payload, hello, whole_flight=whole_flight, cuts=cuts)
         answer = await self._counted(probe)
         self.known.answers.append((probe, answer))
         return answer
@@ -284,10 +313,10 @@ class _Counted(Generic[A]):
         self.title = what.title
         self.suites = what.suites
 
-    async def put(self, address: Address, *, timeout: float, want_local: bool) -> A:
+    async def put(self, address: Address, *, opening: Opening | None, timeout: float, want_local: bool) -> A:
         """One connection."""
         self._server.connections += 1
-        return await self._what.put(address, timeout=timeout, want_local=want_local)
+        return await self._what.put(address, opening=opening, timeout=timeout, want_local=want_local)
 
     def nothing(self, kind: str, reason: str) -> A:
         """No connection."""

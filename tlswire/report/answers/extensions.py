@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from tlswire.report.answers import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tlswire.results.answers.extensions import Alpn, Extensions, Limit, VersionExtensions
 
 TITLE = "Extensions"
+# Of every handshake of TLS 1.3.
+_ALWAYS = frozenset({"supported_versions", "key_share"})
 _ORDER = {"server": "the server's order", "client": "the client's order decides", "unknown": ""}
-_NO_OVERLAP = {"ignored": "goes on without one where none is in common", "refused": "refuses what it has not"}
+_NO_OVERLAP = {"ignored": "goes on without a common one", "refused": "refuses all others"}
+# Columns of a value, and of names before they go on in the next line.
+_VALUE, _NAMES = 70, 96
 
 
 def lines(answer: Extensions, *, verbose: bool) -> Iterator[Line]:
-    """A line a version, one for its application protocols; with ``verbose`` one an extension."""
-    for version in answer.versions:
-        yield from _version(version, verbose=verbose)
-    for alpn in answer.alpn:
-        yield Line(f"{alpn.version}  ALPN: {_alpn(alpn)}", "unknown" if alpn.unknown else "")
+    """A line for versions that answer alike, and for their protocols; with ``verbose`` one an extension."""
+    if verbose:
+        for version in answer.versions:
+            yield from _extensions(version)
+    else:
+        for line in _alike((version.version, f"answers {_names(version)}", "") for version in answer.versions):
+            first, *others = textwrap.wrap(line.text, _NAMES, break_on_hyphens=False)
+            yield from (Line(text) for text in (first, *(f"  {more}" for more in others)))
+    yield from _alike(
+        (version.version, f"refuses a hello with {one.name}: {one.answer.removeprefix('alert:')}", "fault")
+        for version in answer.versions
+        for one in version.refused
+    )
+    yield from _alike((alpn.version, f"ALPN: {_alpn(alpn)}", "unknown" if alpn.unknown else "") for alpn in answer.alpn)
     for one in answer.ech or ():
         suites = f", {', '.join(one.suites)}" if one.suites else ""
         yield Line(f"ECH for {one.public_name or 'an unknown version'}: {one.kem or one.version}{suites}", "strong")
@@ -35,19 +49,29 @@ def lines(answer: Extensions, *, verbose: bool) -> Iterator[Line]:
             yield Line("TLS 1.3  certificates are not compressed")
 
 
-def _version(version: VersionExtensions, *, verbose: bool) -> Iterator[Line]:
-    names = list(dict.fromkeys(item.name for item in version.answered))
-    if not verbose:
-        yield Line(f"{version.version}  answers {', '.join(names) or 'none'}")
-    else:
-        yield Line(f"{version.version}  {len(names)} answered of {version.offered} offered")
-        for item in version.answered:
-            text = f"  {item.code}  {item.message:<19}  {item.name:<22}  {item.value}".rstrip()
-            yield Line(f"{text}  {item.fault}" if item.fault else text, "fault" if item.fault else "")
-        yield from (Line(f"  {text}") for text in _facts(version))
-    for one in version.refused:
-        answer = one.answer.removeprefix("alert:")
-        yield Line(f"{version.version}  refuses a hello with {one.name}: {answer}", "fault")
+def _alike(said: Iterable[tuple[str, str, str]]) -> Iterator[Line]:
+    """One line for all versions that the same is said of; versions come newest first."""
+    versions: dict[tuple[str, str], list[str]] = {}
+    for version, text, category in said:
+        versions.setdefault((text, category), []).append(version)
+    for (text, category), of in versions.items():
+        span = of[0] if len(of) == 1 else f"{of[0]} to {of[-1]}" if len(of) > 2 else ", ".join(of)
+        yield Line(f"{span}  {text}", category)
+
+
+def _names(version: VersionExtensions) -> str:
+    names = dict.fromkeys(item.name for item in version.answered if item.name not in _ALWAYS)
+    return ", ".join(names) or "no extension"
+
+
+def _extensions(version: VersionExtensions) -> Iterator[Line]:
+    names = {item.name for item in version.answered}
+    yield Line(f"{version.version}  {len(names)} answered of {version.offered} offered")
+    for item in version.answered:
+        value = item.value if len(item.value) <= _VALUE else f"{item.value[: _VALUE - 3]}..."
+        text = f"  {item.code}  {item.message:<19}  {item.name:<22}  {value}".rstrip()
+        yield Line(f"{text}  {item.fault}" if item.fault else text, "fault" if item.fault else "")
+    yield from (Line(f"  {text}") for text in _facts(version))
 
 
 def _facts(version: VersionExtensions) -> Iterator[str]:
@@ -72,7 +96,7 @@ def _alpn(alpn: Alpn) -> str:
     if not alpn.protocols:
         return "none of the registered protocols" if alpn.no_overlap == "refused" else "not answered"
     told = [_ORDER[alpn.preference], _NO_OVERLAP.get(alpn.no_overlap, "")]
-    told += [f"a hello with {', '.join(alpn.refused)} fails"] if alpn.refused else []
+    told += [f"fails with {', '.join(alpn.refused)}"] if alpn.refused else []
     return f"{', '.join(alpn.protocols)}  ({'; '.join(text for text in told if text)})"
 
 

@@ -14,7 +14,8 @@ import msgspec
 class Question(msgspec.Struct, frozen=True):
     """One question: its name, what it asks in one line, the sets it belongs to, and the most connections it makes.
 
-    ``needs`` are questions whose answers it looks at; they are asked before, and asked when it is. ``sends`` is told
+    ``needs`` are questions whose answers it looks at; they are asked before, and asked when it is. One that is ``last``
+    waits for all that are neither last nor in need of others: it looks at everything they heard. ``sends`` is told
     before it is asked, where what it sends looks like an attack.
     """
 
@@ -23,6 +24,7 @@ class Question(msgspec.Struct, frozen=True):
     sets: tuple[str, ...] = ("all",)
     most: int = 0
     needs: tuple[str, ...] = ()
+    last: bool = False
     sends: str = ""
 
 
@@ -37,8 +39,21 @@ _ROWS: tuple[Question, ...] = (
         "clientauth", "whether clients are asked for a certificate, of whom, and must have one", _DEFAULT, most=11
     ),
     Question("names", "which certificate or alert each kind of server name gets", _DEFAULT, most=10),
+    Question("tolerance", "hellos that are long, split, greased or from the future, and what breaks on them", most=100),
     Question("extensions", "what it answers to every registered extension and protocol", _DEFAULT, most=400),
     Question("resumption", "how sessions are resumed, and whether changes that must stop it do", _DEFAULT, most=60),
+    Question("renegotiation", "another handshake under the keys of one: secure, insecure, refused", _DEFAULT, most=8),
+    Question("compression", "DEFLATE and LZS, beside no compression and instead of it", _DEFAULT, most=16),
+    Question("fallback", "the suite that signals a fallback, and the downgrade marks in randoms", _DEFAULT, most=4),
+    Question(
+        "ephemeral", "Diffie-Hellman parameters, keys used twice, randoms, session ids", _DEFAULT, most=36, last=True
+    ),
+    Question(
+        "exposure",
+        "which known attacks what is accepted opens the door to; asks nothing itself",
+        _DEFAULT,
+        needs=("signatures", "renegotiation", "compression", "fallback", "ephemeral"),
+    ),
     # Opt-in: a patched server refuses or ignores what they send, and nothing they get back is kept or shown.
     Question(
         "heartbleed",

@@ -22,11 +22,11 @@ from tlswire.registry import VERSIONS
 from tlswire.results.answers.resumption import Crossing, EarlyData, MasterSecret, Resumption, Way
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import proof_of
-from tlswire.scan.server import is_unknown
+from tlswire.scan.server import UNKNOWN_NAME, is_unknown
 from tlswire.wire.cursor import escaped
 from tlswire.wire.extensions import encode_extension
 from tlswire.wire.handshake import CERTIFICATE
-from tlswire.wire.records import Deframer
+from tlswire.wire.records import CHANGE_CIPHER_SPEC, Deframer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,8 +41,6 @@ PSK_MODES = 45
 PSK_KE = 0
 # RFC 9846 section 4.6.1: the longest lifetime of a ticket in seconds.
 WEEK = 604800
-# Nobody has this name (RFC 6761 section 6.4): servers answer it with their default, or not at all.
-OTHER_NAME = b"tlswire.invalid"
 # RFC 5077 section 4 begins a ticket with the name of the key it is under.
 _KEY_NAME = 16
 _ANSWER = 80
@@ -80,20 +78,23 @@ def outcome_of(heard: Conversation) -> Outcome:
     """What came of an offer to resume."""
     if heard.finished:
         return "resumed" if heard.resumed else "full"
-    if is_unknown(heard):
-        return "unknown"
-    return "full" if heard.hello is not None and heard.alert is None else "refused"
+    if heard.hello is not None and heard.alert is None:
+        return "full" if heard.unchecked else "unknown"  # it was not completed: by our means, or for no reason told
+    return "unknown" if is_unknown(heard) or heard.kind == FAULT else "refused"
 
 
 def taken(heard: Conversation) -> bool:
     """Whether a server before TLS 1.3 took the session that was offered, whatever our client made of it.
 
-    The echo of the session id says so (RFC 5246 section 7.4.1.3), unless a certificate follows.
+    The echo of the session id says so (RFC 5246 section 7.4.1.3), unless a certificate follows in clear.
     """
     hello, offered = heard.hello, heard.offered
     if hello is None or offered is None or not offered.session_id or hello.session_id != offered.session_id:
         return False
-    return all(message.type != CERTIFICATE for message in Deframer(max_message=MAX_MESSAGE).feed(heard.received))
+    for message in Deframer(max_message=MAX_MESSAGE).feed(heard.received):
+        if message.type == CERTIFICATE or message.content == CHANGE_CIPHER_SPEC:
+            return message.content == CHANGE_CIPHER_SPEC
+    return True
 
 
 class Tried(msgspec.Struct):
@@ -141,7 +142,7 @@ class Older:
             hello = with_extension(hello, SESSION_TICKET, None)
         return hello if master_secret else with_extension(hello, EXTENDED_MASTER_SECRET, None)
 
-    async def run(self, modern: Session | None) -> list[Way]:
+    async def run(self, modern: Session | None = None) -> list[Way]:
         """Both ways, then what must not work; ``modern`` is a session of TLS 1.3, if there is one."""
         usual = await self.server.first(self.version)
         self.heard.append(usual)
@@ -182,9 +183,9 @@ class Older:
         return heard
 
     async def _other_name(self, session: Session, usual: Conversation) -> Outcome | None:
-        if not await _has_another_certificate(self.server, self.version, usual):
+        if not await _has_another_certificate(self.server, usual):
             return None
-        hello = self.hello(ticket=bool(session.ticket), server_name=OTHER_NAME)
+        hello = self.hello(ticket=bool(session.ticket), server_name=UNKNOWN_NAME)
         return outcome_of(await self._resume(hello, session))
 
     async def _changed_master_secret(self, session: Session, usual: Conversation) -> None:
@@ -244,7 +245,7 @@ class Newer:
         other = await self._other_name(usual)
         self.psk_alone = await self._alone()
         if limit:
-            self.early_data = await self._early(limit)
+            self.early_data = await self._early(limit, usual.group)
         reusable = None if again == "unknown" else again == "resumed"
         return msgspec.structs.replace(way, reusable=reusable, other_name=other)
 
@@ -262,12 +263,12 @@ class Newer:
         return await self._keep(await self.server.handshake(hello, session=kept.session, age=kept.age, client=Ticketed))
 
     async def _other_name(self, usual: Conversation) -> Outcome | None:
-        if not await _has_another_certificate(self.server, TLS13_VERSION, usual):
+        if not await _has_another_certificate(self.server, usual):
             return None
         kept = await self._take()
         if kept is None:
             return "unknown"
-        hello = self.server.hello(TLS13_VERSION, server_name=OTHER_NAME)
+        hello = self.server.hello(TLS13_VERSION, server_name=UNKNOWN_NAME)
         return outcome_of(await self.server.handshake(hello, session=kept.session, age=kept.age, client=Brief))
 
     async def _alone(self) -> Conversation | None:
@@ -278,13 +279,18 @@ class Newer:
         modes = encode_extension(PSK_MODES, (PSK_KE,), "ch")
         return await self._resume(with_extension(self.server.hello(TLS13_VERSION), PSK_MODES, modes), kept)
 
-    async def _early(self, limit: int) -> EarlyData:
-        """A request that changes nothing, sent with the hello; then the same bytes again."""
+    async def _early(self, limit: int, group: int | None) -> EarlyData:
+        """A request that changes nothing, sent with the hello; then the same bytes again.
+
+        The key share is in the server's ``group``: a HelloRetryRequest ends early data.
+        """
         kept = await self._take()
         request = b"GET / HTTP/1.0\r\nHost: %s\r\n\r\n" % self.server.host.encode("ascii", "replace")
         if kept is None or kept.session.early_data < len(request):
             return EarlyData(limit)
-        hello, age, seed = self.server.hello(TLS13_VERSION), kept.age, self.server.rng().random()
+        changes = {} if group is None else {"key_shares": (group,)}
+        hello = self.server.hello(TLS13_VERSION, None, **changes)
+        age, seed = kept.age, self.server.rng().random()
 
         async def send() -> Conversation:
             return await self.server.handshake(
@@ -297,8 +303,9 @@ class Newer:
         return EarlyData(limit, heard.early_data, replayed, line, proof_of(heard))
 
 
-async def _has_another_certificate(server: Server, version: int, usual: Conversation) -> bool:
-    heard = await server.handshake(server.hello(version, server_name=OTHER_NAME), client=Brief)
+async def _has_another_certificate(server: Server, usual: Conversation) -> bool:
+    """Whether a name nobody has is answered with another certificate than the server's own."""
+    heard = await server.named(UNKNOWN_NAME)
     return bool(heard.chain) and heard.chain[:1] != usual.chain[:1]
 
 
@@ -319,46 +326,63 @@ def _with_tickets(way: Way, heard: Sequence[Conversation]) -> Way:
 
 
 async def ask(server: Server) -> Resumption:
-    """TLS 1.3, then the newest older version."""
-    older = next((code for code in server.versions if SSLV3_VERSION < code <= TLS12_VERSION), None)
-    newer = Newer(server) if TLS13_VERSION in server.versions else None
-    if older is None and newer is None:
+    """TLS 1.3, and the newest older version."""
+    before = next((code for code in server.versions if SSLV3_VERSION < code <= TLS12_VERSION), None)
+    if before is None and TLS13_VERSION not in server.versions:
         return Resumption(state="not-applicable", notes=["no version from TLS 1.0 on was accepted"])
     notes: list[str] = []
-    for version in (TLS13_VERSION if newer else None, older):
-        if version is not None and not (await server.first(version)).finished:
-            heard = await server.first(version)
-            reason = heard.unchecked or heard.reason or heard.label
-            notes.append(f"{VERSIONS[version].name}: no handshake could be completed: {reason}")
-            newer, older = (None, older) if version == TLS13_VERSION else (newer, None)
-    older_side = None if older is None else Older(server, older)
+    newer = Newer(server) if await _completes(server, TLS13_VERSION, notes) else None
+    older = Older(server, before) if before is not None and await _completes(server, before, notes) else None
+    modern = (await server.first(TLS13_VERSION)).sessions[:1] if newer is not None else ()
 
     async def new() -> list[Way]:
         return [] if newer is None else [await newer.run()]
 
     async def old() -> list[Way]:
-        if older_side is None:
-            return []
-        modern = (await server.first(TLS13_VERSION)).sessions if newer is not None else ()
-        return await older_side.run(modern[0] if modern else None)
+        return [] if older is None else await older.run(*modern)
 
     ways = [way for side in await asyncio.gather(new(), old()) for way in side]
-    crossings = [] if older_side is None else older_side.crossings
-    master_secret = [] if older_side is None else older_side.master_secret
-    alone = None if newer is None or newer.psk_alone is None else newer.psk_alone
-    unknown = [f"{way.version}: {way.unknown} of {way.tried} by {way.way}" for way in ways if way.unknown]
-    if unknown:
-        notes.append(f"stayed without an answer: {', '.join(unknown)}")
-    return Resumption(
-        state="incomplete" if notes else "complete",
+    alone = None if newer is None else newer.psk_alone
+    answer = Resumption(
         ways=ways,
         psk_alone=None if alone is None else _alone_outcome(alone),
         psk_alone_proof=None if alone is None else proof_of(alone),
-        crossings=crossings,
-        master_secret=master_secret,
+        crossings=[] if older is None else older.crossings,
+        master_secret=[] if older is None else older.master_secret,
         early_data=None if newer is None else newer.early_data,
-        notes=notes,
     )
+    notes += _unknown(answer)
+    return msgspec.structs.replace(answer, state="incomplete" if notes else "complete", notes=notes)
+
+
+async def _completes(server: Server, version: int, notes: list[str]) -> bool:
+    """Whether there is a handshake of ``version`` to resume; ``notes`` say why there is none."""
+    if version not in server.versions:
+        return False
+    heard = await server.first(version)
+    if heard.finished and heard.alert is None:
+        return True
+    # An alert comes late where a server wants a certificate (RFC 9846 section 4.4.2.4).
+    reason = heard.unchecked or heard.reason or heard.label
+    notes.append(f"{VERSIONS[version].name}: no handshake could be completed: {reason}")
+    return False
+
+
+def _unknown(answer: Resumption) -> Iterator[str]:
+    """What stayed without an answer."""
+    for way in answer.ways:
+        if way.unknown or way.other_name == "unknown":
+            yield f"{way.version}: some connections that offered a session by {way.way} stayed without an answer"
+    if answer.psk_alone == "unknown":
+        yield "TLS 1.3: whether a session is resumed without a key exchange is not known"
+    for change in answer.master_secret:
+        if change.outcome == "unknown":
+            yield f"{change.version}: what follows when extended_master_secret is {change.change} is not known"
+    for crossing in answer.crossings:
+        if crossing.outcome == "unknown":
+            yield f"{crossing.offered_in}: whether a session of {crossing.of} is taken is not known"
+    if answer.early_data is not None and answer.early_data.accepted is None:
+        yield "TLS 1.3: whether early data is taken is not known"
 
 
 def _alone_outcome(heard: Conversation) -> Outcome:
@@ -402,9 +426,10 @@ def _of_way(way: Way) -> Iterator[Finding]:
         source = "RFC 9846 4.6.1" if modern else "RFC 9325 3.4"
         yield Finding("ticket-lifetime", "fault" if modern else "legacy", text, source, way.version)
     if way.other_name == "resumed":
-        text = f"resumes by {way.way} under another server name, which has another certificate"
-        source = "RFC 9846 4.6.1" if way.way == "psk" else "RFC 6066 3"
-        yield Finding("resumption-other-name", "fault", text, source, way.version)
+        # TLS 1.3 leaves it to clients to mind the name; before, servers must.
+        category, source = ("info", "RFC 9846 4.6.1") if way.way == "psk" else ("fault", "RFC 6066 3")
+        text = f"resumes by {way.way} under another server name, which has another certificate: is one as trusted?"
+        yield Finding("resumption-other-name", category, text, source, way.version)
     if 0 < way.resumed < way.tried - way.unknown:
         text = f"resumes {way.resumed} of {way.tried} sessions by {way.way}: several machines that do not share them?"
         yield Finding("resumption-unreliable", "info", text, "RFC 5077 5.5", way.version)
