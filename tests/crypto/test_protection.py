@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlswire.crypto.protection import Cbc, Protection, _cbc, can_protect, key_block_sizes, protection13, protections12
+from tlswire.crypto.protection import Cbc, Protection, can_protect, key_block_sizes, protection13, protections12
 from tlswire.crypto.suites import AEAD, BLOCK, NULL, STREAM, Plan, digest_of, plan_of
 from tlswire.errors import UsageError, WireError
 from tlswire.registry import SUITES
@@ -219,10 +219,10 @@ def test_padding_is_looked_at() -> None:
     assert isinstance(writer, Cbc)
 
     def sealed(number: int, padding: bytes) -> bytes:
-        iv = bytes(16)
         writer.sequence = number
-        plain = b"said" + writer._mac(HANDSHAKE, 0x0303, b"said") + padding
-        return iv + bytes(_cbc(writer._algorithm, iv).encryptor().update(plain))
+        record = writer.seal_blocks(HANDSHAKE, b"said" + writer.mac(HANDSHAKE, b"said") + padding)
+        assert writer.sequence == number + 1
+        return record[5:]
 
     assert reader.open(HANDSHAKE, 0x0303, sealed(0, b"\7" * 8)) == (HANDSHAKE, b"said")
     assert reader.open(HANDSHAKE, 0x0303, sealed(1, b"\x17" * 24)) == (HANDSHAKE, b"said")  # more than a block
@@ -240,9 +240,8 @@ def test_padding_of_sslv3() -> None:
     assert isinstance(writer, Cbc)
 
     def sealed(number: int, padding: bytes) -> bytes:
-        writer.sequence, iv = number, reader._read_iv  # type: ignore[attr-defined]
-        plain = b"said" + writer._mac(HANDSHAKE, 0x0300, b"said") + padding
-        return bytes(_cbc(writer._algorithm, iv).encryptor().update(plain))
+        writer.sequence = number
+        return writer.seal_blocks(HANDSHAKE, b"said" + writer.mac(HANDSHAKE, b"said") + padding)[5:]
 
     assert reader.open(HANDSHAKE, 0x0300, sealed(0, b"anybyte\7")) == (HANDSHAKE, b"said")
     with pytest.raises(WireError, match="24 bytes of it with blocks of 16"):

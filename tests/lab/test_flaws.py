@@ -365,6 +365,7 @@ def test_huge_tickets(version: int) -> None:
     shown = complete("huge-tickets", HELLO[version], sessions=sessions)
     assert shown.label == "finished"
     assert {len(ticket.ticket) for ticket in shown.tickets} == {flaws.LONGEST_TICKET}
+    assert not [session for session in shown.sessions if session.ticket]  # no hello has room for them
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tlswire.handshake.client import (
     RefusedError,
     UnsupportedError,
 )
-from tlswire.handshake.conversation import EXTENDED_MASTER_SECRET, Session
+from tlswire.handshake.conversation import EXTENDED_MASTER_SECRET, MAX_TICKET, Session
 from tlswire.handshake.leaf import public_key, signature_fault
 from tlswire.registry import GROUPS, HANDSHAKE_TYPES, SUITES
 from tlswire.wire.cursor import named
@@ -284,7 +284,7 @@ class Tls12:
             return
         extended = hello.raw_extension(EXTENDED_MASTER_SECRET) is not None
         known = (self.version, self.suite, self.master)
-        if self.ticket is not None and self.ticket.ticket:
+        if self.ticket is not None and 0 < len(self.ticket.ticket) <= MAX_TICKET:
             ticket = Session(
                 *known, ticket=self.ticket.ticket, lifetime=self.ticket.lifetime, extended=extended, alpn=hello.alpn
             )

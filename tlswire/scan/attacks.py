@@ -18,7 +18,7 @@ from tlswire.scan.server import is_unknown
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from tlswire.handshake.conversation import Conversation
+    from tlswire.handshake.conversation import Conversation, Stage
     from tlswire.scan.server import Server
 
 # Seconds without a word that are silence: as long as five connections one after the other stay below the usual
@@ -46,11 +46,11 @@ def older(server: Server) -> int | None:
     return next((code for code in server.versions if code <= TLS12_VERSION), None)
 
 
-def reaction(shown: Conversation) -> str:
+def reaction(shown: Conversation, stage: Stage = "flight") -> str:
     """How the server took it: an alert by name, ``answer`` (application data), ``close_notify``, ``close``, ``reset``,
-    ``silence``, ``fault`` (it broke the protocol itself), or ``unknown`` where it did not come so far.
+    ``silence``, ``fault`` (it broke the protocol itself), or ``unknown`` where it did not come as far as ``stage``.
     """
-    if is_unknown(shown) or shown.stage not in {"flight", "finished"}:
+    if is_unknown(shown) or shown.stage not in {stage, "finished"}:
         return UNKNOWN
     if shown.alert is not None:
         return shown.alert.name
@@ -62,10 +62,10 @@ def reaction(shown: Conversation) -> str:
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """The reactions to several variants, by their names, in so many runs.
+    """The reactions to several variants, by their names, in the last of so many runs.
 
-    ``different``: every run had the same difference; None where runs did not agree, or one brought no reaction. That
-    there is none needs one run.
+    ``different``: every run had the same difference. That there is none takes one run, or two after one that had some.
+    None where runs did not agree, or brought no reaction.
     """
 
     reactions: Mapping[str, str]
@@ -74,27 +74,43 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 async def compare(
-    variants: tuple[str, ...], ask: Callable[[str, float], Awaitable[Conversation]]
+    variants: tuple[str, ...], ask: Callable[[str, float], Awaitable[Conversation]], stage: Stage = "flight"
 ) -> tuple[Compared, Mapping[str, Conversation]]:
     """Ask every variant, again and longer where they differ; ``ask`` gets the variant and the seconds of silence.
 
-    The conversations are those of the first run.
+    The conversations are those of the last run.
     """
-    first = await _run(variants, ask, SILENCE)
-    reactions = {name: reaction(shown) for name, shown in first.items()}
+    runs: list[dict[str, str]] = []
+    shown: Mapping[str, Conversation] = {}
+    while len(runs) < RUNS:
+        silence = LONG_SILENCE if runs else SILENCE
+        conversations = await asyncio.gather(*(ask(name, silence) for name in variants))
+        shown = dict(zip(variants, conversations, strict=True))
+        runs.append({name: reaction(one, stage) for name, one in shown.items()})
+        if UNKNOWN in runs[-1].values() or (len(runs) == 1 and _alike(runs[0])):
+            break
+    return Compared(runs[-1], _verdict(runs), len(runs)), shown
+
+
+def doubt(reactions: Mapping[str, str], runs: int) -> str:
+    """Why nothing follows from reactions, where ``different`` is None."""
     if UNKNOWN in reactions.values():
-        return Compared(reactions, None, 1), first
-    if len(set(reactions.values())) == 1:
-        return Compared(reactions, different=False, runs=1), first
-    for run in range(2, RUNS + 1):
-        again = await _run(variants, ask, LONG_SILENCE)
-        if {name: reaction(shown) for name, shown in again.items()} != reactions:
-            return Compared(reactions, None, run), first
-    return Compared(reactions, different=True, runs=RUNS), first
+        return "the handshake did not come so far that it could be seen"
+    if _alike(reactions):
+        return f"the server ends the handshake before ({next(iter(reactions.values()))})"
+    return (
+        f"no difference that stays, in {runs} runs ({', '.join(f'{name}: {how}' for name, how in reactions.items())})"
+    )
 
 
-async def _run(
-    variants: tuple[str, ...], ask: Callable[[str, float], Awaitable[Conversation]], silence: float
-) -> Mapping[str, Conversation]:
-    shown = await asyncio.gather(*(ask(name, silence) for name in variants))
-    return dict(zip(variants, shown, strict=True))
+def _verdict(runs: list[dict[str, str]]) -> bool | None:
+    last = runs[-1]
+    if UNKNOWN in last.values():
+        return None
+    if _alike(last):
+        return False if all(run == last for run in runs[1:]) else None
+    return True if all(run == last for run in runs) else None
+
+
+def _alike(run: Mapping[str, str]) -> bool:
+    return len(set(run.values())) == 1

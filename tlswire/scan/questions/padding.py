@@ -14,12 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tlswire.crypto.protection import Cbc
+from tlswire.crypto.suites import BLOCK, plan_of
 from tlswire.hello.builder import TLS12_VERSION
 from tlswire.hello.edit import with_extension
 from tlswire.registry import SUITES, VERSIONS
 from tlswire.results.answers.padding import CbcSuite, Padding
 from tlswire.results.scan import Finding
-from tlswire.scan.attacks import ANSWER, Deviating, compare, reaction
+from tlswire.scan.attacks import ANSWER, Deviating, compare, doubt, reaction
 from tlswire.scan.proof import proof_of
 from tlswire.wire.records import APPLICATION_DATA
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 TLS10_VERSION, ENCRYPT_THEN_MAC = 0x0301, 22
 # Suites of one cipher and MAC share their code in every stack: one of each speaks for all, so many a version at most.
-MOST_SUITES = 4
+MOST_SUITES = 6
 # More at a time would keep a slow server, or this machine, from answering before silence is called.
 SIDE_BY_SIDE = 2
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -104,7 +105,7 @@ async def ask(server: Server) -> Padding:
     unknown = [one for one in suites if one.different is None]
     return Padding(
         state="incomplete" if unknown else "complete",
-        notes=[f"{one.version} {one.name}: {_told(one)}" for one in unknown],
+        notes=list(dict.fromkeys(f"{one.version}: {doubt(one.reactions, one.runs)}" for one in unknown)),
         suites=suites,
     )
 
@@ -115,9 +116,9 @@ def _kinds(server: Server, version: int) -> list[int]:
         return []  # SSLv3 has no padding that could be checked (RFC 6101 section 5.2.3.2): the version is the finding
     found: dict[tuple[str, str], int] = {}
     for code in server.completed(version):
-        row = SUITES[code]
-        if row.enc.endswith("-CBC"):
-            found.setdefault((row.enc, row.mac), code)
+        plan = plan_of(version, code)
+        if plan is not None and plan.cipher.mode == BLOCK:
+            found.setdefault((plan.cipher.algorithm, plan.mac), code)
     return list(found.values())[:MOST_SUITES]
 
 
@@ -126,10 +127,10 @@ async def _suite(server: Server, version: int, suite: int) -> CbcSuite:
         hello = with_extension(server.hello(version, (suite,)), ENCRYPT_THEN_MAC, None)
         return await server.handshake(hello, client=partial(Malforming, record, silence), unhurried=True)
 
-    compared, shown = await compare(tuple(RECORDS), seen)
+    compared, shown = await compare(tuple(RECORDS), seen, "finished")
     reactions = dict(compared.reactions)
     if compared.different:
-        reactions[GOOD] = reaction(await seen(GOOD, Malforming.silence))
+        reactions[GOOD] = reaction(await seen(GOOD, Malforming.silence), "finished")
     return CbcSuite(
         version=VERSIONS[version].name,
         code=SUITES.hex(suite),
@@ -166,11 +167,6 @@ def _seen_outside(how: str) -> str:
 _IN_CLEAR = frozenset({ANSWER, "close", "reset", "silence", "unknown", "fault"})
 
 
-def _told(suite: CbcSuite) -> str:
-    reactions = ", ".join(f"{name}: {how}" for name, how in suite.reactions.items())
-    return f"no difference that stays, in {suite.runs} runs ({reactions})"
-
-
 _TEXTS: dict[Kind, tuple[str, list[str]]] = {
     "poodle-tls": ("POODLE over TLS: padding is not checked", ["CVE-2014-8730"]),
     "zombie-poodle": ("Zombie POODLE: tells a good MAC behind bad padding", ["CVE-2019-1559"]),
@@ -191,7 +187,7 @@ def findings(answer: Padding) -> Iterator[Finding]:
         yield Finding(
             f"padding-{kind}",
             "weak",
-            text if observable else f"{text} (in encrypted alerts: without the keys only their time tells)",
+            text if observable else f"{text}, in encrypted alerts",
             "RFC 5246 6.2.3.2",
             version,
             suites=codes,

@@ -17,7 +17,7 @@ from tlswire.handshake.tls12 import Tls12
 from tlswire.registry import SUITES, VERSIONS
 from tlswire.results.answers.robot import Flight, Robot
 from tlswire.results.scan import Finding
-from tlswire.scan.attacks import Compared, Deviating, compare
+from tlswire.scan.attacks import Compared, Deviating, compare, doubt
 from tlswire.scan.proof import proof_of
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ async def ask(server: Server) -> Robot:
             break
     different = flights[-1].different
     oracle = "none" if different is False else _strength(flights[-1]) if different else "unknown"
-    notes = [f"{one.flight} flights: {_told(one)}" for one in flights if one.different is None]
+    notes = [f"{one.flight} flights: {doubt(one.reactions, one.runs)}" for one in flights if one.different is None]
     return Robot(
         state="incomplete" if oracle == "unknown" else "complete",
         notes=notes,
@@ -115,15 +115,19 @@ async def ask(server: Server) -> Robot:
     )
 
 
+# AES with GCM and CBC, then 3DES.
+_USUAL = (0x009C, 0x009D, 0x002F, 0x0035, 0x003C, 0x003D, 0x000A)
 _FLIGHTS: tuple[Literal["complete", "short"], ...] = ("complete", "short")
 
 
 def _offer(server: Server) -> tuple[int, int] | None:
-    """The newest version, and its favourite suite, that transports keys by RSA."""
+    """The newest version that transports keys by RSA, and a suite of it, a usual one if there is one."""
     for version in server.versions:
-        for code in server.completed(version):
-            if SUITES[code].kex == "RSA" and SUITES[code].auth == "RSA":
-                return version, code
+        suites = [
+            code for code in server.completed(version) if SUITES[code].kex == "RSA" and SUITES[code].auth == "RSA"
+        ]
+        if suites:
+            return version, next((code for code in _USUAL if code in suites), suites[0])
     return None
 
 
@@ -134,13 +138,18 @@ async def _flight(server: Server, version: int, suite: int, flight: Literal["com
 
     compared, shown = await compare(tuple(BLOCKS), seen)
     odd = _odd(compared)
+    # Who wants a certificate of the client may end there, before it has looked at the block.
+    stopped = shown["correct"].certificate_request is not None and compared.reactions["correct"] in _WITHOUT_CERTIFICATE
     return Flight(
         flight=flight,
         reactions=dict(compared.reactions),
-        different=compared.different,
+        different=None if stopped else compared.different,
         runs=compared.runs,
         proof=proof_of(shown[odd]),
     )
+
+
+_WITHOUT_CERTIFICATE = frozenset({"handshake_failure", "bad_certificate", "certificate_required", "no_certificate"})
 
 
 def _odd(compared: Compared) -> str:
@@ -152,11 +161,6 @@ def _odd(compared: Compared) -> str:
 def _strength(flight: Flight) -> Literal["weak", "strong"]:
     """Weak: all that is padded badly is taken alike, so only a block that is right in all tells something."""
     return "weak" if len({flight.reactions[name] for name in BADLY_PADDED}) == 1 else "strong"
-
-
-def _told(flight: Flight) -> str:
-    reactions = ", ".join(f"{name}: {how}" for name, how in flight.reactions.items())
-    return f"no difference that stays, in {flight.runs} runs ({reactions})"
 
 
 def findings(answer: Robot) -> Iterator[Finding]:
