@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from tlswire.capture.flows import SKIP, Flows, bucket_of
+from tlswire.capture.flows import BUCKETS, SKIP, Flows, bucket_of
 from tlswire.capture.links import Peeler
 from tlswire.capture.tunnels import OVER_UDP
 
@@ -73,12 +73,11 @@ class Streams(Flows):
                 if head != plain or fragment & whole or length < _SHORTEST:
                     self._other(buffer, start, end, (frame, high, low, interface))
                 elif protocol == 6:
-                    half = tcp.get(key)
-                    if half is None and (
-                        (key in done and not flags & 7)
-                        or (mine is not None and (key[3] ^ key[7] ^ key[9] ^ key[11]) % 16 not in mine)
-                    ):
+                    if key in done and not flags & 7:
                         continue
+                    half = tcp.get(key)
+                    if half is None and mine is not None and (key[3] ^ key[7] ^ key[9] ^ key[11]) % BUCKETS not in mine:
+                        continue  # bucket_of(key), in place
                     total, seq, ack, offset = rest(buffer, start + 16)
                     body = start + 34 + (offset >> 4 << 2)
                     stop = start + 14 + total if total else end
