@@ -6,6 +6,7 @@ Each function gives a Listener: `with drop_large(server.port, 512) as proxy: ...
 from __future__ import annotations
 
 import enum
+import itertools
 import socket
 import struct
 import time
@@ -19,7 +20,7 @@ from .process import HOST
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class Fate(enum.Enum):
@@ -48,6 +49,12 @@ class _Manner:
 def delay(port: int, seconds: float) -> Listener:
     """Adds `seconds` once per connection: the server hears of it that much later."""
     return _proxy(port, _Manner(delay=seconds))
+
+
+def balance(ports: Sequence[int], each: int = 1) -> Listener:
+    """Gives `each` connections to a server, then as many to the next: a balancer before servers that share nothing."""
+    turns = itertools.cycle([port for port in ports for _ in range(each)])
+    return Listener(lambda listener: _Client(listener, next(turns), _Manner()))
 
 
 def drop_large(port: int, limit: int = 512) -> Listener:

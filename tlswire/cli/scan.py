@@ -96,6 +96,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Validate chains against these anchors (PEM or DER) instead of Mozilla's and the system's (repeatable).",
 )
+@click.option(
+    "--resumptions",
+    type=click.IntRange(1, 1000),
+    default=Options().resumptions,
+    show_default=True,
+    metavar="N",
+    help="How often the question resumption tries each way: its rate shows servers behind a balancer.",
+)
 @click.option("--keylog", "keylog_file", metavar="FILE", help="Append the secrets of every handshake (SSLKEYLOGFILE).")
 @click.option(
     "--concurrency",
@@ -152,6 +160,7 @@ def command(
     questions: str | None,
     attacks: bool,
     anchor_files: tuple[Path, ...],
+    resumptions: int,
     keylog_file: str | None,
     concurrency: int | None,
     max_rate: float,
@@ -196,6 +205,7 @@ def command(
         server_name="" if no_server_name else server_name,
         questions=asked,
         anchors=_anchors(anchor_files),
+        resumptions=resumptions,
         starttls=starttls or "",
         proxy=None if proxy is None else parse_proxy(proxy),
         limits=Limits(concurrency or 0, max_rate, timeout, deadline, retries),

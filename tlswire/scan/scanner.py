@@ -46,7 +46,8 @@ class Options(msgspec.Struct, frozen=True):
     """What to ask and how. ``suites`` empty means every suite of the registry; ``server_name`` None means the host's
     own name where it has one, the empty string means no SNI; ``starttls`` names the protocol whose dialogue comes before
     TLS, ``proxy`` is what connections go through; ``questions`` are names or sets of ``scan.questions``; ``anchors`` are
-    the stores chains are validated against (None: the usual ones); ``seed`` fixes every random byte.
+    the stores chains are validated against (None: the usual ones); ``resumptions`` is how often each way to
+    resume a session is tried; ``seed`` fixes every random byte.
     """
 
     versions: tuple[int, ...] = VERSIONS_SCANNED
@@ -60,6 +61,7 @@ class Options(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     questions: tuple[str, ...] = ()
     anchors: Mapping[str, Anchors] | None = None
+    resumptions: int = 3
     seed: int = 0
 
 
@@ -255,6 +257,7 @@ class _Job:
             host=self.target.host,
             seed=self.options.seed,
             anchors=self.options.anchors,
+            resumptions=self.options.resumptions,
         )
         self.interview = Interview(server, chosen(self.options.questions))
         await self.interview.run()

@@ -98,6 +98,7 @@ class Server:
         tallies: Sequence[Tally],
         *,
         host: str,
+        resumptions: int,
         seed: int = 0,
         anchors: Mapping[str, Anchors] | None = None,
         question: str = "",
@@ -108,6 +109,7 @@ class Server:
         self.host = host
         self.seed = seed
         self.anchors = anchors
+        self.resumptions = resumptions
         self.question = question
         self.known = Known() if known is None else known
         self.connections = 0
@@ -123,6 +125,7 @@ class Server:
             host=self.host,
             seed=self.seed,
             anchors=self.anchors,
+            resumptions=self.resumptions,
             question=question,
             known=self.known,
         )

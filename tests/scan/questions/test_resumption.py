@@ -10,6 +10,7 @@ from tests.scan.questions.asking import asked
 from tests.servers.catalogue import running
 from tests.servers.gate import require
 from tests.servers.process import serving
+from tests.servers.proxies import balance
 from tests.servers.recipes import gnutls, nginx, openssl_early_data, openssl_s_server
 from tlswire.handshake.conversation import Conversation
 from tlswire.hello.builder import client_hello
@@ -109,6 +110,21 @@ def test_lifetimes_over_a_week_are_told() -> None:
         "session id": None,
     }
     assert told == {("ticket-lifetime", "TLS 1.2")}
+
+
+@pytest.mark.stacks
+def test_a_balancer_before_servers_that_share_no_keys_shows_in_the_rate() -> None:
+    require("nginx-b")
+    with (
+        serving("nginx", configured()) as one,
+        serving("nginx", configured()) as other,
+        balance([one.port, other.port], each=3) as front,
+    ):
+        answer, told = ask(front.port, resumptions=12)
+    rates = {way.version: (way.tried, way.resumed) for way in answer.ways if way.offered and way.way != "session id"}
+    assert {version: tried for version, (tried, _) in rates.items()} == {"TLS 1.2": 12, "TLS 1.3": 12}
+    assert all(0 < resumed < 12 for _, resumed in rates.values()), rates
+    assert {("resumption-unreliable", "TLS 1.2"), ("resumption-unreliable", "TLS 1.3")} <= told
 
 
 EARLY: dict[str, tuple[str, Recipe, EarlyData]] = {

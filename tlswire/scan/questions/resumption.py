@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from tlswire.scan.server import Server
     from tlswire.wire.messages import ClientHello
 
-TRIES = 3
 PSK_MODES = 45
 PSK_KE = 0
 # RFC 9846 section 4.6.1: the longest lifetime of a ticket in seconds.
@@ -170,7 +169,7 @@ class Older:
 
     async def _way(self, way: Literal["ticket", "session id"], kept: Sequence[Kept]) -> Way:
         tried = Tried()
-        for _ in range(TRIES if kept else 0):
+        for _ in range(self.server.resumptions if kept else 0):
             heard = await self._resume(self.hello(ticket=way == "ticket"), kept[0].session)
             tried.note(heard)
         resumed = tried.outcomes.count("resumed")
@@ -231,7 +230,7 @@ class Newer:
         heard = [usual]
         tried = Tried()
         used: Kept | None = None
-        for _ in range(TRIES):
+        for _ in range(self.server.resumptions):
             kept = await self._take()
             if kept is None:
                 break
