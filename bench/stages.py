@@ -15,7 +15,7 @@ from time import process_time
 from typing import TYPE_CHECKING, Any
 
 from bench.pcap_peers.walk import walk
-from tlswire.capture import streams
+from tlswire.capture import flows, streams
 from tlswire.capture.files import open_capture
 from tlswire.report.tally import Summary
 from tlswire.results import to_json
@@ -51,14 +51,14 @@ def packets(path: str) -> None:
 def sessions(path: str, *uses: Callable[[Any], Any]) -> None:
     """The whole library."""
     with open_capture(path) as capture:
-        for found in streams.Streams(path).read(capture.packets()):
+        for found in streams.Streams(path).follow(capture):
             for use in uses:
                 use(found.session)
 
 
 TCP = (streams.Streams, "_segment")
 UDP = (streams.Streams, "_datagram")
-TLS = (streams.TlsStream, "data")
+TLS = (flows.TlsStream, "data")
 STAGES: tuple[tuple[str, Callable[[str], object], tuple[tuple[type, str], ...]], ...] = (
     ("bare walk", walk, ()),
     ("packets of the file", packets, ()),

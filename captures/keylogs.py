@@ -250,13 +250,13 @@ TLS13 = (
     ),
     _one("update", "-rev", typed=(b"K\n", b"hello\n")),
     _one("updates", "-rev", typed=(b"k\n", b"hello\n", b"k\n", b"K\n", b"again\n")),
-    # s_client says no before it changes its keys, in clear.
+    # s_client says no before it changes its keys, in clear, and logs none of those that come later.
     _one(
         "refused",
         "-rev",
         "-verify_return_error -verify 5",
         facts={"outcome": "alert", "alerts": _UNKNOWN_CA},
-        opened={"alerts": _UNKNOWN_CA, "encrypted_alerts": 0},
+        opened={"alerts": _UNKNOWN_CA, "encrypted_alerts": 0, "tickets": None},
     ),
     _one("psk", "-rev -psk 5a5a5a5a -ciphersuites TLS_AES_128_GCM_SHA256", "-psk 5a5a5a5a", shown=()),
 )

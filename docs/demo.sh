@@ -1,6 +1,6 @@
 #!/bin/sh
-# The demo: starts the lab's legacy-mdm server on a free loopback port, scans it with the real command line, prints
-# the result. Ends with 0 when all of that worked, whatever the lab's weaknesses.
+# The demo: starts the lab's legacy-mdm server on a free loopback port, scans it with the real command line and the
+# default questions, prints the result. Ends with 0 when all of that worked, whatever the lab's weaknesses.
 set -eu
 folder=$(mktemp -d)
 tlswire lab legacy-mdm --port 0 --port-file "$folder/port" >"$folder/log" 2>&1 &
@@ -14,6 +14,6 @@ while [ ! -s "$folder/port" ]; do
     sleep 0.1
 done
 port=$(cat "$folder/port")
-echo "\$ tlswire scan localhost:$port    # the lab: an MDM server as one met them ten years ago"
+echo "\$ tlswire scan localhost:$port --questions default    # the lab: an MDM server as one met them ten years ago"
 echo
-tlswire scan "localhost:$port"
+tlswire scan "localhost:$port" --questions default

@@ -13,7 +13,7 @@ from tlswire.capture.layers import LINK
 from tlswire.capture.links import LAYERS
 from tlswire.capture.preambles import ROWS
 from tlswire.capture.tunnels import OVER_UDP
-from tlswire.results.session import Outcome
+from tlswire.results.session import DecryptionState, Outcome
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = PROJECT / "tlswire"
@@ -180,6 +180,8 @@ def test_captures_are_documented_as_their_tables_have_them() -> None:
     assert set(re.findall(r"[a-z0-9-]+", names.partition(";")[0])) == {row.name for row in ROWS}
     outcomes = text.partition("| `outcome` |")[2].partition("\n\n")[0]
     assert tuple(re.findall(r"^\| `(\w+)` \|", outcomes, re.MULTILINE)) == get_args(Outcome)
+    states = text.partition("| `decryption` |")[2].partition("\n\n")[0]
+    assert tuple(re.findall(r"^\| `([\w-]+)` \|", states, re.MULTILINE)) == get_args(DecryptionState)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))

@@ -62,25 +62,7 @@ FIELDS: dict[str, Callable[[Hello], list[str]]] = {
 }
 
 # A difference is explained by the first row that holds: (reason, test of the difference, the row of tshark, our hellos).
-_SECRETS = {
-    "FoxIO-LLC+ja4/pcap/http2-with-cookies.pcapng",
-    "FoxIO-LLC+ja4/pcap/chrome-cloudflare-quic-with-secrets.pcapng",
-    "wireshark-4.0.17/test/captures/tls13-rfc8446.pcap",
-    "wireshark-4.0.17/test/captures/tls13-20-chacha20poly1305.pcap",
-    "wireshark-4.0.17/test/captures/tls12-chacha20poly1305.pcap",
-    "wireshark-4.0.17/test/captures/tls12-dsb.pcapng",
-    "wireshark-4.0.17/test/captures/quic-fragmented-handshakes.pcapng.gz",
-}
-
 DEVIATIONS: tuple[tuple[str, Callable[[Difference, dict[str, str], list[Hello]], bool]], ...] = (
-    (
-        "tshark had the session's secrets (key log, or a block of the file); we read what stands in clear",
-        lambda item, _row, _hellos: (
-            item.capture in _SECRETS
-            and item.field in {"cert_sha256", "tls.alert_message.desc"}
-            and item.theirs.endswith(item.ours)
-        ),
-    ),
     (
         "tshark prints bytes that are no UTF-8 as replacement characters, we escape them",
         lambda item, _row, _hellos: item.field.endswith("alpn_str") and "\ufffd" in item.theirs and "\\x" in item.ours,
@@ -169,16 +151,24 @@ def captures() -> list[str]:
     return [line.split(",")[0] for line in lines]
 
 
+def _reading(name: str) -> dict[str, Any]:
+    """What there is of a capture's expected reading: the rows, and the key log that tshark was given."""
+    path = SHARED / "expected" / f"{name.replace('/', '__')}.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
 def expected(name: str) -> list[dict[str, str]]:
     """tshark's rows for a capture."""
-    path = SHARED / "expected" / f"{name.replace('/', '__')}.json"
-    rows: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    rows: list[dict[str, str]] = _reading(name)["rows"]
     return rows
 
 
 def read(name: str) -> list[Session]:
-    """Our sessions of a capture."""
-    return list(tlswire.sessions(SHARED / "captures" / name))
+    """Our sessions of a capture, with the key log that tshark had."""
+    keys = _reading(name).get("keylog")
+    log = (SHARED / "captures" / keys).read_bytes() if keys else None
+    return list(tlswire.sessions(SHARED / "captures" / name, keylog=log))
 
 
 def compare(name: str) -> tuple[Counter[str], list[Difference]]:

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from tlswire.capture.assemble import assemble
-from tlswire.capture.pcapng import Interface
+from tlswire.capture.stretch import Interface
 from tlswire.capture.udp import UdpFlow, recognise
 
 if TYPE_CHECKING:

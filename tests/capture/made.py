@@ -12,8 +12,8 @@ import msgspec
 
 from captures.packets import ACK, FIN, PSH, RST, SYN, Packet, ethernet, ipv4, ipv6, pcap
 from tests.lab.hellos import sslv2_wire
-from tlswire.capture.files import Interface
 from tlswire.capture.reader import open_reading
+from tlswire.capture.stretch import Stretch
 from tlswire.hello.builder import Shape, client_hello, encode_client_hello
 from tlswire.lab.actions import Send
 from tlswire.lab.characters import character
@@ -186,8 +186,22 @@ def whole(wire: Wire | None = None) -> list[bytes]:
     return [*wire.opening(), *wire.talk(*turns()), *wire.closing()]
 
 
-def packets(frames: list[bytes]) -> Iterator[Any]:
-    """Frames as the walk over a file gives them."""
-    interface = Interface(1)
-    for number, frame in enumerate(frames, 1):
-        yield number, 0, number, frame, 0, len(frame), interface
+class Packets:
+    """Frames as the walk over a file gives them, one a tick; as many as come."""
+
+    def __init__(self, frames: Iterable[bytes]) -> None:
+        self._frames = frames
+        self._stretch = Stretch()
+
+    @property
+    def frames(self) -> int:
+        return self._stretch.frame
+
+    def stretches(self) -> Iterator[Stretch]:
+        for number, frame in enumerate(self._frames, 1):
+            self._stretch.alone(frame, 0, number)
+            yield self._stretch
+
+
+def packets(frames: Iterable[bytes]) -> Any:
+    return Packets(frames)

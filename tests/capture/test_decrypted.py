@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tlswire
-from captures.packets import Packet, Segment, frames
+from captures.packets import Packet, frames
 from tlswire.capture.decrypted import AFTERWARDS, EARLY_DATA, TLS_KEY_LOG, Secrets
 from tlswire.capture.tls import MAX_HELD
 from tlswire.crypto.keylog import KeyLog, parse_keylog
@@ -24,6 +24,7 @@ from tlswire.wire.handshake import encode_handshake
 from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, fragment
 
 from .fidelity import SHARED
+from .hostile import not_for_ever
 from .made import CLIENT, SERVER, gist
 from .opened import PORT, RECORDED, Recording, Talk, keylog, one, read, recording
 
@@ -125,7 +126,7 @@ def test_a_flipped_bit_of_what_comes_after_the_handshake_is_said(label: str) -> 
     known = TLS13.secrets(FULL)
     known[label] = flipped(known[label])
     session = one(TLS13.connections[FULL], keylog((TLS13.random(FULL), known)))
-    role = label.split("_")[0].lower()
+    role = label.split("_", maxsplit=1)[0].lower()
     assert session.decryption == "complete"
     assert session.notes == [f"the {role}'s records after its Finished do not open"]
     assert (session.tickets is None) == (role == "server")
@@ -137,7 +138,7 @@ def test_each_missing_label_costs_what_it_opens(label: str) -> None:
     known = TLS13.secrets(CERTIFIED)
     del known[label]
     session = one(TLS13.connections[CERTIFIED], keylog((TLS13.random(CERTIFIED), known)))
-    role = label.split("_")[0].lower()
+    role = label.split("_", maxsplit=1)[0].lower()
     lacking = f"the key log has no {label} of this session"
     if "HANDSHAKE" in label:
         assert session.decryption == "partial"
@@ -226,6 +227,12 @@ def test_blocks_are_read_as_they_come_and_the_first_one_wins() -> None:
     blocks.append((TLS_KEY_LOG, b"RSA 0011223344556677 abcd\n"))
     assert secrets.premaster(bytes.fromhex("0011223344556677")) == b"\xab\xcd"
     assert secrets.premaster(b"") is None
+
+
+def test_many_blocks_take_linear_time() -> None:
+    blocks = [(TLS_KEY_LOG, f"RSA {number:016x} abcd\n".encode()) for number in range(1 << 16)]
+    with not_for_ever("each block copied all before it"):
+        assert Secrets(None, blocks).premaster((77).to_bytes(8, "big")) == b"\xab\xcd"
 
 
 def test_sessions_takes_text_bytes_and_what_was_parsed() -> None:
@@ -532,7 +539,7 @@ def certificates_of_tshark(capture: Path, log: Path | None = None) -> Counter[st
     """SHA-256 sums of every certificate that tshark reads in a capture."""
     keys = [] if log is None else ["-o", f"tls.keylog_file:{log}"]
     command = ["tshark", "-r", str(capture), *keys, "-T", "fields", "-e", "tls.handshake.certificate"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return Counter(sha256(bytes.fromhex(item)).hexdigest() for line in told.split() for item in line.split(","))
 
 
@@ -553,9 +560,7 @@ _TEST = "wireshark-4.0.17/test"
 
 
 @needs_tshark
-@pytest.mark.skipif(
-    not SHARED.exists() and "TLSWIRE_REQUIRE_STACKS" not in os.environ, reason="../shared is not there"
-)
+@pytest.mark.skipif(not SHARED.exists() and "TLSWIRE_REQUIRE_STACKS" not in os.environ, reason="../shared is not there")
 @pytest.mark.parametrize(
     ("capture", "keys", "states"),
     [

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import os
 import tracemalloc
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from captures.packets import ACK, SYN
-from tlswire.capture.files import Interface
-from tlswire.capture.streams import BUCKETS, MAX_FLOWS, MAX_SKIPPED, Streams
+from tlswire.capture.flows import BUCKETS, MAX_FLOWS, MAX_SKIPPED
+from tlswire.capture.streams import Streams
 
 from .made import APPLICATION, CHANGE, CLIENT, FINISHED, SERVER, Wire, hello, packets, read, turns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SLOW = os.environ.get("TLSWIRE_SLOW") == "1"
 
 
-def strangers(count: int, payload: bytes, flags: int) -> Iterator[Any]:
+def strangers(count: int, payload: bytes, flags: int) -> Any:
     """One segment each of so many connections."""
-    interface = Interface(1)
-    frame = bytearray(Wire("10.0.0.0").segment(CLIENT, 0, payload, flags))
-    for number in range(1, count + 1):
-        frame[26:30] = number.to_bytes(4, "big")
-        yield number, 0, number, bytes(frame), 0, len(frame), interface
+    frame = Wire("10.0.0.0").segment(CLIENT, 0, payload, flags)
+    return packets(frame[:26] + number.to_bytes(4, "big") + frame[30:] for number in range(1, count + 1))
 
 
 ONE_PACKET = {
@@ -45,7 +39,7 @@ def test_flows_of_one_packet_stay_bounded_and_are_told(kind: str) -> None:
     streams = Streams("made")
     told = most = 0
     room = BUCKETS * MAX_FLOWS
-    for item in streams.read(strangers(MANY, payload, flags)):
+    for item in streams.follow(strangers(MANY, payload, flags)):
         told += 1
         if told % 1000 == 0:
             most = max(most, len(streams._tcp))
@@ -58,12 +52,12 @@ def test_flows_of_one_packet_stay_bounded_and_are_told(kind: str) -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_flows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tlswire.capture.streams.MAX_FLOWS", 64)
+    monkeypatch.setattr("tlswire.capture.flows.MAX_FLOWS", 64)
     marks = []
     for count in (4_000, 16_000):
         streams = Streams("made")
         tracemalloc.start()
-        for _ in streams.read(strangers(count, b"", SYN)):
+        for _ in streams.follow(strangers(count, b"", SYN)):
             pass
         marks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -72,8 +66,8 @@ def test_memory_does_not_grow_with_the_number_of_flows(monkeypatch: pytest.Monke
 
 def test_flows_that_need_no_more_looking_at_are_bounded() -> None:
     streams = Streams("made")
-    assert list(streams.read(strangers(BUCKETS * MAX_SKIPPED + 20_000, APPLICATION, ACK))) == []
-    assert len(streams._tcp) <= 2 * BUCKETS * MAX_SKIPPED
+    assert list(streams.follow(strangers(BUCKETS * MAX_SKIPPED + 20_000, APPLICATION, ACK))) == []
+    assert len(streams._done) <= 2 * BUCKETS * MAX_SKIPPED
     assert streams.counts.evicted == 0
     assert streams.counts.encrypted_only == BUCKETS * MAX_SKIPPED + 20_000
 
@@ -86,14 +80,14 @@ def test_a_flow_whose_handshake_is_over_yields_nothing_twice_and_holds_nothing()
         frames += wire.talk(*noise)
     frames += [wire.segment(CLIENT, wire.said[0] + 10_000, APPLICATION), *wire.closing()]
     streams = Streams("made")
-    assert len(list(streams.read(packets(frames)))) == 1
+    assert len(list(streams.follow(packets(frames)))) == 1
     assert (streams.counts.flows, streams.counts.encrypted_only) == (1, 0)
     assert len(streams._tcp) == 0
     assert not any(streams._live)
 
 
 def test_idle_handshakes_give_way_where_there_are_many_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tlswire.capture.streams.MANY", 1)
+    monkeypatch.setattr("tlswire.capture.flows.MANY", 1)
     lines = []
     for number in range(3):
         wire = Wire("10.0.0.1", ports=(50000 + 16 * number, 443))

@@ -39,6 +39,9 @@ FILES = [
 ]
 
 
+LONG = "." * 4000  # the results of a thousand sessions are more than a pipe holds
+
+
 class Lines:
     """Work that keeps a line of every session and counts them."""
 
@@ -48,7 +51,7 @@ class Lines:
     def __call__(self, found: Any) -> str | None:
         self.count += 1
         session = found.session
-        return f"{session.capture} {session.first_frame} {session.client.port} {session.server_name} {session.outcome}"
+        return f"{session.capture} {session.first_frame} {session.client.port} {session.server_name} {session.outcome} {LONG}"
 
     def close(self) -> int:
         count, self.count = self.count, 0

@@ -233,7 +233,7 @@ def test_one_side_of_a_long_connection_is_told_before_its_end(side: int) -> None
         frames += said if speaker == side else []
     more = [wire.talk((side, APPLICATION))[0] for _ in range(200)]
     streams = Streams("made")
-    found = streams.read(packets(frames + more + [wire.reset(side)]))
+    found = streams.follow(packets(frames + more + [wire.reset(side)]))
     assert next(found).order[0] < len(frames + more)
     assert list(found) == []
 

@@ -79,11 +79,13 @@ def test_csv_has_a_column_for_it() -> None:
     assert next(csv.reader(io.StringIO(outcome.raw.decode())))[-1] == "decryption"
 
 
-def test_any_number_of_processes_tells_the_same(tmp_path: Path) -> None:
+def test_any_number_of_processes_tells_the_same() -> None:
     captures = [CAPTURE, OTHERS, RECORDED / "keylog-quic.pcap", RECORDED.parent / "made" / "secrets-several.pcapng"]
     for given in (captures, captures[:1]):
         found = [
-            run("pcap", *given, "--keylog", KEYS, "--keylog", RECORDED / "keylog-quic.keys", "--jsonl", "-", "--jobs", n)
+            run(
+                "pcap", *given, "--keylog", KEYS, "--keylog", RECORDED / "keylog-quic.keys", "--jsonl", "-", "--jobs", n
+            )
             for n in ("1", "2", "5")
         ]
         assert found[0].code == 0
@@ -173,7 +175,7 @@ def test_a_large_file_takes_little_more_memory_than_itself(file: Path) -> None:
     assert most < 3 * file.stat().st_size
 
 
-def test_lines_beyond_the_bound_are_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_beyond_the_bound_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keylog, "MAX_LINES", 20)
     outcome = run("pcap", CAPTURE, "--keylog", KEYS, "--quiet")
     assert outcome.code == 0

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tlswire.crypto import keylog
-from tlswire.crypto.keylog import LABELS, MAX_FAULTS, KeyLog, format_line, parse_keylog
+from tlswire.crypto.keylog import LABELS, MAX_FAULTS, KeyLog, format_line, merged, parse_keylog
 
 LAWS = settings(max_examples=100, deadline=None, database=None, derandomize=True)
 RANDOM = bytes(range(32))
@@ -99,3 +99,25 @@ def test_lines_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     log = parse_keylog("\n\n" + format_line("CLIENT_RANDOM", RANDOM, b"secret"))
     assert log.cut
     assert log.secrets == {}
+
+
+def test_lines_beyond_the_bound_are_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keylog, "MAX_LINES", 2)
+    line = format_line("EXPORTER_SECRET", RANDOM, b"secret")
+    assert not parse_keylog(line * 2).cut
+    assert parse_keylog("#\n#\n" + line) == KeyLog(cut=True)
+
+
+def test_of_several_logs_the_first_wins() -> None:
+    first = parse_keylog(format_line("EXPORTER_SECRET", RANDOM, b"first") + "RSA 0011223344556677 aa\n")
+    later = parse_keylog(
+        format_line("EXPORTER_SECRET", RANDOM, b"later")
+        + format_line("CLIENT_RANDOM", RANDOM, b"master")
+        + format_line("CLIENT_RANDOM", bytes(32), b"other")
+        + "RSA 0011223344556677 bb\nRSA 8899aabbccddeeff cc\n"
+    )
+    both = merged([first, later])
+    assert both.of(RANDOM) == {"EXPORTER_SECRET": b"first", "CLIENT_RANDOM": b"master"}
+    assert both.of(bytes(32)) == {"CLIENT_RANDOM": b"other"}
+    assert sorted(both.premasters.values()) == [b"\xaa", b"\xcc"]
+    assert merged([]) == KeyLog()

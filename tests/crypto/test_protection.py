@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlswire.crypto.protection import Protection, _Cbc, _cbc, can_protect, key_block_sizes, protection13, protections12
+from tlswire.crypto.protection import Cbc, Protection, can_protect, key_block_sizes, protection13, protections12
 from tlswire.crypto.suites import AEAD, BLOCK, NULL, STREAM, Plan, digest_of, plan_of
 from tlswire.errors import UsageError, WireError
 from tlswire.registry import SUITES
@@ -216,13 +216,13 @@ def test_clear_records_after_the_keys_of_tls_1_3_are_refused() -> None:
 # Padding that is wrong although the MAC is right, by the hand that has the keys (RFC 5246 section 6.2.3.2).
 def test_padding_is_looked_at() -> None:
     writer, reader = pair(0x0303, 0x002F)
-    assert isinstance(writer, _Cbc)
+    assert isinstance(writer, Cbc)
 
     def sealed(number: int, padding: bytes) -> bytes:
-        iv = bytes(16)
         writer.sequence = number
-        plain = b"said" + writer._mac(HANDSHAKE, 0x0303, b"said") + padding
-        return iv + bytes(_cbc(writer._algorithm, iv).encryptor().update(plain))
+        record = writer.seal_blocks(HANDSHAKE, b"said" + writer.mac(HANDSHAKE, b"said") + padding)
+        assert writer.sequence == number + 1
+        return record[5:]
 
     assert reader.open(HANDSHAKE, 0x0303, sealed(0, b"\7" * 8)) == (HANDSHAKE, b"said")
     assert reader.open(HANDSHAKE, 0x0303, sealed(1, b"\x17" * 24)) == (HANDSHAKE, b"said")  # more than a block
@@ -237,12 +237,11 @@ def test_padding_is_looked_at() -> None:
 # RFC 6101 section 5.2.3.2: less than a block, of any value.
 def test_padding_of_sslv3() -> None:
     writer, reader = pair(0x0300, 0x002F)
-    assert isinstance(writer, _Cbc)
+    assert isinstance(writer, Cbc)
 
     def sealed(number: int, padding: bytes) -> bytes:
-        writer.sequence, iv = number, reader._read_iv  # type: ignore[attr-defined]
-        plain = b"said" + writer._mac(HANDSHAKE, 0x0300, b"said") + padding
-        return bytes(_cbc(writer._algorithm, iv).encryptor().update(plain))
+        writer.sequence = number
+        return writer.seal_blocks(HANDSHAKE, b"said" + writer.mac(HANDSHAKE, b"said") + padding)[5:]
 
     assert reader.open(HANDSHAKE, 0x0300, sealed(0, b"anybyte\7")) == (HANDSHAKE, b"said")
     with pytest.raises(WireError, match="24 bytes of it with blocks of 16"):
@@ -300,3 +299,10 @@ def test_hashes_of_suites() -> None:
 
 def test_plans_are_of_all_four_modes() -> None:
     assert {plan(version, suite).cipher.mode for version, suite in PAIRS} == {NULL, STREAM, BLOCK, AEAD}
+
+
+def test_drafts_leave_the_header_out_of_what_is_covered() -> None:
+    sealed = protection13(0x1301, bytes(32), header=False).seal(HANDSHAKE, b"old")
+    assert protection13(0x1301, bytes(32), header=False).open(23, 0x0301, sealed[5:]) == (HANDSHAKE, b"old")
+    with pytest.raises(WireError, match="bad tag"):
+        protection13(0x1301, bytes(32)).open(23, 0x0301, sealed[5:])

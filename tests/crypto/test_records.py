@@ -312,3 +312,41 @@ def test_it_tells_whether_it_is_protected() -> None:
     assert not stream.protected
     stream.protect(tls13())
     assert stream.protected
+
+
+@pytest.mark.parametrize(
+    ("data", "early"),
+    [
+        (b"", False),
+        (fragment(HANDSHAKE, 0x0303, HELLO), False),
+        (fragment(ALERT, 0x0303, b"\2\x28"), False),
+        (fragment(APPLICATION_DATA, 0x0303, b"sealed"), True),
+        (b"\x17", True),
+        (CCS, True),  # nobody knows yet what stands behind it
+        (CCS * 3 + b"\x16\3", True),
+        (CCS + fragment(APPLICATION_DATA, 0x0303, b"sealed"), True),
+        (CCS + fragment(HANDSHAKE, 0x0303, bytes(range(0x80, 0xA8))), True),
+        (CCS + fragment(ALERT, 0x0303, bytes(26)), True),
+        (CCS + fragment(HANDSHAKE, 0x0303, b"\1" + HELLO[1:]), False),
+        (CCS + fragment(HANDSHAKE, 0x0303, HELLO), False),
+    ],
+)
+def test_what_looks_as_if_it_were_under_keys_is_told(data: bytes, early: bool) -> None:
+    stream = RecordStream()
+    stream.feed(data)
+    assert stream.early == early
+    stream.protect(tls13(1))
+    assert not stream.early
+
+
+def test_whether_the_last_message_was_protected_is_told() -> None:
+    stream = RecordStream()
+    writer = tls13(1)
+    assert [(message.type, stream.opened) for message in stream.feed(fragment(HANDSHAKE, 0x0303, HELLO))] == [
+        (2, False)
+    ]
+    stream.protect(tls13(1))
+    sealed = writer.seal(HANDSHAKE, encode_handshake(8, b"\0\0") + encode_handshake(20, b"x"))
+    clear = fragment(ALERT, 0x0303, b"\2\x28")
+    found = [(message.content, stream.opened) for message in stream.feed(sealed + clear)]
+    assert found == [(HANDSHAKE, True), (HANDSHAKE, True), (ALERT, False)]

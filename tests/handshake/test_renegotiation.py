@@ -20,7 +20,8 @@ from tlswire.handshake.offer import offer
 from tlswire.handshake.renegotiation import MOST, RENEGOTIATION_INFO, Renegotiating
 from tlswire.hello.edit import with_extension
 from tlswire.lab.characters import RENEGOTIATION_INFO as ANSWERS_INFO
-from tlswire.lab.characters import Quirks, character
+from tlswire.lab.characters import character
+from tlswire.lab.quirks import Quirks
 from tlswire.lab.responder import Conversation as Responder
 from tlswire.probe.converse import converse
 from tlswire.probe.transport import Address

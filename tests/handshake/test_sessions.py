@@ -13,19 +13,25 @@ from tests.servers.gate import require
 from tests.servers.process import serving
 from tests.servers.recipes import gnutls, nginx, openssl_early_data
 from tlswire.handshake.client import Client
+from tlswire.handshake.conversation import Session
 from tlswire.handshake.offer import SESSION_TICKET, offer, resuming
+from tlswire.handshake.tls13 import COMPRESS_CERTIFICATE
 from tlswire.hello.builder import Shape, client_hello
 from tlswire.hello.edit import PRE_SHARED_KEY, with_extension
 from tlswire.probe.converse import converse
 from tlswire.probe.transport import Address
 from tlswire.scan.server import groups_of
-from tlswire.wire.records import CHANGE_CIPHER_SPEC
+from tlswire.wire.extensions import encode_extension
+from tlswire.wire.handshake import SERVER_HELLO, SERVER_HELLO_BODY, encode_handshake
+from tlswire.wire.messages import HRR_RANDOM, Extension, ServerHello
+from tlswire.wire.primitives import build
+from tlswire.wire.records import CHANGE_CIPHER_SPEC, HANDSHAKE, fragment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.servers.process import Recipe
-    from tlswire.handshake.conversation import Conversation, Session
+    from tlswire.handshake.conversation import Conversation
 
 pytestmark = pytest.mark.stacks
 
@@ -232,3 +238,34 @@ def test_early_data_for_a_server_that_went_back_to_tls_12_ends_cleanly() -> None
     assert heard.version == TLS12
     assert not heard.finished
     assert heard.label in {"alert:unexpected_message", "alert:bad_record_mac", "hello"}
+
+
+def session_of(suite: int = AES128) -> Session:
+    return Session(TLS13, suite, bytes(32), ticket=b"ticket", early_data=100)
+
+
+@pytest.mark.parametrize("early", [b"", REQUEST])
+def test_a_retry_that_changes_nothing_is_refused_even_where_it_ends_early_data(early: bytes) -> None:
+    rng = Random(1)
+    hello = client_hello(TLS13, (AES128,), rng=rng, shape=Shape(groups=groups_of(TLS13)))
+    hello = resuming(hello, session_of(), early_data=bool(early))
+    client = Client(offer(hello, rng), rng, session=session_of(), early_data=early)
+    client.start()
+    retry = ServerHello(TLS12, HRR_RANDOM, hello.session_id, AES128, 0, (Extension(43, b"\3\4"),))
+    assert client.feed(fragment(HANDSHAKE, TLS12, encode_handshake(SERVER_HELLO, build(SERVER_HELLO_BODY, retry))))
+    assert client.fault == "a HelloRetryRequest that changes nothing (RFC 9846 4.1.4)"
+
+
+def test_a_certificate_compressed_by_what_is_not_installed_ends_the_handshake_without_blame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    require("tlslite-ng")
+    monkeypatch.setattr("tlswire.handshake.tls13.available", lambda: (1,))
+    with running("tlslite-ng") as server:
+        rng = Random(1)
+        hello = client_hello(TLS13, (AES128,), rng=rng, shape=Shape(groups=groups_of(TLS13)))
+        hello = with_extension(hello, COMPRESS_CERTIFICATE, encode_extension(COMPRESS_CERTIFICATE, (2,), "ch"))
+        client = Client(offer(hello, rng), rng)
+        heard = asyncio.run(converse(Address("127.0.0.1", server.port), client))
+    assert (heard.compression, heard.unchecked) == (2, "a certificate compressed by 2 brotli")
+    assert heard.kind == "hello"

@@ -19,7 +19,7 @@ from tlswire.handshake.offer import encode
 from tlswire.handshake.tls13 import Tls13
 from tlswire.lab import keys
 from tlswire.lab.actions import Close, Send
-from tlswire.lab.characters import CHARACTERS, TLS13, Character, Quirks, accepted, character
+from tlswire.lab.characters import CHARACTERS, TLS13, Character, accepted, character
 from tlswire.lab.responder import Conversation
 from tlswire.lab.server import HOST, Lab, running
 from tlswire.lab.sessions import MAX_REMEMBERED, Remembered, Sessions
@@ -436,9 +436,7 @@ def test_openssl_sends_early_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize("safely", [True, False])
 def test_openssl_renegotiates(safely: bool) -> None:
     openssl = pytest.importorskip("OpenSSL.SSL")
-    of = msgspec.structs.replace(character("plain"), quirks=Quirks(renegotiates=True))
-    if not safely:
-        of = msgspec.structs.replace(of, answers=tuple(code for code in of.answers if code != 0xFF01))
+    of = character("renegotiates" if safely else "renegotiates-insecurely")
     context = openssl.Context(openssl.TLS_CLIENT_METHOD)
     context.set_options(openssl.OP_NO_TLSv1_3 | OP_LEGACY_SERVER_CONNECT | OP_LEGACY_RENEGOTIATION)
     client, server = openssl.Connection(context, None), Conversation(of)

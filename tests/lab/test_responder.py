@@ -43,7 +43,7 @@ def sent(actions: list[Action]) -> bytes:
 
 
 def messages(actions: list[Action]) -> list[Message]:
-    deframer = Deframer()
+    deframer = Deframer(max_message=1 << 24)
     found = deframer.feed(sent(actions))
     assert deframer.error is None
     assert deframer.pending == 0

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from tlswire.errors import LookupFailedError, UsageError
@@ -259,6 +260,20 @@ def needs_certificate(lab: Lab) -> None:
     assert 13 in first(lab).types
 
 
+def compresses(lab: Lab) -> None:
+    hello = client_hello(TLS12, (RSA_CBC,))
+    accepts(lab, wire(hello), RSA_CBC)
+    answer = first(lab, wire(msgspec.structs.replace(hello, compression=(1, 0)))).hello
+    assert answer is not None
+    assert answer.compression == 1
+
+
+def huge(lab: Lab) -> None:
+    answer = ask(lab.port, GOOD, patience=3, most=9 * MIB if "certificate" in lab.character.name else 3 * MIB)
+    assert answer.hello is not None
+    assert "handshake.length" in answer.error
+
+
 def early_data(lab: Lab) -> None:
     accepts(lab, GOOD13, AES_GCM_13)
 
@@ -301,8 +316,15 @@ BEHAVIOURS: dict[str, Callable[[Lab], None]] = {
         version_intolerant,
         needs_certificate,
         early_data,
+        compresses,
     )
 }
+
+
+# What is wrong with the handshakes of these is shown in test_flaws.py and test_handshakes.py.
+BEHAVIOURS |= {name: accepts for name, it in CHARACTERS.items() if it.quirks.flaw}
+BEHAVIOURS |= dict.fromkeys(("huge-chain", "huge-certificate"), huge)
+BEHAVIOURS |= dict.fromkeys(("ignores-schemes", "garbage-status", "renegotiates", "renegotiates-insecurely"), accepts)
 
 
 @pytest.mark.parametrize("name", CHARACTERS)

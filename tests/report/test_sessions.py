@@ -268,3 +268,19 @@ def test_cells() -> None:
 @pytest.mark.parametrize("seconds", [0.0, 1e18, -1e18])
 def test_times_that_no_calendar_knows_are_empty(seconds: float) -> None:
     assert moment(seconds) == ""
+
+
+def test_the_head_says_what_key_logs_opened() -> None:
+    states: list[object] = ["complete", "complete", "partial", "failed", "no-secrets", "no-secrets", None]
+    several = summed(*[session(decryption=state) for state in states])
+    assert (
+        "\n  2 sessions decrypted with key logs, 1 in part, 1 with secrets that do not open them, 2 without secrets\n"
+        in (render(several, material(sessions=7), width=140))
+    )
+    assert "\n  1 session decrypted with key logs\n" in render(
+        summed(session(decryption="complete")), material(sessions=1)
+    )
+    assert "key log" not in render(summed(session()), material(sessions=1))
+    merged = summed(session(decryption="complete"))
+    merged.merge(summed(session(decryption="complete"), session(decryption="no-secrets")))
+    assert merged.decryptions == {"complete": 2, "no-secrets": 1}

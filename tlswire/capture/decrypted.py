@@ -19,7 +19,7 @@ from tlswire.crypto.records import RecordStream
 from tlswire.crypto.suites import digest_of
 from tlswire.registry import SUITES, VERSIONS
 from tlswire.wire.handshake import CLIENT_HELLO, SERVER_HELLO, encode_handshake
-from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE
+from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Alert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,6 @@ DRAFTS = {0x7F14: False}
 HANDSHAKE_SECRETS = ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET")
 _TRAFFIC_SECRETS = ("CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0")
 _SIDES = ("client", "server")
-_FATAL = 2
 
 
 class Secrets:
@@ -84,7 +83,8 @@ class Secrets:
                 log = parse_keylog(data)
                 for random, known in log.secrets.items():
                     self._inside[random] = {**known, **self._inside.get(random, {})}
-                self._premasters = {**log.premasters, **self._premasters}
+                for name, secret in log.premasters.items():
+                    self._premasters.setdefault(name, secret)
 
 
 class Decryption:
@@ -102,6 +102,7 @@ class Decryption:
         self._known: Mapping[str, bytes] = {}
         self._random = b""
         self._hellos = self._retries = 0
+        self._answered = False  # by a ServerHello that is no HelloRetryRequest
         self._early = False
         self._transcript: bytearray | None = bytearray()  # None: not whole
         self._client = 0
@@ -114,7 +115,8 @@ class Decryption:
         self._keyed = False  # there were keys for some of it
         self._opened = False  # some of it
         self._broken = False  # some of it does not open
-        self._ended = [False, False]  # by a fatal alert of that side
+        self._holed = [False, False]
+        self._ended = [False, False]  # by an alert of that side before its Finished
         self._after = [0, 0]
 
     def stream(self, side: int) -> RecordStream:
@@ -123,11 +125,13 @@ class Decryption:
         return stream
 
     def expects(self, side: int, client: int | None) -> bool:
-        """Whether a hello of the other side is still to come, of which the keys of this one are made.
+        """Whether what ``side`` says under keys came before the hello of the other side of which they are made.
 
-        After a HelloRetryRequest it is the client's own: early data that was sent before it stays closed.
+        After a HelloRetryRequest the client's own second hello comes first: early data before it stays closed.
         """
-        return self._hello is None and (side != client or self._hellos > self._retries)
+        if self._hello is not None:
+            return False
+        return self._hellos > self._retries if side == client else self._answered
 
     @property
     def state(self) -> State | None:
@@ -141,14 +145,14 @@ class Decryption:
         return "partial" if self._keyed else "no-secrets"
 
     def _whole(self, side: int) -> bool:
-        """Whether the handshake of a side was read to its end: its Finished, or a fatal alert of either."""
+        """Whether the handshake of a side was read to its end: its Finished, or an alert of either that ends it."""
         ended = self._ended[side] or (self._ended[1 - side] and not self.blind[side])
         return self.finished[side] or ended
 
     @property
     def notes(self) -> list[str]:
         """What was not read and why, one line each."""
-        # Of a handshake that a fatal alert ended, nobody had the secrets of what would have come.
+        # Of a handshake that an alert ended, nobody had the secrets of what would have come.
         found = self._notes + (self._lacks if not any(self._ended) or self.state != "complete" else [])
         if self.state == "partial":
             missing = " and ".join(self._name(side) for side in self._order() if not self._whole(side))
@@ -162,6 +166,7 @@ class Decryption:
 
     def lost(self, side: int, missing: int, frame: int) -> None:
         """So many bytes of ``side`` were not captured: under keys, the numbers of its records are lost with them."""
+        self._holed[side] = True
         self._transcript = None
         if self._streams[side].protected and not self.blind[side]:
             self.blind[side] = True
@@ -193,8 +198,10 @@ class Decryption:
         elif message.content == APPLICATION_DATA:
             self._met = True
             self._after[side] += 1
-        elif message.content == ALERT and message.body[:1] == bytes((_FATAL,)):
-            self._ended[side] = True
+        elif message.content == ALERT and len(message.body) == 2 and not self.finished[side]:
+            # Behind a hole, what is in clear may be what is not.
+            certain = opened or not self._holed[side]
+            self._ended[side] = self._ended[side] or (certain and Alert(*message.body).fatal)
 
     def _handshake(self, side: int, message: Message, client: int | None, hello: ServerHello | None) -> None:
         kind = message.type
@@ -211,8 +218,9 @@ class Decryption:
             self._retries += 1
         elif kind in {CLIENT_HELLO, SERVER_HELLO}:
             # The capture may have the answer first. A hello that comes when all is answered begins a renegotiation.
-            answered = hello is not None and not hello.is_retry and self._hellos > self._retries
-            if hello is not None and answered and (kind == SERVER_HELLO or self._hello is None):
+            self._answered = hello is not None and not hello.is_retry
+            first = kind == SERVER_HELLO or self._hello is None
+            if hello is not None and self._answered and first and self._hellos > self._retries:
                 self._client, self._hello, self._version = client or 0, hello, hello.version
                 self._begin(hello)
         elif kind == CLIENT_KEY_EXCHANGE and self._hello is not None and MASTER not in self._known:

@@ -1,6 +1,6 @@
 """Captures as packets: what is read, told by content, and pcap itself (draft-ietf-opsawg-pcap).
 
-Packets come out as plain tuples over large pieces of the file, walked with ``struct``: it is the hot path of the room.
+Packets come out as stretches of records in large pieces of the file (``capture.stretch``).
 Damage ends or interrupts the walk, is kept as one line each with frame and byte offset, and never raises.
 Must not import anything of tlswire but ``errors``, ``capture.compressed`` and ``capture.pcapng``.
 """
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from tlswire.capture.compressed import GZIP, ZSTD, open_source
-from tlswire.capture.pcapng import MAGIC, MAX_PACKET, ORDERS, WINDOW, Blocks, Interface, Window
+from tlswire.capture.pcapng import MAGIC, MAX_PACKET, ORDERS, WINDOW, Blocks, Window
+from tlswire.capture.stretch import Interface, Stretch, each_packet
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tlswire.capture.compressed import Source
-
-    Packet = tuple[int, int, int, bytes, int, int, Interface]
+    from tlswire.capture.stretch import Packet
 
 __all__ = ["MAX_DAMAGE", "MAX_SECRETS", "Capture", "Interface", "find_captures", "is_capture", "open_capture"]
 
@@ -45,12 +45,12 @@ _PCAP = {
 
 
 class Capture:
-    """One capture; iterate ``packets`` once. ``frames``, ``damage`` and ``secrets`` grow while it is read."""
+    """One capture; iterate ``stretches`` or ``packets`` once. ``damage`` and ``secrets`` grow while it is read."""
 
     def __init__(self, name: str, size: int, source: Source) -> None:
         self.name = name
         self.size = size
-        self.frames = 0
+        self.stretch = Stretch()
         self.damage: list[str] = []
         self.secrets: list[tuple[int, bytes]] = []
         self._source = source
@@ -58,7 +58,7 @@ class Capture:
         self._secret_bytes = 0
         self._resumes = _MAX_RESUMES
         self._tries = _MAX_TRIES
-        self._walk: Iterator[Packet] | None = None
+        self._walk: Iterator[Stretch] | None = None
         self._head = source.read()
         while 0 < len(self._head) < 24 and (more := source.read()):
             self._head += more
@@ -73,6 +73,11 @@ class Capture:
             raise UsageError(self.name, f"is no capture: {head[8:12].hex(' ')} is no byte order mark of pcapng")
 
     @property
+    def frames(self) -> int:
+        """Packets read so far."""
+        return self.stretch.frame
+
+    @property
     def position(self) -> int:
         """Bytes of the file read so far, compressed ones where it is compressed."""
         return self._source.position
@@ -81,13 +86,17 @@ class Capture:
         """Have ``tell`` called with name, size and position whenever more of the file was read."""
         self._source = _Watched(self._source, lambda position: tell(self.name, self.size, position))
 
-    def packets(self) -> Iterator[Packet]:
-        """(frame, time high, time low, buffer, start, end, interface) of every packet, frames counted from 1."""
+    def stretches(self) -> Iterator[Stretch]:
+        """Every packet, in one ``Stretch`` that is always the same: who walks over it leaves there how far it came."""
         if self._walk is None:
             window = Window(self._source, self._head)
             self._walk = Blocks(self, window).walk() if self._head[:4] == MAGIC else self._pcap(window)
             self._head = b""
         return self._walk
+
+    def packets(self) -> Iterator[Packet]:
+        """(frame, time high, time low, buffer, start, end, interface) of every packet, frames counted from 1."""
+        return each_packet(self.stretches())
 
     def __enter__(self) -> Self:
         return self
@@ -145,36 +154,30 @@ class Capture:
         self.broken(f"{place}; nothing to go on with behind it")
         return -1
 
-    def _pcap(self, window: Window) -> Iterator[Packet]:
+    def _pcap(self, window: Window) -> Iterator[Stretch]:
         order, unit, header = _PCAP[window.buffer[:4]]
         if len(window.buffer) < 24:
             self.ended(0, len(window.buffer), 24, "file header")
             return
         snaplen, linktype = struct.unpack_from(f"{order}II", window.buffer, 16)
+        stretch = self.stretch
+        stretch.set_order(order, header)
         # The upper half holds the length of a frame check sequence and reserved bits (section 4).
-        interface = Interface(linktype & 0xFFFF, "", snaplen, unit)
+        stretch.interface = Interface(linktype & 0xFFFF, "", snaplen, unit)
         records = _Records(self, window, order, header, unit)
-        unpack = struct.Struct(f"{order}III").unpack_from
-        buffer, at, end, frame, last = window.buffer, 24, len(window.buffer), 0, -1
+        at = 24
         while True:
-            # Records without fault are taken here, everything else is looked at by records.next.
-            while (start := at + header) <= end:
-                high, low, length = unpack(buffer, at)
-                stop = start + length
-                if stop > end or length > MAX_SNAPLEN:
-                    break
-                self.frames = frame = frame + 1
-                yield frame, high, low, buffer, start, stop, interface
-                at, last = stop, high
-            at, stop = records.next(at, last)
+            # Records without fault are taken by who walks, everything else is looked at by records.next.
+            stretch.most = MAX_SNAPLEN
+            stretch.several(window.buffer, at)
+            yield stretch
+            at, stop = records.next(stretch.at, stretch.last)
             if at < 0:
                 return
-            buffer, end = window.buffer, len(window.buffer)
             if stop:
-                last, low, _ = unpack(buffer, at)
-                frame += 1
-                self.frames = frame
-                yield frame, last, low, buffer, at + header, stop, interface
+                stretch.most = MAX_PACKET
+                stretch.single(window.buffer, at)
+                yield stretch
                 at = stop
 
 
@@ -201,19 +204,19 @@ class _Watched:
 
 
 class _Records:
-    """The records of a pcap file that need a second look: at the end of a piece, too long, or broken."""
+    """The records of a pcap file that need a second look: at the end of a piece, short, too long, or broken."""
 
     def __init__(self, capture: Capture, window: Window, order: str, header: int, unit: int) -> None:
         self._capture = capture
         self._window = window
         self._header = header
         self._unit = unit
-        self._unpack = struct.Struct(f"{order}IIII").unpack_from
+        self.unpack = struct.Struct(f"{order}IIII").unpack_from
         self._little = order == "<"
         self._first = -1
 
     def next(self, at: int, last: int) -> tuple[int, int]:
-        """Where to walk on, -1 for nowhere, and the end of the record there if it is one the walk would not take.
+        """Where to walk on, -1 for nowhere, and the end of the record there if it is sound.
 
         ``last`` is the time of the packet before, negative where there is none.
         """
@@ -225,7 +228,7 @@ class _Records:
             frame = self._capture.frames + 1
             self._capture.ended(window.base + at, left, header, f"header of frame {frame}")
             return -1, 0
-        length = self._unpack(window.buffer, at)[2]
+        length = self.unpack(window.buffer, at)[2]
         if length > MAX_PACKET:
             return self._resume(at, length, last), 0
         large = length > MAX_SNAPLEN
@@ -234,11 +237,9 @@ class _Records:
         if (left := len(window.buffer) - at) < need:
             self._capture.ended(window.base + at, left, need)
             return -1, 0
-        if not large:
-            return at, 0
         # Longer than libpcap allows: believed where it leads to another record or to the end.
-        if left >= need + header:
-            _, low, captured, _ = self._unpack(window.buffer, at + need)
+        if large and left >= need + header:
+            _, low, captured, _ = self.unpack(window.buffer, at + need)
             if low >= self._unit or captured > MAX_PACKET:
                 return self._resume(at, length, last), 0
         return at, at + need
@@ -271,7 +272,7 @@ class _Records:
                 return done > 1
             if at + header > size:
                 return False
-            high, low, captured, original = self._unpack(buffer, at)
+            high, low, captured, original = self.unpack(buffer, at)
             if low >= self._unit or not 0 < captured <= original <= MAX_PACKET or captured > MAX_SNAPLEN:
                 return False
             near = near or [high]

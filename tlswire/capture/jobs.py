@@ -1,12 +1,13 @@
 """Several captures, several processes, one result: the same sessions in the same order for any number of processes.
 
-A file is shared by the buckets of its flow table: every process walks all packets and looks after its own buckets;
-what each finds is merged by ``Found.order``. With many files each process takes whole ones. A process that is ahead
-waits in its pipe, so nothing piles up. Must not import anything of tlswire but ``errors`` and the rest of ``capture``.
+A file is shared by the buckets of its flow table: every process, this one too, walks all packets and looks after its own
+buckets; what each finds is merged by ``Found.order``. With many files each of the others takes whole ones. A process that
+is ahead waits in its pipe, so nothing piles up. Must not import anything of tlswire but ``errors`` and the rest of ``capture``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections import Counter
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from tlswire.capture.files import open_capture
+from tlswire.capture.flows import BUCKETS
 from tlswire.capture.reader import Reading
-from tlswire.capture.streams import BUCKETS
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-_BATCH = 256
+_BATCH = 64
+_ROOM = 1 << 20  # bytes of a pipe: what Linux lets anyone have
 
 
 def _context() -> ForkContext | SpawnContext:
@@ -113,15 +115,30 @@ def _open(
 
 def _alone(paths: Sequence[str | Path], work: Work, keylog: KeyLog | None, progress: Progress | None) -> Iterator[Any]:
     for path in paths:
-        reading = _open(path, None, keylog, progress)
-        if isinstance(reading, Report):
-            yield reading
-            continue
-        with reading:
-            for found in reading:
-                if (item := work(found)) is not None:
-                    yield item
-            yield _report(reading, work)
+        reports: list[Report] = []
+        for _, item in _read(path, work, None, keylog, reports, progress):
+            yield item
+        yield from reports
+
+
+def _read(
+    path: str | Path,
+    work: Work,
+    buckets: frozenset[int] | None,
+    keylog: KeyLog | None,
+    reports: list[Report],
+    progress: Progress | None,
+) -> Iterator[tuple[tuple[int, int], Any]]:
+    """What this process makes of its buckets of a capture, by order; the report is added at the end."""
+    reading = _open(path, buckets, keylog, progress)
+    if isinstance(reading, Report):
+        reports.append(reading)
+        return
+    with reading:
+        for found in reading:
+            if (item := work(found)) is not None:
+                yield found.order, item
+        reports.append(_report(reading, work))
 
 
 def _report(reading: Reading, work: Work) -> Report:
@@ -148,24 +165,30 @@ def _shared(
 ) -> Iterator[Any]:
     whole = len(paths) >= 2 * jobs
     shares = [frozenset(range(job, BUCKETS, jobs)) for job in range(min(jobs, BUCKETS))]
+    others = shares if whole else shares[1:]
     context = _context()
     pipes: list[Connection] = []
     processes = []
     try:
-        for number, buckets in enumerate(shares):
+        for number, buckets in enumerate(others):
             receiver, sender = context.Pipe(duplex=False)
+            _widen(sender)
             pipes.append(receiver)
-            mine = list(paths[number :: len(shares)]) if whole else list(paths)
+            mine = list(paths[number :: len(others)]) if whole else list(paths)
             given = (sender, mine, work, None if whole else buckets, keylog)
             process = context.Process(target=_serve, args=given, daemon=True)
             process.start()
             processes.append(process)
             sender.close()
+        own = work()
         for number, path in enumerate(paths):
             reports: list[Report] = []
-            sources = [pipes[number % len(pipes)]] if whole else pipes
-            streams = [_received(pipe, str(path), reports, progress) for pipe in sources]
-            for _, item in heapq.merge(*streams, key=_order) if len(streams) > 1 else streams[0]:
+            if whole:
+                found = _received(pipes[number % len(pipes)], str(path), reports, progress)
+            else:
+                streams = [_received(pipe, str(path), reports, None) for pipe in pipes]
+                found = heapq.merge(_read(path, own, shares[0], keylog, reports, progress), *streams, key=_order)
+            for _, item in found:
                 yield item
             yield _summed(reports)
     finally:
@@ -174,6 +197,14 @@ def _shared(
             process.join()
         for pipe in pipes:
             pipe.close()
+
+
+def _widen(sender: Connection) -> None:
+    """Room for more than one batch, where the system lets: a process need not wait while this one is at work itself."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl  # noqa: PLC0415 - not on every system
+
+        fcntl.fcntl(sender.fileno(), fcntl.F_SETPIPE_SZ, _ROOM)
 
 
 def _order(item: tuple[tuple[int, int], Any]) -> tuple[int, int]:
@@ -225,15 +256,11 @@ def _serve_one(
     sender: Connection, path: str | Path, work: Work, buckets: frozenset[int] | None, keylog: KeyLog | None
 ) -> Report:
     batches = _Batches(sender)
-    reading = _open(path, buckets, keylog, batches.tell)
-    if isinstance(reading, Report):
-        return reading
-    with reading:
-        for found in reading:
-            if (item := work(found)) is not None:
-                batches.add(found.order, item)
-        batches.send()
-        return _report(reading, work)
+    reports: list[Report] = []
+    for order, item in _read(path, work, buckets, keylog, reports, batches.tell):
+        batches.add(order, item)
+    batches.send()
+    return reports[0]
 
 
 def _received(

@@ -1,7 +1,7 @@
 """Packets from a network interface, through scapy's sockets: the face of a capture file, for as long as it is wanted.
 
 Only bytes are taken from scapy, nothing is dissected by it; it is imported when the first interface is opened. Must not
-import anything of tlswire but ``errors`` and ``capture.files``.
+import anything of tlswire but ``errors`` and ``capture.stretch``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Self
 
-from tlswire.capture.files import Interface
+from tlswire.capture.stretch import Interface, Stretch, each_packet
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tlswire.capture.files import Packet
+    from tlswire.capture.stretch import Packet
 
 # How often the end is looked for while nothing comes.
 _PATIENCE = 0.2
@@ -51,15 +51,25 @@ class LiveCapture:
         self.name = name
         self.size = 0
         self.position = 0
-        self.frames = 0
+        self._stretch = Stretch()
         self.damage: list[str] = []
         self.secrets: list[tuple[int, bytes]] = []
         self._stop = stop
         self._socket = _opened(name)
         self._closed = False
 
+    @property
+    def frames(self) -> int:
+        """Packets received so far."""
+        return self._stretch.frame
+
     def packets(self) -> Iterator[Packet]:
         """As ``files.Capture.packets``: what comes in and goes out until ``stop`` says so."""
+        return each_packet(self.stretches())
+
+    def stretches(self) -> Iterator[Stretch]:
+        """As ``files.Capture.stretches``."""
+        stretch = self._stretch
         interfaces: dict[Any, Interface] = {}
         receive, select = self._socket.recv_raw, self._socket.select
         while not self._stop():
@@ -76,9 +86,10 @@ class LiveCapture:
             if interface is None:
                 interface = interfaces[layer] = Interface(_linktype(self.name, layer), self.name)
             seconds = float(moment or time.time())
-            self.frames += 1
             self.position += len(data)
-            yield self.frames, int(seconds), int(seconds % 1 * 10**6), data, 0, len(data), interface
+            stretch.interface = interface
+            stretch.alone(data, int(seconds), int(seconds % 1 * 10**6))
+            yield stretch
 
     def __enter__(self) -> Self:
         return self

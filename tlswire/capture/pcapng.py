@@ -1,8 +1,8 @@
 """pcapng: sections, interfaces and packets, block by block (draft-ietf-opsawg-pcapng).
 
-Packets come out as plain tuples over large pieces of the file: it is the hot path. Whatever is broken becomes a line of
+Each packet comes out as a stretch of its own over a large piece of the file. Whatever is broken becomes a line of
 ``Capture.damage``; after it the walk goes on only at a place where several blocks in a row have equal lengths at both ends.
-Must not import anything of tlswire but ``errors`` and ``capture.compressed``.
+Must not import anything of tlswire but ``errors``, ``capture.compressed`` and ``capture.stretch``.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
-import msgspec
+from tlswire.capture.stretch import Interface
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tlswire.capture.compressed import Source
     from tlswire.capture.files import Capture
-
-    Packet = tuple[int, int, int, bytes, int, int, "Interface"]
+    from tlswire.capture.stretch import Stretch
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
@@ -37,27 +36,6 @@ _COUNTED = frozenset({9, 0xBAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x217, 0x221, 0
 
 WINDOW = 1 << 20  # how far behind a broken place is searched
 _IN_A_ROW = 3
-
-
-class Interface(msgspec.Struct):
-    """What packets were captured on: one a pcap file, one an interface description block.
-
-    ``unit`` is ticks a second, ``offset`` seconds to add to every time.
-    """
-
-    linktype: int
-    name: str = ""
-    snaplen: int = 0
-    unit: int = 10**6
-    offset: int = 0
-    halves: bool = False  # a time is the two halves of one number (pcapng), not seconds and fraction (pcap)
-
-    def time(self, high: int, low: int) -> float:
-        """Seconds since 1970 of a packet's two raw numbers; 0 where the packet has no time."""
-        if not self.halves:
-            return high + low / self.unit + self.offset
-        ticks = high << 32 | low
-        return (ticks + self.offset * self.unit) / self.unit if ticks else 0.0
 
 
 class Window:
@@ -95,55 +73,55 @@ class Blocks:
         self._order = order
         self._header = struct.Struct(f"{order}II").unpack_from
         self._packet = struct.Struct(f"{order}IIIIII").unpack_from
+        self._capture.stretch.set_order(order)
         self._trailer = struct.Struct(f"{order}I").unpack_from
 
-    def walk(self) -> Iterator[Packet]:
-        """(frame, time high, time low, buffer, start, end, interface) of every packet."""
-        capture, window = self._capture, self._window
-        buffer, at, end, frame = window.buffer, 0, len(window.buffer), 0
+    def walk(self) -> Iterator[Stretch]:
+        """Every packet, each in a stretch of its own; the same object all the time."""
+        window, stretch = self._window, self._capture.stretch
+        buffer, at, end = window.buffer, 0, len(window.buffer)
         while True:
             unpack, trailer, interfaces = self._packet, self._trailer, self._interfaces
             count = len(interfaces)
             # Enhanced packet blocks without fault are taken here, everything else by _slow.
             while at + 32 <= end:
-                kind, length, number, high, low, captured = unpack(buffer, at)
+                kind, length, number, _, _, captured = unpack(buffer, at)
                 stop = at + length
                 if kind != _ENHANCED_PACKET or stop > end or captured > length - 32 or number >= count or length & 3:
                     break
                 if trailer(buffer, stop - 4)[0] != length:
                     break
-                frame += 1
-                capture.frames = frame
-                start = at + 28
-                yield frame, high, low, buffer, start, start + captured, interfaces[number]
+                stretch.interface = interfaces[number]
+                stretch.single(buffer, at + 12)  # time, length and the length before it was cut
+                yield stretch
                 at = stop
-            packet, at = self._slow(at)
+            found, at = self._slow(at)
             if at < 0:
                 return
-            buffer, end, frame = window.buffer, len(window.buffer), capture.frames
-            if packet is not None:
-                yield packet
+            buffer, end = window.buffer, len(window.buffer)
+            if found:
+                yield stretch
 
-    def _slow(self, at: int) -> tuple[Packet | None, int]:
-        """The block at ``at`` and where the next one is, -1 at the end."""
+    def _slow(self, at: int) -> tuple[bool, int]:
+        """Whether the block at ``at`` is a packet, and where the next one is, -1 at the end."""
         capture, window = self._capture, self._window
         at = window.ensure(at, 12)
         if (left := len(window.buffer) - at) < 12:
             capture.ended(window.base + at, left, 12, "block header")
-            return None, -1
+            return False, -1
         if window.buffer.startswith(MAGIC, at):
             mark = window.buffer[at + 8 : at + 12]
             if mark not in ORDERS:
-                return None, self._resume(at, f"section with the byte order mark {mark.hex()}")
+                return False, self._resume(at, f"section with the byte order mark {mark.hex()}")
             self._set_order(ORDERS[mark])
         kind, length = self._header(window.buffer, at)
         if length < 12 or length & 3 or length > MAX_BLOCK:
-            return None, self._resume(at, f"block of length {length}")
+            return False, self._resume(at, f"block of length {length}")
         at = window.ensure(at, length)
         if (left := len(window.buffer) - at) < length:
             packet = kind in {_ENHANCED_PACKET, _SIMPLE_PACKET, _OLD_PACKET}
             capture.ended(window.base + at, left, length, "" if packet else f"block of type {kind:#x}")
-            return None, -1
+            return False, -1
         (behind,) = self._trailer(window.buffer, at + length - 4)
         if behind != length:
             what = f"block whose lengths differ ({length} and {behind})"
@@ -151,7 +129,7 @@ class Blocks:
             if not self._chain(at + length, 1):
                 at = window.ensure(at, length + WINDOW)
                 if not self._chain(at + length, 1):
-                    return None, self._resume(at, what)
+                    return False, self._resume(at, what)
             self._complain(what, at)
         return self._block(kind, at, length), at + length
 
@@ -190,7 +168,7 @@ class Blocks:
             at += length
         return True
 
-    def _block(self, kind: int, at: int, length: int) -> Packet | None:
+    def _block(self, kind: int, at: int, length: int) -> bool:
         """Any whole block; unknown ones are skipped (section 4)."""
         body = length - 12
         if kind == _SECTION:
@@ -202,8 +180,8 @@ class Blocks:
         elif kind in {_ENHANCED_PACKET, _SIMPLE_PACKET, _OLD_PACKET}:
             return self._any_packet(kind, at, body)
         elif kind in _COUNTED:
-            self._capture.frames += 1
-        return None
+            self._capture.stretch.frame += 1
+        return False
 
     def _section(self, at: int, body: int) -> None:
         self._interfaces = []
@@ -229,14 +207,13 @@ class Blocks:
         if not self._capture.keep_secrets(kind, self._window.buffer[start : start + length]):
             self._complain(f"secrets over the bound, {length} bytes left out", at)
 
-    def _any_packet(self, kind: int, at: int, body: int) -> Packet | None:
+    def _any_packet(self, kind: int, at: int, body: int) -> bool:
         buffer, order = self._window.buffer, self._order
-        self._capture.frames += 1
         high = low = number = 0
         smallest, front = {_ENHANCED_PACKET: (20, 28), _OLD_PACKET: (20, 28), _SIMPLE_PACKET: (4, 12)}[kind]
         if body < smallest:
             self._complain(f"packet in a block of {body + 12} bytes", at, of_frame=True)
-            return None
+            return False
         if kind == _ENHANCED_PACKET:
             number, high, low, captured = struct.unpack_from(f"{order}IIII", buffer, at + 8)
         elif kind == _OLD_PACKET:
@@ -245,17 +222,21 @@ class Blocks:
             (captured,) = struct.unpack_from(f"{order}I", buffer, at + 8)
         if number >= len(self._interfaces):
             self._complain(f"packet of interface {number}, which is not described,", at, of_frame=True)
-            return None
+            return False
         interface = self._interfaces[number]
         if kind == _SIMPLE_PACKET and interface.snaplen:
             # Section 4.4: what was captured is not told but follows from the snap length.
             captured = min(captured, interface.snaplen)
         if captured > body - smallest:
             self._complain(f"packet of {captured} bytes in a block of {body + 12}", at, of_frame=True)
-            return None
-        return self._capture.frames, high, low, buffer, at + front, at + front + captured, interface
+            return False
+        self._capture.stretch.interface = interface
+        self._capture.stretch.alone(buffer[at + front : at + front + captured], high, low)
+        return True
 
     def _complain(self, what: str, at: int, *, of_frame: bool = False) -> None:
+        if of_frame:
+            self._capture.stretch.frame += 1
         where = "frame" if of_frame else "after frame"
         self._capture.broken(f"{what} at byte {self._window.base + at}, {where} {self._capture.frames}")
 

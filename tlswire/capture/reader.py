@@ -78,7 +78,7 @@ class Reading:
 
     def __iter__(self) -> Iterator[Found]:
         """The sessions, as they are complete."""
-        return self._streams.read(self._capture.packets())
+        return self._streams.follow(self._capture)
 
     def __enter__(self) -> Self:
         return self

@@ -89,7 +89,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
         if content == HANDSHAKE:
             # A message of type 0 is an encrypted record after ChangeCipherSpec; a HelloRequest has no body.
             if message.type or not message.body:
-                self._handshake(side, message, frame)
+                self.handshake(side, message.version, message.type, message.body, frame)
             else:
                 self._encrypted(side)
         elif content == APPLICATION_DATA:
@@ -168,47 +168,47 @@ class SessionBuilder(msgspec.Struct, eq=False):
             if self.records_after > ONE_SIDED:
                 self.done = True
 
-    def _handshake(self, side: int, message: Message, frame: int) -> None:
-        handler = self._HANDLERS.get(message.type)
+    def handshake(self, side: int, version: int, kind: int, body: bytes, frame: int) -> None:
+        """One handshake message in clear; ``version`` is its record's."""
+        handler = self._HANDLERS.get(kind)
         self.messages += 1
         if handler is not None:
             try:
-                handler(self, side, message, frame)
+                handler(self, side, version, body, frame)
             except WireError as error:
                 self.note(f"frame {frame}, {self._name(side)}: {error}")
 
-    def _client_hello(self, side: int, message: Message, frame: int) -> None:
+    def _client_hello(self, side: int, version: int, body: bytes, frame: int) -> None:
         if self.client is None:
             self.client = side
         if len(self.hellos) >= MAX_HELLOS:
             self.note(f"more than {MAX_HELLOS} hellos")
             return
-        body = message.body
         hello: Hello | None
         error: WireError | None = None
         if self.transport == "dtls":
             try:
                 value, _ = parse_dtls_client_hello(body)
             except WireError as fault:
-                hello, error = describe.describe_partial_hello(frame, message.version, body, len(body), "d"), fault
+                hello, error = describe.describe_partial_hello(frame, version, body, len(body), "d"), fault
             else:
-                hello = describe.describe_client_hello(frame, message.version, value, body, "d")
+                hello = describe.describe_client_hello(frame, version, value, body, "d")
         else:
             first = self.raw_hellos[-1][4:] if self.raw_hellos and self.server_hellos else b""
-            hello, error = describe.describe_hello(frame, message.version, body, self._letter(), first)
+            hello, error = describe.describe_hello(frame, version, body, self._letter(), first)
         if error is not None:
             self.note(f"frame {frame}, client: {error}")
         if hello is not None:
             self.hellos.append(hello)
             self.raw_hellos.append(b"\x01" + len(body).to_bytes(3, "big") + body)
 
-    def _server_hello(self, side: int, message: Message, frame: int) -> None:
+    def _server_hello(self, side: int, version: int, body: bytes, frame: int) -> None:
         if self.client is None:
             self.client = 1 - side
         if len(self.server_hellos) >= MAX_HELLOS:
             self.note(f"more than {MAX_HELLOS} answers")
             return
-        self._answered(*describe.describe_server_hello(frame, message.version, message.body))
+        self._answered(*describe.describe_server_hello(frame, version, body))
 
     def _answered(self, described: ServerHello, value: WireServerHello) -> None:
         self.server_hellos.append(described)
@@ -216,23 +216,23 @@ class SessionBuilder(msgspec.Struct, eq=False):
         if not value.is_retry:
             self.version = tls_equivalent(value.version)
 
-    def _certificate(self, side: int, message: Message, frame: int) -> None:
+    def _certificate(self, side: int, _version: int, body: bytes, frame: int) -> None:
         read = answers.chain13 if self._opened(side) else answers.chain
-        self._presented(side, read(message.body), frame)
+        self._presented(side, read(body), frame)
 
     def _opened(self, side: int) -> bool:
         """Whether a message was decrypted as part of a TLS 1.3 handshake; in clear it can only be read as an older one."""
         return self.version >= 0x0304 and self.opened[side]
 
-    def _compressed_certificate(self, side: int, message: Message, frame: int) -> None:
+    def _compressed_certificate(self, side: int, _version: int, body: bytes, frame: int) -> None:
         if self._opened(side):
-            self._presented(side, answers.compressed_chain(message.body), frame)
+            self._presented(side, answers.compressed_chain(body), frame)
 
-    def _encrypted_extensions(self, side: int, message: Message, _frame: int) -> None:
+    def _encrypted_extensions(self, side: int, _version: int, body: bytes, _frame: int) -> None:
         if self._opened(side):
-            self.encrypted_extensions = answers.encrypted_extensions(message.body)
+            self.encrypted_extensions = answers.encrypted_extensions(body)
 
-    def _ticket(self, _side: int, _message: Message, _frame: int) -> None:
+    def _ticket(self, _side: int, _version: int, _body: bytes, _frame: int) -> None:
         self.tickets = (self.tickets or 0) + 1
 
     def _presented(self, side: int, chain: answers.Chain, frame: int) -> None:
@@ -245,16 +245,16 @@ class SessionBuilder(msgspec.Struct, eq=False):
                 break
             self.certificates.append(answers.certificate(frame, sender, facts))
 
-    def _server_key_exchange(self, _side: int, message: Message, frame: int) -> None:
+    def _server_key_exchange(self, _side: int, _version: int, body: bytes, frame: int) -> None:
         if self.selected is None:
             return
-        self.key_exchange = answers.key_exchange(frame, self.selected.suite, self.version, message.body)
+        self.key_exchange = answers.key_exchange(frame, self.selected.suite, self.version, body)
 
-    def _certificate_request(self, side: int, message: Message, frame: int) -> None:
+    def _certificate_request(self, side: int, _version: int, body: bytes, frame: int) -> None:
         if self._opened(side):
-            self.certificate_request = answers.certificate_request13(frame, message.body)
+            self.certificate_request = answers.certificate_request13(frame, body)
         else:
-            self.certificate_request = answers.certificate_request(frame, self.version, message.body)
+            self.certificate_request = answers.certificate_request(frame, self.version, body)
 
     def _alert(self, side: int, body: bytes, frame: int) -> None:
         if len(body) != 2 or body[0] not in _LEVELS:
@@ -292,7 +292,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
         else:
             self._encrypted(side)
 
-    _HANDLERS: ClassVar[dict[int, Callable[[SessionBuilder, int, Message, int], None]]] = {
+    _HANDLERS: ClassVar[dict[int, Callable[[SessionBuilder, int, int, bytes, int], None]]] = {
         1: _client_hello,
         2: _server_hello,
         4: _ticket,

@@ -1,175 +1,166 @@
-"""Packets in, sessions out: the walk over a capture, the flow tables and their bounds.
+"""Packets in, sessions out: the walk over a capture.
 
-The loop of ``Streams.read`` is the hot path of the project: plain Ethernet, IPv4 and IPv6 are taken apart in place by
-one ``struct`` call, a flow whose handshake is over costs a look-up and a skip, everything else is peeled by
-``capture.links``. Must not import anything of tlswire but ``wire``, ``registry``, ``results`` and ``capture``.
+The loop of ``Streams.follow`` is the hot path of the project: Ethernet with plain IPv4 is taken apart in place by one
+``struct`` call, a flow whose handshake is over costs two look-ups and a skip, everything else is peeled by
+``capture.links``. Must not import anything of tlswire but ``capture``.
 """
 
 from __future__ import annotations
 
 import struct
-from collections import Counter, deque
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from tlswire.capture import tcp as reassembly
-from tlswire.capture.assemble import Found, assemble
+from tlswire.capture.flows import BUCKETS, SKIP, Flows, bucket_of
 from tlswire.capture.links import Peeler
-from tlswire.capture.tcp import ACK, FIN, MAX_WAITING_BYTES, NOBODY, RST, SYN, Flow, Half
-from tlswire.capture.tls import TlsStream
 from tlswire.capture.tunnels import OVER_UDP
-from tlswire.capture.udp import PATIENCE, UdpFlow, is_stun, recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
+    from tlswire.capture.assemble import Found
     from tlswire.capture.decrypted import Secrets
-    from tlswire.capture.files import Interface
-    from tlswire.capture.layers import Origin
-    from tlswire.capture.sessions import SessionBuilder
-    from tlswire.capture.udp import Kind
+    from tlswire.capture.files import Capture
+    from tlswire.capture.live import LiveCapture
+    from tlswire.capture.stretch import Interface
+    from tlswire.capture.udp import UdpFlow
 
-    Packet = tuple[int, int, int, bytes, int, int, Interface]
-
-# The flow table is divided so that several processes that share a capture keep and evict the same flows as one.
-BUCKETS = 16
-MAX_FLOWS = 2048  # a bucket
-MAX_SKIPPED = 2048  # a bucket: keys of flows that need no more looking at
-MAX_OVER = 512  # a bucket: connections that ended, whose last bytes may come again
-MAX_STRANGERS = 512  # a bucket: UDP flows of which nothing was recognised yet
-
-# Seconds without a segment or datagram after which a handshake is over: servers wait less.
-IDLE = 120
-MANY = 32  # a bucket: so many flows may be idle for as long as they like
-
-# From the Ethernet type to the TCP flags, with the IPv4 addresses and ports as one key: type, version and length of
-# the header, total length, fragment, protocol, key, sequence, acknowledgement, data offset, flags.
-_IPV4 = struct.Struct(">3sxHxxHxBxx12sIIBB")
-_HEAD4 = b"\x08\x00\x45"
-# The same for IPv6: payload length, next header, key, sequence, acknowledgement, offset, flags.
-_IPV6 = struct.Struct(">HBx36sIIBB")
+_PLAIN = b"\x08\x00\x45"  # the type of IPv4, its version and a header without options
+_SHORTEST = 54  # Ethernet, IPv4 and TCP
+# Behind _PLAIN: total length, sequence, acknowledgement, data offset.
+_REST = struct.Struct(">H20xIIB")
+# Type of Ethernet, version, payload length, next header, addresses and ports of IPv6.
+_IPV6 = struct.Struct(">2sB3xHBx36s")
 _TYPE6 = b"\x86\xdd"
 _TCP = struct.Struct(">IIBB")
 
 _TUNNEL_PORTS = frozenset(port.to_bytes(2, "big") for port in OVER_UDP)
 
 
-class _Skip:
-    """Stands in the flow table for what needs no more looking at."""
-
-    consumer = NOBODY
-
-
-SKIP: Any = _Skip()
-
-
-class Counts(msgspec.Struct):
-    """What was met on the way."""
-
-    ignored: Counter[str]
-    flows: int = 0
-    evicted: int = 0
-    encrypted_only: int = 0
-
-
-class Streams:
-    """The flows of one capture; ``mine`` are the buckets of this process, ``secrets`` open what is encrypted."""
+class Streams(Flows):
+    """The flows of one capture and the walk over its packets. ``mine`` are the buckets this process looks after."""
 
     def __init__(self, capture: str, mine: frozenset[int] | None = None, secrets: Secrets | None = None) -> None:
-        self.capture = capture
-        self._mine = mine
-        self._secrets = secrets
         self._peeler = Peeler()
-        self.counts = Counts(self._peeler.ignored)
-        self._tcp: dict[bytes, Half] = {}
-        self._udp: dict[bytes, UdpFlow] = {}
-        self._live: tuple[dict[Flow | UdpFlow, None], ...] = tuple({} for _ in range(BUCKETS))
-        self._closed: set[bytes] = set()  # the other direction's keys of flows that are skipped and half closed
-        self._skipped: tuple[deque[bytes], ...] = tuple(deque() for _ in range(BUCKETS))
-        self._over: tuple[dict[bytes, int], ...] = tuple({} for _ in range(BUCKETS))
-        self._strangers: tuple[dict[bytes, int], ...] = tuple({} for _ in range(BUCKETS))
-        self._ready: list[Found] = []
+        super().__init__(capture, self._peeler.ignored, secrets)
+        self._mine = mine
 
     # Branches are spelled out: a call a packet would cost more than what most packets need.
-    def read(self, packets: Iterable[Packet]) -> Iterator[Found]:  # noqa: C901, PLR0912, PLR0915 - as said above
+    def follow(self, capture: Capture | LiveCapture) -> Iterator[Found]:  # noqa: C901, PLR0912, PLR0915 - as said above
         """Sessions as they are complete; those still open at the end come last, in the order they began."""
-        tcp, udp, ready, mine = self._tcp, self._udp, self._ready, self._mine
-        unpack4, unpack6, peel = _IPV4.unpack_from, _IPV6.unpack_from, self._peeler.peel
-        tunnel_ports = _TUNNEL_PORTS
-        frame = 0
-        for frame, high, low, buffer, start, end, interface in packets:
-            protocol = 0
-            if interface.linktype == 1 and end - start >= 54:
-                head, total, fragment, protocol, key, seq, ack, offset, flags = unpack4(buffer, start + 12)
-                at = start + 34
-                if head != _HEAD4 or fragment & 0x3FFF:
-                    protocol = 0
-                    if head[:2] == _TYPE6 and head[2] >> 4 == 6 and end - start >= 74:
-                        total, protocol, key, seq, ack, offset, flags = unpack6(buffer, start + 18)
-                        at = start + 54
-                        total = total and total + 40
-            if protocol == 6:
-                half = tcp.get(key)
-                if half is SKIP and not flags & 7:
-                    continue
-                if half is None and mine is not None and _bucket(key) not in mine:
-                    continue
-                at += (offset >> 4) << 2
-                stop = start + 14 + total if total else end
-                missing = 0
-                if stop > end:
-                    missing = max(stop - max(at, end), 0)
-                    stop = end
-                if at >= stop and not missing and not flags & 7:
-                    if half is not None and half.flow.halves[1 - half.index].waiting:
+        tcp, udp, done, ready, mine = self._tcp, self._udp, self._done, self._ready, self._mine
+        rest, tunnel_ports = _REST.unpack_from, _TUNNEL_PORTS
+        for stretch in capture.stretches():
+            unpack, buffer, header, whole, most = (
+                stretch.unpack,
+                stretch.buffer,
+                stretch.header,
+                stretch.whole,
+                stretch.most,
+            )
+            at, room, limit, frame, interface = stretch.at, stretch.room, len(buffer), stretch.frame, stretch.interface
+            plain = _PLAIN if interface.linktype == 1 else b""
+            high = stretch.last
+            while at <= room:
+                last = high
+                high, low, length, head, fragment, protocol, key, flags = unpack(buffer, at)
+                start = at + header
+                end = start + length
+                if end > limit or length > most:
+                    high = last
+                    break
+                at = end
+                frame += 1
+                if head != plain or fragment & whole or length < _SHORTEST:
+                    self._other(buffer, start, end, (frame, high, low, interface))
+                elif protocol == 6:
+                    if key in done and not flags & 7:
+                        continue
+                    half = tcp.get(key)
+                    if half is None and mine is not None and (key[3] ^ key[7] ^ key[9] ^ key[11]) % BUCKETS not in mine:
+                        continue  # bucket_of(key), in place
+                    total, seq, ack, offset = rest(buffer, start + 16)
+                    body = start + 34 + (offset >> 4 << 2)
+                    stop = start + 14 + total if total else end
+                    missing = 0
+                    if stop > end:
+                        missing = max(stop - max(body, end), 0)
+                        stop = end
+                    if body < stop or missing or flags & 7:
+                        first = (frame, high, low, interface)
+                        self._segment(half, key, seq, ack, flags, buffer[body:stop], missing, first, None)
+                    elif half is not None and half.flow.halves[1 - half.index].waiting:
                         self._acknowledged(half, ack, frame)
-                    elif not ready:
+                    else:
                         continue
+                elif protocol == 17:
+                    flow = udp.get(key)
+                    if flow is not None and flow.told and buffer[start + 42] not in flow.openings:
+                        continue  # its first byte behind Ethernet, IPv4 and UDP
+                    if flow is None and (key[-2:] in tunnel_ports or key[-4:-2] in tunnel_ports):
+                        self._other(buffer, start, end, (frame, high, low, interface))
+                    elif flow is not None or mine is None or bucket_of(key) in mine:
+                        total = rest(buffer, start + 16)[0]
+                        stop = start + 14 + total if total else end
+                        self._udp_in(flow, key, buffer, start + 34, stop, end, (frame, high, low, interface))
                 else:
-                    first = (frame, high, low, interface)
-                    self._segment(half, key, seq, ack, flags, buffer[at:stop], missing, first, None)
-            elif protocol == 17:
-                flow = udp.get(key)
-                if flow is SKIP:
-                    continue
-                if flow is None:
-                    if key[-2:] in tunnel_ports or key[-4:-2] in tunnel_ports:
-                        if (segment := peel(1, buffer, start, end)) is not None:
-                            self._peeled(segment, (frame, high, low, interface))
-                        at = end
-                    elif mine is not None and _bucket(key) not in mine:
-                        continue
-                stop = start + 14 + total if total else end
-                if 8 <= seq >> 16 < stop - at:
-                    stop = at + (seq >> 16)  # what stands there in UDP is its length and checksum
-                at += 8
-                missing = max(stop - end, 0)
-                if at < (stop := min(stop, end)):
-                    if flow is not None and flow.told and buffer[at] not in flow.openings:
-                        continue
-                    self._datagram(flow, key, buffer, at, stop, missing, (frame, high, low, interface), None)
-            else:
-                segment = peel(interface.linktype, buffer, start, end)
-                if segment is None:
-                    continue
-                self._peeled(segment, (frame, high, low, interface))
-            if ready:
-                ready.sort(key=attrgetter("order"))
-                yield from ready
-                ready.clear()
-        yield from self._finish_all(frame + 1)
+                    self._other(buffer, start, end, (frame, high, low, interface))
+                if ready:
+                    ready.sort(key=_order)
+                    stretch.frame = frame
+                    yield from ready
+                    ready.clear()
+            stretch.at, stretch.frame, stretch.last = at, frame, high
+        yield from self.finish(capture.frames + 1)
+
+    def _udp_in(
+        self,
+        flow: UdpFlow | None,
+        key: bytes,
+        buffer: bytes,
+        at: int,
+        stop: int,
+        end: int,
+        first: tuple[int, int, int, Interface],
+    ) -> None:
+        """The datagram whose UDP header is ``at``, up to ``stop`` as IP says, of which all before ``end`` was captured."""
+        length = int.from_bytes(buffer[at + 4 : at + 6], "big")
+        if 8 <= length < stop - at:
+            stop = at + length
+        at += 8
+        missing = max(stop - end, 0)
+        stop = min(stop, end)
+        if at < stop and (flow is None or not flow.told or buffer[at] in flow.openings):
+            self._datagram(flow, key, buffer, at, stop, missing, first, None)
+
+    def _other(self, buffer: bytes, start: int, end: int, first: tuple[int, int, int, Interface]) -> None:
+        """Any packet that is not plain IPv4 in Ethernet: IPv6 in place, everything else from ``capture.links``."""
+        if first[3].linktype == 1 and end - start >= 74:
+            kind, version, total, protocol, key = _IPV6.unpack_from(buffer, start + 12)
+            if kind == _TYPE6 and version >> 4 == 6:
+                stop = start + 54 + total if total else end
+                if protocol == 6:
+                    at = start + 54
+                    self._peeled((6, key, buffer, at, min(stop, end), max(stop - end, 0), None), first)
+                    return
+                flow = self._udp.get(key) if protocol == 17 else None
+                tunnel = flow is None and (key[-2:] in _TUNNEL_PORTS or key[-4:-2] in _TUNNEL_PORTS)
+                if protocol == 17 and not tunnel:
+                    if flow is not SKIP and (flow is not None or self._mine is None or bucket_of(key) in self._mine):
+                        self._udp_in(flow, key, buffer, start + 54, stop, end, first)
+                    return
+        segment = self._peeler.peel(first[3].linktype, buffer, start, end)
+        if segment is not None:
+            self._peeled(segment, first)
 
     def _peeled(self, segment: Any, first: tuple[int, int, int, Interface]) -> None:
-        """A segment that was not plain Ethernet, from ``capture.links``."""
+        """What ``capture.links`` found in a packet."""
         protocol, key, buffer, at, stop, missing, origin = segment
-        if self._mine is not None and _bucket(key) not in self._mine:
+        if self._mine is not None and bucket_of(key) not in self._mine:
             return
         if protocol == 6:
             half = self._tcp.get(key)
             seq, ack, offset, flags = _TCP.unpack_from(buffer, at + 4)
-            if half is SKIP and not flags & 7:
+            if half is None and key in self._done and not flags & 7:
                 return
             at += (offset >> 4) << 2
             missing -= min(max(at - stop, 0), missing)  # of the header
@@ -183,267 +174,6 @@ class Streams:
             if flow is not SKIP:
                 self._datagram(flow, key, buffer, at + 8, stop, missing, first, origin)
 
-    # TCP
 
-    def _segment(  # noqa: C901, PLR0912 - the rest of the hot path, as ``read``
-        self,
-        half: Half | None,
-        key: bytes,
-        seq: int,
-        ack: int,
-        flags: int,
-        data: bytes,
-        missing: int,
-        first: tuple[int, int, int, Interface],
-        origin: Origin | None,
-    ) -> None:
-        frame = first[0]
-        if flags & SYN:
-            half = self._opened(half, key, seq, flags, first, origin)
-            seq += 1
-        elif half is SKIP:
-            self._closing(key, flags)
-            return
-        elif half is None:
-            if not data or self._is_over(key, seq):
-                return
-            half = self._open(key, first, origin)
-        flow = half.flow
-        flow.last = first
-        if flow.origin is None:
-            flow.origin = origin
-        if flags & ACK and flow.halves[1 - half.index].waiting:
-            self._acknowledged(half, ack, frame)
-            if flow.consumer.done:
-                return
-        if data or missing:
-            if flow.consumer is NOBODY:
-                flow.consumer = TlsStream(flow.opener is None, self._secrets)
-            reassembly.segment(half, seq, data, missing, frame)
-            if flow.consumer.done:
-                self._end_tcp(flow, None, frame, skip=True)
-                return
-        if flags & RST:
-            self._end_tcp(flow, ("reset by 0", "reset by 1")[half.index], frame)
-            return
-        if flags & FIN and half.end is None:
-            half.end = (seq + len(data) + missing) & 0xFFFFFFFF
-        if half.closed and flow.halves[1 - half.index].closed:
-            self._end_tcp(flow, "closed", frame)
-
-    def _open(self, key: bytes, first: tuple[int, int, int, Interface], origin: Origin | None) -> Half:
-        reverse = _reverse(key)
-        flow = reassembly.open_flow(key, reverse, first, origin)
-        self._tcp[key], self._tcp[reverse] = flow.halves
-        self._admit(flow, key, first[0])
-        return flow.halves[0]
-
-    def _opened(
-        self,
-        half: Half | None,
-        key: bytes,
-        seq: int,
-        flags: int,
-        first: tuple[int, int, int, Interface],
-        origin: Origin | None,
-    ) -> Half:
-        """A SYN: of a new connection, of one that takes the ports of an old one, or again."""
-        if half is SKIP:
-            self._forget(key)
-            half = None
-        elif half is not None and half.recent and not flags & ACK and (seq + 1) & 0xFFFFFFFF != half.start:
-            self._end_tcp(half.flow, "replaced", first[0])
-            half = None
-        if half is None:
-            half = self._open(key, first, origin)
-        if half.flow.opener is None:
-            half.flow.opener = 1 - half.index if flags & ACK else half.index
-        reassembly.synchronise(half, seq)
-        return half
-
-    def _is_over(self, key: bytes, seq: int) -> bool:
-        """Whether a segment is a late copy of what a connection said that has ended."""
-        end = self._over[_bucket(key)].get(key)
-        return end is not None and 0 < ((end - seq) & 0xFFFFFFFF) <= MAX_WAITING_BYTES
-
-    def _remember(self, flow: Flow) -> None:
-        over = self._over[flow.bucket]
-        for half in flow.halves:
-            over.pop(half.key, None)
-            if half.next is not None:
-                over[half.key] = half.next
-        while len(over) > MAX_OVER:
-            del over[next(iter(over))]
-
-    def _closing(self, key: bytes, flags: int) -> None:
-        """A FIN or RST of a flow that is skipped: its place is free after a reset, or after the FIN of both."""
-        if flags & RST or key in self._closed:
-            self._forget(key)
-        elif flags & FIN:
-            self._closed.add(_reverse(key))
-
-    def _forget(self, key: bytes) -> None:
-        for either in (key, _reverse(key)):
-            self._tcp.pop(either, None)
-            self._closed.discard(either)
-
-    def _acknowledged(self, half: Half, ack: int, frame: int) -> None:
-        flow = half.flow
-        reassembly.acknowledged(flow.halves[1 - half.index], ack, frame)
-        if flow.consumer.done:
-            self._end_tcp(flow, None, frame, skip=True)
-
-    def _end_tcp(self, flow: Flow, how: str | None, frame: int, *, skip: bool = False) -> None:
-        """A flow is over, or needs no more looking at (``skip``): its session is told."""
-        self._live[flow.bucket].pop(flow, None)
-        first, second = flow.halves
-        if skip:
-            self._tcp[first.key] = self._tcp[second.key] = SKIP
-            self._skip(first.key)
-        else:
-            reassembly.flush(flow, frame)
-            if how not in {"idle", "evicted"}:
-                self._remember(flow)
-            self._tcp.pop(first.key, None)
-            self._tcp.pop(second.key, None)
-        stream = flow.consumer
-        if isinstance(stream, TlsStream):
-            self.counts.encrypted_only += stream.encrypted_only
-            self._tell(stream.finish(), flow, how, frame)
-        del flow.halves  # which know their flow: memory is free at once, not when the collector comes
-
-    # UDP
-
-    def _datagram(
-        self,
-        flow: UdpFlow | None,
-        key: bytes,
-        buffer: bytes,
-        at: int,
-        stop: int,
-        missing: int,
-        first: tuple[int, int, int, Interface],
-        origin: Origin | None,
-    ) -> None:
-        frame = first[0]
-        if flow is None:
-            kind = recognise(buffer, at, stop, missing)
-            if kind is None:
-                self._stranger(key, buffer, at)
-                return
-            flow = self._open_udp(key, kind, first, origin)
-        flow.last = first
-        if not flow.datagram(0 if flow.keys[0] == key else 1, buffer, at, stop, missing, frame):
-            self._end_udp(flow, frame)
-            flow = self._open_udp(key, flow.kind, first, origin)
-            flow.datagram(0, buffer, at, stop, missing, frame)
-        if flow.done and not flow.told:
-            self._tell_udp(flow, frame)
-
-    def _stranger(self, key: bytes, buffer: bytes, at: int) -> None:
-        """A datagram that is none of ours; after some of them so is the flow."""
-        if is_stun(buffer, at):
-            return
-        reverse = _reverse(key)
-        strangers = self._strangers[_bucket(key)]
-        known = min(key, reverse)
-        seen = strangers.pop(known, 0) + 1
-        if seen == 1:
-            self.counts.flows += 1
-        if seen < PATIENCE:
-            strangers[known] = seen
-            if len(strangers) > MAX_STRANGERS:
-                del strangers[next(iter(strangers))]
-        else:
-            self._udp[key] = self._udp[reverse] = SKIP
-            self._skip(key)
-
-    def _open_udp(
-        self, key: bytes, kind: Kind, first: tuple[int, int, int, Interface], origin: Origin | None
-    ) -> UdpFlow:
-        reverse = _reverse(key)
-        flow = UdpFlow(key, reverse, kind, first, origin, self._secrets)
-        self._udp[key] = self._udp[reverse] = flow
-        self._admit(flow, key, first[0])
-        return flow
-
-    def _tell_udp(self, flow: UdpFlow, frame: int) -> None:
-        """Nothing more can be learnt: tell the session, and keep of the flow what recognises the next one."""
-        self._tell(flow.finish(), flow, None, frame)
-        flow.release()
-
-    def _skip(self, key: bytes) -> None:
-        """Remember a key that stands as SKIP in a table; the oldest of its bucket gives way."""
-        skipped = self._skipped[_bucket(key)]
-        skipped.append(key)
-        if len(skipped) > MAX_SKIPPED:
-            old = skipped.popleft()
-            if self._tcp.get(old) is SKIP:
-                self._forget(old)
-            if self._udp.get(old) is SKIP:
-                del self._udp[old]
-                self._udp.pop(_reverse(old), None)
-
-    def _end_udp(self, flow: UdpFlow, frame: int) -> None:
-        self._live[flow.bucket].pop(flow, None)
-        for key in flow.keys:
-            self._udp.pop(key, None)
-        if not flow.told:
-            self._tell(flow.finish(), flow, None, frame)
-
-    def _tell(self, builder: SessionBuilder | None, flow: Flow | UdpFlow, how: str | None, frame: int) -> None:
-        """The session of a flow that ended ``how``, where there is one, is ready."""
-        if builder is not None and (found := assemble(self.capture, builder, flow, how, frame)) is not None:
-            self._ready.append(found)
-
-    # The table
-
-    def _admit(self, flow: Flow | UdpFlow, key: bytes, frame: int) -> None:
-        """A new flow; idle ones of its bucket give way, and the oldest when the bucket is full."""
-        self.counts.flows += 1
-        flow.bucket = bucket = _bucket(key)
-        live = self._live[bucket]
-        if len(live) > MANY:
-            now = _time(flow)
-            while now - _time(oldest := next(iter(live))) > IDLE and len(live) > MANY:
-                self._end(oldest, "idle", frame)
-            if len(live) >= MAX_FLOWS:
-                self.counts.evicted += 1
-                self._end(oldest, "evicted", frame)
-            else:
-                # Looked at again when all others have been: so those that wait longest come first, or nearly so.
-                live[oldest] = live.pop(oldest)
-        live[flow] = None
-
-    def _end(self, flow: Flow | UdpFlow, how: str, frame: int) -> None:
-        if isinstance(flow, Flow):
-            ended = all(half.end is not None for half in flow.halves)
-            self._end_tcp(flow, "closed" if ended else how, frame)
-        else:
-            self._end_udp(flow, frame)
-
-    def _finish_all(self, frame: int) -> Iterator[Found]:
-        yield from self._ready
-        self._ready.clear()
-        left = [flow for live in self._live for flow in live]
-        for flow in sorted(left, key=lambda flow: flow.first[0]):
-            self._end(flow, "end of capture", frame)
-            yield from self._ready
-            self._ready.clear()
-
-
-def _time(flow: Flow | UdpFlow) -> float:
-    _, high, low, interface = flow.last
-    return interface.time(high, low)
-
-
-def _reverse(key: bytes) -> bytes:
-    """The key of the other direction."""
-    size = (len(key) - 4) // 2
-    return key[size : 2 * size] + key[:size] + key[-2:] + key[-4:-2]
-
-
-def _bucket(key: bytes) -> int:
-    """The same for both directions: the last bytes of addresses and ports folded together."""
-    size = (len(key) - 4) // 2
-    return (key[size - 1] ^ key[2 * size - 1] ^ key[-1] ^ key[-3]) % BUCKETS
+def _order(found: Found) -> tuple[int, int]:
+    return found.order

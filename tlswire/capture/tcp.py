@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from tlswire.capture.files import Interface
     from tlswire.capture.layers import Origin
+    from tlswire.capture.stretch import Interface
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
@@ -22,7 +22,6 @@ MAX_WAITING_BYTES = 1 << 18
 MAX_WAITING = 128
 # The peer acknowledged bytes that we have not seen: after so many of its segments they are not merely late.
 PATIENCE = 4
-_RECENT = 2
 
 _CONFLICT = "overlapping segments differ: the first copy was taken"
 
@@ -76,7 +75,7 @@ class Half(msgspec.Struct, eq=False):
     start: int | None = None
     end: int | None = None
     waiting: dict[int, bytes] | None = None
-    recent: list[tuple[int, bytes]] = []
+    recent: tuple[tuple[int, bytes], ...] = ()
     late: int = 0
     stale: int = 0
 
@@ -122,6 +121,9 @@ def synchronise(half: Half, seq: int) -> None:
 def segment(half: Half, seq: int, data: bytes, missing: int, frame: int) -> None:
     """One segment's payload, with ``missing`` bytes cut off its end by the capture."""
     expected = half.next
+    if seq == expected and not half.waiting and not missing:  # nearly always
+        _deliver(half, data, frame)
+        return
     if expected is None:
         expected = half.start = half.next = seq & _MASK
     ahead = (seq - expected) & _MASK
@@ -175,10 +177,8 @@ def _deliver(half: Half, data: bytes, frame: int) -> None:
     """Give the consumer what continues the stream."""
     seq = half.next or 0
     half.next = (seq + len(data)) & _MASK
-    recent = half.recent
-    recent.append((seq, data))
-    if len(recent) > _RECENT:
-        del recent[0]
+    # The last two: a copy that says something else comes soon after the first.
+    half.recent = (half.recent[-1], (seq, data)) if half.recent else ((seq, data),)
     flow = half.flow
     flow.consumer.data(half.index, data, frame)
     if flow.conflict:

@@ -8,14 +8,20 @@ but ``wire``, ``registry`` and the rest of ``capture``.
 from __future__ import annotations
 
 import re
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from tlswire.capture.decrypted import Decryption, Secrets
+from tlswire.capture.flights import read_whole
 from tlswire.capture.preambles import name_of
-from tlswire.capture.sessions import SessionBuilder
+from tlswire.capture.sessions import ONE_SIDED, SessionBuilder
 from tlswire.crypto.records import RecordStream
-from tlswire.wire.records import APPLICATION_DATA, HANDSHAKE, MAX_CIPHERTEXT, Deframer
+from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_CIPHERTEXT, Deframer
+
+if TYPE_CHECKING:
+    from tlswire.capture.flights import Piece
 
 # What may come before TLS on one side; dialogues are shorter, bulk data is not followed.
 MAX_PREAMBLE = 1 << 15
@@ -32,6 +38,14 @@ _HELLO_HEAD = 11
 MAX_HELD = 1 << 15  # bytes of a side that wait for a hello that stands behind them
 
 WAITING, READING, LOST = range(3)
+
+# Segments and records of a handshake that are kept to be read at once, together.
+_MOST_RECORDS = ONE_SIDED
+_UNSEEN = -1
+_BOTH = 0b11
+_SEALED = frozenset({CHANGE_CIPHER_SPEC, APPLICATION_DATA})
+
+header = HEADER.unpack_from
 
 _HANDSHAKE_TYPES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22})
 
@@ -55,8 +69,8 @@ class Side(msgspec.Struct, eq=False):
     deframer: Deframer | RecordStream | None = None
 
 
-def _sides() -> tuple[Side, Side]:
-    return Side(), Side()
+def _nothing() -> tuple[list[Piece], list[Piece]]:
+    return [], []
 
 
 class TlsStream(msgspec.Struct, eq=False):
@@ -64,6 +78,10 @@ class TlsStream(msgspec.Struct, eq=False):
 
     ``builder`` is made when TLS is found: most flows of a capture have none. ``encrypted_only`` says that there were
     records whose handshake came before the capture. With ``secrets`` at hand records are opened as far as they go.
+
+    ``early`` is what each side said so far, with its frames, as long as it may be a usual handshake that is not over: it is
+    read at once then. ``due`` is where the next record of each side begins, counted from its next byte; ``sealed`` says
+    which sides sent other records than handshake, without which nothing is over.
     """
 
     midstream: bool
@@ -73,10 +91,57 @@ class TlsStream(msgspec.Struct, eq=False):
     done: bool = False
     encrypted_only: bool = False
     held: bool = False  # something waits for keys
-    sides: tuple[Side, Side] = msgspec.field(default_factory=_sides)
+    early: tuple[list[Piece], list[Piece]] | None = msgspec.field(default_factory=_nothing)
+    due: list[int] = msgspec.field(default_factory=[_UNSEEN, _UNSEEN].copy)
+    sealed: int = 0
+    records: int = 0
+    sides: tuple[Side, Side] = ()  # type: ignore[assignment] # made when ``early`` does not do
 
     def data(self, side: int, data: bytes, frame: int) -> None:
         """The next bytes of one side."""
+        early = self.early
+        if early is None:
+            self._data(side, data, frame)
+            return
+        early[side].append((frame, data))
+        at, end = self.due[side], len(data)
+        if at == _UNSEEN:
+            at = 0 if _HELLO.match(data) else end - 1
+        records = 0
+        while at + 5 <= end:
+            content, _, length = header(data, at)
+            if content != HANDSHAKE:
+                if content not in _SEALED:
+                    break
+                self.sealed |= 1 << side
+            records += 1
+            at += 5 + length
+        self.due[side] = at - end
+        self.records = records = self.records + records + 1
+        if at < end:
+            self._unusual()
+        elif self.sealed == _BOTH or records > _MOST_RECORDS:
+            self._whole(early)
+
+    def _whole(self, early: tuple[list[Piece], list[Piece]], *, over: bool = False) -> None:
+        """Read what was kept, at once if that ends the handshake, or if it is ``over`` anyway."""
+        builder = read_whole(early)
+        if builder is not None and (over or builder.done):
+            self.builder, self.done = builder, builder.done
+        else:
+            self._unusual()
+
+    def _unusual(self) -> None:
+        """Read what was kept piece by piece, and so what is still to come."""
+        early, self.early = self.early, None
+        self.builder, self.done = None, False  # what was read at once may be followed by more, of what waited in TCP
+        self.sides = Side(), Side()
+        if early is not None:
+            pieces = [(frame, side, data) for side in (0, 1) for frame, data in early[side]]
+            for frame, side, data in sorted(pieces, key=itemgetter(0)):
+                self._data(side, data, frame)
+
+    def _data(self, side: int, data: bytes, frame: int) -> None:
         half = self.sides[side]
         if half.state != READING:
             data = self._begin(side, half, data) if half.state == WAITING else self._resume(side, half, data)
@@ -134,13 +199,13 @@ class TlsStream(msgspec.Struct, eq=False):
         builder, decryption = self.builder, self.decryption
         if builder is None or decryption is None:
             return False
-        self.held = (
-            decryption.expects(side, builder.client) and stream.next == APPLICATION_DATA and stream.pending <= MAX_HELD
-        )
+        self.held = decryption.expects(side, builder.client) and stream.pending <= MAX_HELD and stream.early
         return self.held
 
     def gap(self, side: int, missing: int, frame: int) -> None:
         """So many bytes of one side were not captured."""
+        if self.early is not None:
+            self._unusual()
         half = self.sides[side]
         builder, decryption = self.builder, self.decryption
         if half.state == WAITING or builder is None:
@@ -162,14 +227,18 @@ class TlsStream(msgspec.Struct, eq=False):
 
     def note(self, text: str) -> None:
         """Something to tell of the connection."""
+        if self.early is not None:
+            self._unusual()
         if self.builder is not None:
             self.builder.note(text)
 
     def finish(self) -> SessionBuilder | None:
         """The flow ended: the builder with what was incomplete and what was spoken before TLS; None without TLS."""
+        if self.early is not None and self.builder is None and any(self.early):
+            self._whole(self.early, over=True)
         builder = self.builder
-        if builder is None:
-            return None
+        if builder is None or not self.sides:
+            return builder
         self._finish_decryption(builder)
         for side, half in enumerate(self.sides):
             if half.state == READING and not builder.encrypted[side]:
@@ -260,6 +329,13 @@ class TlsStream(msgspec.Struct, eq=False):
         half.state = READING
         half.deframer = Deframer() if self.decryption is None else self.decryption.stream(side)
         return data
+
+
+def tls_stream(secrets: Secrets | None, *, midstream: bool) -> TlsStream:
+    """The reader of a connection: with secrets at hand message by message from the start, for each may change the keys."""
+    if not secrets:
+        return TlsStream(midstream)
+    return TlsStream(midstream, secrets, early=None, sides=(Side(), Side()))
 
 
 def _keep_partial(builder: SessionBuilder, side: int, half: Side) -> None:

@@ -14,8 +14,8 @@ from tlswire.wire.dtls import DtlsDeframer, begun_hello, looks_like_dtls
 
 if TYPE_CHECKING:
     from tlswire.capture.decrypted import Secrets
-    from tlswire.capture.files import Interface
     from tlswire.capture.layers import Origin
+    from tlswire.capture.stretch import Interface
 
 # So many datagrams that are none of ours (STUN not counted), and the flow is somebody else's.
 PATIENCE = 4

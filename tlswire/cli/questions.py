@@ -18,3 +18,5 @@ def command() -> None:
         sets = ",".join(row.sets)
         connections = f"<= {row.most}" if row.most else "none"
         click.echo(f"{row.name:<{width}}  {sets:<11}  {connections:>6}  {row.title}")
+        if row.sends:
+            click.echo(f"{'':<{width}}  sends {row.sends}")

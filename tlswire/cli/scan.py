@@ -186,6 +186,7 @@ def command(
         server_name = next(parse_target(server_name)).host
     codes, kinds = parse_suites(suites)
     asked = parse_questions(questions, attacks=attacks)
+    _announce(() if quiet else asked)
     options = Options(
         versions=parse_versions(versions),
         suites=codes,
@@ -310,6 +311,17 @@ class _Run:
                 self.keylog.flush()
 
         return observe
+
+
+def _announce(asked: tuple[str, ...]) -> None:
+    """Say on stderr what questions will send that look like attacks."""
+    if not asked:
+        return
+    from tlswire.scan.questions import QUESTIONS  # noqa: PLC0415 - only scans with questions need them
+
+    for name in asked:
+        if QUESTIONS[name].sends:
+            click.echo(f"{name}: sends {QUESTIONS[name].sends}", err=True)
 
 
 def exit_code(results: list[Scan], categories: frozenset[str]) -> int:

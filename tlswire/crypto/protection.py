@@ -208,7 +208,7 @@ class _Maced(Protection):
         covered = _MACED.pack(self.sequence, content, version, len(data)) + data
         return hmac.digest(self._mac_key, covered, self._mac_name)
 
-    def _checked(self, content: int, version: int, data: bytes) -> bytes:
+    def checked(self, content: int, version: int, data: bytes) -> bytes:
         """``data`` without the MAC it ends with."""
         at = len(data) - self._mac_size
         if at < 0:
@@ -221,10 +221,10 @@ class _Maced(Protection):
         return self._record(content, self._encrypt(data + self._mac(content, self.version, data)))
 
     def _open(self, record_type: int, version: int, fragment: bytes) -> tuple[int, bytes]:
-        return record_type, self._checked(record_type, version, self._decrypt(fragment))
+        return record_type, self.checked(record_type, version, self._decrypt(fragment))
 
 
-class _Cbc(_Maced):
+class Cbc(_Maced):
     """CBC: MAC, then padding, then encryption (RFC 5246 section 6.2.3.2), or encryption, then MAC (RFC 7366).
 
     Until TLS 1.0 a record's last block is the IV of the next (RFC 2246 section 6.2.3.2); later each brings its own.
@@ -235,19 +235,31 @@ class _Cbc(_Maced):
     ) -> None:
         super().__init__(version, plan.mac, mac_key, None)
         self._algorithm = _algorithm(plan.cipher, key)
-        self._block = plan.cipher.block
+        self.block = plan.cipher.block
         self._encrypt_then_mac = encrypt_then_mac
         self._rng = rng
         self._explicit = plan.cipher.block if version >= 0x0302 else 0
         self._write_iv = self._read_iv = iv
 
+    def mac(self, content: int, data: bytes) -> bytes:
+        """The MAC of the next record with this data."""
+        return self._mac(content, self.version, data)
+
+    def seal_blocks(self, content: int, plain: bytes) -> bytes:
+        """The record of whole blocks, the caller's MAC and padding in them, whatever these are; without RFC 7366."""
+        record = self._sealed(content, plain)
+        self.sequence += 1
+        return record
+
     def _seal(self, content: int, data: bytes) -> bytes:
-        plain = data if self._encrypt_then_mac else data + self._mac(content, self.version, data)
-        size = self._block - len(plain) % self._block
-        plain += bytes((size - 1,)) * size
-        iv = self._rng.randbytes(self._block) if self._explicit else self._write_iv
+        plain = data if self._encrypt_then_mac else data + self.mac(content, data)
+        size = self.block - len(plain) % self.block
+        return self._sealed(content, plain + bytes((size - 1,)) * size)
+
+    def _sealed(self, content: int, plain: bytes) -> bytes:
+        iv = self._rng.randbytes(self.block) if self._explicit else self._write_iv
         sealed = _cbc(self._algorithm, iv).encryptor().update(plain)
-        self._write_iv = sealed[-self._block :]
+        self._write_iv = sealed[-self.block :]
         body = iv + sealed if self._explicit else sealed
         if self._encrypt_then_mac:
             body += self._mac(content, self.version, body)
@@ -255,17 +267,19 @@ class _Cbc(_Maced):
 
     def _open(self, record_type: int, version: int, fragment: bytes) -> tuple[int, bytes]:
         if self._encrypt_then_mac:
-            fragment = self._checked(record_type, version, fragment)
-        if len(fragment) < self._explicit + self._block or len(fragment) % self._block:
-            raise _fault(f"{len(fragment)} bytes are no blocks of {self._block}")
+            fragment = self.checked(record_type, version, fragment)
+        plain = self._unpadded(self.open_blocks(fragment))
+        return record_type, plain if self._encrypt_then_mac else self.checked(record_type, version, plain)
+
+    def open_blocks(self, fragment: bytes) -> bytes:
+        """The blocks of a record in clear, MAC and padding with them. Raises WireError where they are no blocks."""
+        if len(fragment) < self._explicit + self.block or len(fragment) % self.block:
+            raise _fault(f"{len(fragment)} bytes are no blocks of {self.block}")
         iv = fragment[: self._explicit] if self._explicit else self._read_iv
         sealed = fragment[self._explicit :]
-        self._read_iv = sealed[-self._block :]
-        plain = _cbc(self._algorithm, iv).decryptor().update(sealed)
-        plain = self._unpadded(plain)
-        if not self._encrypt_then_mac:
-            plain = self._checked(record_type, version, plain)
-        return record_type, plain
+        self._read_iv = sealed[-self.block :]
+        plain: bytes = _cbc(self._algorithm, iv).decryptor().update(sealed)
+        return plain
 
     def _unpadded(self, plain: bytes) -> bytes:
         size = plain[-1] + 1
@@ -273,8 +287,8 @@ class _Cbc(_Maced):
             raise _fault(f"bad padding: {size} bytes of it in {len(plain)}")
         # RFC 6101 section 5.2.3.2: in SSLv3 padding is less than a block, of any value.
         if self.version == 0x0300:
-            if size > self._block:
-                raise _fault(f"bad padding: {size} bytes of it with blocks of {self._block} (RFC 6101 5.2.3.2)")
+            if size > self.block:
+                raise _fault(f"bad padding: {size} bytes of it with blocks of {self.block} (RFC 6101 5.2.3.2)")
         elif plain[-size:] != plain[-1:] * size:
             raise _fault("bad padding: its bytes are not its length, or these are not the keys")
         return plain[:-size]
@@ -344,7 +358,7 @@ def protection12(
     if plan.cipher.mode == AEAD:
         return _Aead12(version, plan.cipher, _aead(plan.cipher, key), iv)
     if plan.cipher.mode == BLOCK:
-        return _Cbc(version, plan, mac_key, key, iv, encrypt_then_mac, rng)
+        return Cbc(version, plan, mac_key, key, iv, encrypt_then_mac, rng)
     return _Maced(version, plan.mac, mac_key, _stream(plan.cipher, key) if plan.cipher.mode == STREAM else None)
 
 

@@ -21,6 +21,7 @@ from tlswire.wire.records import (
     Deframer,
     Message,
     fragment,
+    in_clear,
 )
 
 if TYPE_CHECKING:
@@ -86,9 +87,17 @@ class RecordStream:
         return self._protection is not None
 
     @property
-    def next(self) -> int | None:
-        """The content type of the record that comes next; None between records, or where messages of the last wait."""
-        return self._buffer[0] if self._buffer and not self._ready else None
+    def early(self) -> bool:
+        """Whether what comes next looks as if it were under keys that were not set: data, or what stands behind a
+        ChangeCipherSpec and is no hello.
+        """
+        buffer, at = self._buffer, 0
+        if self._ready or self._protection is not None or not buffer:
+            return False
+        while buffer[at : at + 1] == b"\x14":
+            at += 6
+        content, begun = buffer[at] if at < len(buffer) else 0, buffer[at + 5 : at + 11]
+        return buffer[0] == APPLICATION_DATA or (at > 0 and not in_clear(content, begun))
 
     @property
     def pending(self) -> int:

@@ -204,6 +204,12 @@ class Client:
         """Whether what was shown so far is all that is wanted: the client then ends, be the handshake complete or not."""
         return False
 
+    def older_flow(self) -> Flow:
+        """What goes on behind a ServerHello below TLS 1.3: a ``Tls12``, be it one that does something else."""
+        from tlswire.handshake.tls12 import Tls12  # noqa: PLC0415 - one connection speaks one version
+
+        return Tls12(self)
+
     def established(self) -> None:
         """What to do once the handshake is complete: the request, or close_notify at once."""
         if self.request:
@@ -275,8 +281,7 @@ class Client:
         self.flow.take(message)
 
     def _choose(self, hello: ServerHello) -> Flow:
-        from tlswire.handshake.tls12 import Tls12  # noqa: PLC0415 - one connection speaks one version
-        from tlswire.handshake.tls13 import Tls13  # noqa: PLC0415 - as above
+        from tlswire.handshake.tls13 import Tls13  # noqa: PLC0415 - one connection speaks one version
 
         if hello.version not in self.hello.versions and hello.version > self.hello.legacy_version:
             self.shown.hello = hello
@@ -285,7 +290,7 @@ class Client:
             return Tls13(self)
         if not self.secured:
             self.sealer = None  # 0-RTT data that was sent all the same is lost (RFC 9846 appendix E.3)
-        return Tls12(self)
+        return self.older_flow()
 
     def _alert(self, body: bytes) -> None:
         if len(body) != _ALERT_SIZE:

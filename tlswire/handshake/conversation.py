@@ -29,6 +29,9 @@ Stage = Literal["none", "hello", "flight", "finished"]
 FINISHED, HELLO, ALERTED, FAULT, NOT_TLS = "finished", "hello", "alert", "fault", "not-tls"
 DECISIVE = frozenset({FINISHED, HELLO, ALERTED, FAULT, NOT_TLS})
 
+# A longer ticket leaves no room for the rest of a hello, whose extensions are at most 2^16-1 bytes (RFC 9846 4.1.2).
+MAX_TICKET = 1 << 15
+
 STATUS_REQUEST, ALPN, SCT, EXTENDED_MASTER_SECRET = 5, 16, 18, 23
 
 

@@ -22,7 +22,7 @@ from tlswire.handshake.client import (
     RefusedError,
     UnsupportedError,
 )
-from tlswire.handshake.conversation import EXTENDED_MASTER_SECRET, Session
+from tlswire.handshake.conversation import EXTENDED_MASTER_SECRET, MAX_TICKET, Session
 from tlswire.handshake.leaf import public_key, signature_fault
 from tlswire.registry import GROUPS, HANDSHAKE_TYPES, SUITES
 from tlswire.wire.cursor import named
@@ -176,7 +176,7 @@ class Tls12:
         client.send_handshake(CLIENT_KEY_EXCHANGE, public)
         self._derive(premaster)
         self._keys()
-        self._send_finished()
+        self.send_finished()
 
     def exchange_keys(self) -> tuple[bytes, bytes]:
         """The body of our ClientKeyExchange and the premaster secret. Raises UnsupportedError."""
@@ -244,7 +244,8 @@ class Tls12:
             rng=client.rng,
         )
 
-    def _send_finished(self) -> None:
+    def send_finished(self) -> None:
+        """Say ChangeCipherSpec, and Finished under the new keys."""
         client = self.client
         self.client_verify_data = self._verify_data(server=False)
         client.send(CHANGE_CIPHER_SPEC, b"\x01")
@@ -272,7 +273,7 @@ class Tls12:
         client.transcript += encode_handshake(FINISHED, message.body)
         if shown.resumed:
             shown.stage = "flight"
-            self._send_finished()
+            self.send_finished()
         self._remember()
         client.finish()
 
@@ -283,7 +284,7 @@ class Tls12:
             return
         extended = hello.raw_extension(EXTENDED_MASTER_SECRET) is not None
         known = (self.version, self.suite, self.master)
-        if self.ticket is not None and self.ticket.ticket:
+        if self.ticket is not None and 0 < len(self.ticket.ticket) <= MAX_TICKET:
             ticket = Session(
                 *known, ticket=self.ticket.ticket, lifetime=self.ticket.lifetime, extended=extended, alpn=hello.alpn
             )

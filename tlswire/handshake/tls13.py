@@ -24,7 +24,7 @@ from tlswire.handshake.client import (
     RefusedError,
     UnsupportedError,
 )
-from tlswire.handshake.conversation import Session
+from tlswire.handshake.conversation import MAX_TICKET, Session
 from tlswire.handshake.leaf import signature_fault
 from tlswire.handshake.offer import COOKIE, EARLY_DATA, bound, encode
 from tlswire.hello.edit import KEY_SHARE, PRE_SHARED_KEY, with_extension
@@ -310,6 +310,8 @@ class Tls13:
         if len(shown.tickets) == MAX_TICKETS:
             raise RefusedError(f"more than {MAX_TICKETS} tickets", UNEXPECTED_MESSAGE)
         shown.tickets += (value,)
+        if len(value.ticket) > MAX_TICKET:
+            return
         shown.sessions += (
             Session(
                 0x0304,

@@ -1,7 +1,7 @@
 """DOOR: the server characters of the lab, as data: a new one is one row of CHARACTERS.
 
 What a character accepts follows from its row alone (``accepted``), which makes it the ground truth of tests.
-Must not import anything of tlswire but ``errors`` and ``registry``.
+Must not import anything of tlswire but ``errors``, ``registry`` and ``lab.quirks``.
 """
 
 from __future__ import annotations
@@ -12,50 +12,17 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from tlswire.errors import LookupFailedError
+from tlswire.lab.quirks import Quirks
 from tlswire.registry import GROUPS, SSLV2_KINDS, SUITES, VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tlswire.lab.quirks import Flaw
+
 SSLV2, SSLV3, TLS10, TLS11, TLS12, TLS13 = 0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304
 
 RC4_SHA = 0x0005
-
-
-class Quirks(msgspec.Struct, frozen=True):
-    """In which ways a character is awkward; every default is the behaviour of a good server.
-
-    ``refusal`` is how it says no. ``instead`` names what it does in place of a first flight, ``unoffered`` the part of
-    its answer that nobody offered, ``needs`` what a hello must hold. 0 means no limit.
-    """
-
-    refusal: Literal["alert", "fragmented-alert", "close", "reset", "silence"] = "alert"
-    instead: Literal[
-        "",
-        "close",
-        "mute",
-        "plain-http",
-        "flood",
-        "endless-message",
-        "zero-record",
-        "oversized-record",
-        "malformed-hello",
-    ] = ""
-    unoffered: Literal["", "suite", "version", "extension", "group"] = ""
-    needs: Literal["", "name", "alpn"] = ""
-    warns_of_name: bool = False
-    wire_limit: int = 0  # bytes of a hello with its record headers; larger ones are dropped
-    suite_limit: int = 0  # longer lists are answered with FIN
-    client_version_limit: int = 0  # a higher legacy_version is refused instead of negotiated down
-    signs_with: int = 0  # this scheme, whatever was offered (before TLS 1.3)
-    picks_blindly: bool = False  # settles on a suite before it looks whether it can serve it
-    connections_a_second: int = 0  # beyond: RST, refused connections counted too
-    connections_served: int = 0  # beyond: accepted, never answered
-    serial: bool = False  # one client at a time
-    delay: float = 0.0  # seconds before a first flight
-    pace: float = 0.0  # seconds between the bytes of a first flight
-    stale: bool = False  # draws the same for every handshake: random, session id, keys
-    renegotiates: bool = False  # when the client wants to; safely if renegotiation_info is among its answers
 
 
 class Character(msgspec.Struct, frozen=True):
@@ -121,8 +88,8 @@ def _groups(names: str) -> tuple[int, ...]:
     return tuple(GROUPS.find(name).code for name in names.split())
 
 
-SERVER_NAME, POINT_FORMATS, HEARTBEAT, ALPN, ENCRYPT_THEN_MAC = 0, 11, 15, 16, 22
-EXTENDED_MASTER_SECRET, SESSION_TICKET, RENEGOTIATION_INFO = 23, 35, 0xFF01
+SERVER_NAME, STATUS_REQUEST, POINT_FORMATS, HEARTBEAT, ALPN, SCT, ENCRYPT_THEN_MAC = 0, 5, 11, 15, 16, 18, 22
+EXTENDED_MASTER_SECRET, COMPRESS_CERTIFICATE, SESSION_TICKET, RENEGOTIATION_INFO = 23, 27, 35, 0xFF01
 
 _PSS_ECDSA_PKCS1 = (0x0403, 0x0804, 0x0401, 0x0805, 0x0501, 0x0806, 0x0601)
 _WITH_SHA1 = (*_PSS_ECDSA_PKCS1, 0x0201, 0x0203)
@@ -320,7 +287,62 @@ _OPTIONS = (
         description="the modern server with 0-RTT data",
         early_data=1 << 14,
     ),
+    msgspec.structs.replace(
+        _PLAIN,
+        name="compresses",
+        description="an ordinary server that compresses its certificate (RFC 8879) and, before TLS 1.3, records (DEFLATE)",
+        answers=(*_PLAIN.answers, COMPRESS_CERTIFICATE),
+        compression=(1, 0),
+    ),
+    msgspec.structs.replace(
+        _PLAIN,
+        name="garbage-status",
+        description="an ordinary server whose OCSP staple and SCTs are garbage",
+        answers=(*_PLAIN.answers, STATUS_REQUEST, SCT),
+    ),
+    msgspec.structs.replace(
+        _PLAIN,
+        name="renegotiates",
+        description="an ordinary server that renegotiates when the client wants to, bound by RFC 5746",
+        quirks=Quirks(renegotiates=True),
+    ),
+    msgspec.structs.replace(
+        _PLAIN,
+        name="renegotiates-insecurely",
+        description="an ordinary server that renegotiates as before RFC 5746 (CVE-2009-3555)",
+        answers=tuple(code for code in _PLAIN.answers if code != RENEGOTIATION_INFO),
+        quirks=Quirks(renegotiates=True),
+    ),
 )
+
+# The flawed ones: the plain server, what else it answers, and one flaw. name -> (description, answers, flaw).
+_FLAWED: dict[str, tuple[str, tuple[int, ...], Flaw]] = {
+    "heartbleed": ("gives away memory for short heartbeats (CVE-2014-0160)", (HEARTBEAT,), "heartbleed"),
+    "ccs-injection": ("takes a ChangeCipherSpec before there are keys (CVE-2014-0224)", (), "early-ccs"),
+    "robot": ("has another alert for blocks of RSA that begin badly (ROBOT, strong)", (), "robot-strong"),
+    "robot-weak": ("has another alert for blocks of RSA that are padded badly (ROBOT, weak)", (), "robot-weak"),
+    "robot-close": ("closes without a word on blocks of RSA that begin badly (ROBOT)", (), "robot-close"),
+    "robot-silent": ("falls silent on blocks of RSA that begin badly (ROBOT)", (), "robot-silent"),
+    "robot-short": ("answers bad blocks of RSA before Finished has come (ROBOT)", (), "robot-short"),
+    "ticketbleed": ("fills up short session ids with memory (CVE-2016-9244)", (SESSION_TICKET,), "ticketbleed"),
+    "padding-oracle": ("has another alert for bad padding than for a bad MAC", (), "padding-alert"),
+    "poodle-tls": ("does not look at the padding of its records (CVE-2014-8730)", (), "padding-unchecked"),
+    "zombie-poodle": ("closes without a word on bad padding behind a good MAC", (), "padding-close"),
+    "zero-length": ("closes without a word on empty records with a bad MAC (CVE-2019-1559)", (), "padding-empty"),
+    "no-sentinel": ("does not mark its random where it falls back", (), "no-sentinel"),
+    "static-keys": ("uses its keys of DHE and ECDHE again and again", (), "static-keys"),
+    "same-random": ("has the same random in every ServerHello", (), "same-random"),
+    "short-share": ("sends key shares that are one byte short", (), "short-share"),
+    "off-curve": ("sends points that are not on their curve", (), "off-curve"),
+    "bad-finished": ("sends a Finished that does not verify", (), "bad-finished"),
+    "garbage-records": ("sends what no key opens once records are protected", (), "garbage-records"),
+    "certificate-bomb": ("compresses 16 MiB of zeros", (COMPRESS_CERTIFICATE,), "certificate-bomb"),
+    "huge-chain": ("sends a chain of 10,000 certificates", (), "huge-chain"),
+    "huge-certificate": ("sends a Certificate message of 16 MiB", (), "huge-certificate"),
+    "huge-tickets": ("sends tickets of 64 KiB", (SESSION_TICKET,), "huge-tickets"),
+    "endless-tickets": ("sends tickets without end (TLS 1.3)", (), "endless-tickets"),
+    "endless-key-updates": ("updates its keys without end (TLS 1.3)", (), "endless-key-updates"),
+}
 
 CHARACTERS: dict[str, Character] = {
     character.name: character
@@ -335,6 +357,17 @@ CHARACTERS: dict[str, Character] = {
         ),
         *_SPECIAL,
         *_OPTIONS,
+        *(
+            msgspec.structs.replace(
+                _PLAIN,
+                name=name,
+                description=f"an ordinary server that {text}",
+                answers=_PLAIN.answers + answers,
+                # One client at a time, or the memory of this machine would be what is tried.
+                quirks=Quirks(flaw=flaw, serial=flaw in {"huge-chain", "huge-certificate"}),
+            )
+            for name, (text, answers, flaw) in _FLAWED.items()
+        ),
     )
 }
 

@@ -2,8 +2,8 @@
 
 Real where there are keys for it (ECDHE and DHE, signed or anonymous, and RSA), else what merely looks like it.
 Sources: RFC 5246 sections 7.4.3 and 7.4.7, RFC 8422 section 5, RFC 5054 section 2.5, RFC 6101 section 5.6.7.
-Must not import anything of tlswire but ``registry``, ``wire``, ``crypto``, ``lab.keys``, ``lab.characters`` and
-``lab.negotiation``.
+Must not import anything of tlswire but ``registry``, ``wire``, ``crypto``, ``lab.keys``, ``lab.flaws``,
+``lab.characters`` and ``lab.negotiation``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tlswire.crypto.shares import dh_private, private_share, supported
-from tlswire.lab import keys
+from tlswire.lab import flaws, keys
 from tlswire.lab.characters import SSLV3, Character
 from tlswire.lab.negotiation import signs
 from tlswire.registry import GROUPS, SUITES
@@ -44,7 +44,7 @@ def key_exchange(character: Character, choice: Choice, offered: int, rng: Random
     """The exchange of a choice; ``offered`` is the client's legacy_version, which RSA premasters begin with."""
     row = SUITES[choice.suite]
     if row.kex == "RSA" and row.auth == "RSA" and not row.export:
-        return Exchange(None, lambda body: _rsa_premaster(choice.version, body, offered, rng))
+        return Exchange(None, lambda body: _rsa_premaster(character, choice.version, body, offered, rng))
     make = _MAKERS.get(row.kex)
     # Every other suite of RSA and DH has its parameters in a certificate.
     if make is None or not (row.kex in {"DHE", "ECDHE", "SRP"} or row.anonymous or signs(choice.suite)):
@@ -53,13 +53,14 @@ def key_exchange(character: Character, choice: Choice, offered: int, rng: Random
     return Exchange(made.params) if row.auth == "PSK" else made
 
 
-def _ecdhe(_: Character, choice: Choice, rng: Random) -> Exchange:
+def _ecdhe(character: Character, choice: Choice, rng: Random) -> Exchange:
     group = choice.group or 0
     parameters = EcParameters(_NAMED_CURVE, group)
     if not supported(group):
         return Exchange(EcdheParams(parameters, look_alike_share(group, rng)))
-    share = private_share(group, rng)
-    return Exchange(EcdheParams(parameters, share.public), lambda body: share.secret(parse(Opaque(1, 1), body)))
+    share = private_share(group, flaws.key_rng(character.quirks.flaw, rng))
+    public = flaws.share(character.quirks.flaw, group, share.public)
+    return Exchange(EcdheParams(parameters, public), lambda body: share.secret(parse(Opaque(1, 1), body)))
 
 
 def look_alike_share(group: int, rng: Random) -> bytes:
@@ -72,7 +73,7 @@ def look_alike_share(group: int, rng: Random) -> bytes:
 def _dhe(character: Character, choice: Choice, rng: Random) -> Exchange:
     bits = export_bits(choice.suite) if SUITES[choice.suite].export else character.dh_bits
     prime = keys.dh_prime(bits)
-    private = dh_private(int.from_bytes(prime), int.from_bytes(_GENERATOR), rng)
+    private = dh_private(int.from_bytes(prime), int.from_bytes(_GENERATOR), flaws.key_rng(character.quirks.flaw, rng))
     return Exchange(
         DheParams(prime, _GENERATOR, private.public), lambda body: private.secret(parse(Opaque(2, 1), body))
     )
@@ -103,7 +104,7 @@ _MAKERS: dict[str, Callable[[Character, Choice, Random], Exchange]] = {
 }
 
 
-def _rsa_premaster(version: int, body: bytes, offered: int, rng: Random) -> bytes:
+def _rsa_premaster(character: Character, version: int, body: bytes, offered: int, rng: Random) -> bytes:
     """What was encrypted to our certificate; something else, without a word, where it is padded badly.
 
     RFC 5246 section 7.4.7.1: whoever sends a bad block learns as little as whoever does not know the keys.
@@ -111,13 +112,12 @@ def _rsa_premaster(version: int, body: bytes, offered: int, rng: Random) -> byte
     # RFC 6101 section 5.6.7.1: SSLv3 has no length in front of it.
     sealed = body if version == SSLV3 else parse(Opaque(2, 1), body)
     block = keys.rsa_key().decrypt(sealed)
-    padding, zero, premaster = block[2 : -_PREMASTER - 1], block[-_PREMASTER - 1], block[-_PREMASTER:]
-    good = (
-        len(sealed) == keys.rsa_key().size
-        and block[:2] == b"\x00\x02"
-        and 0 not in padding
-        and zero == 0
-        and premaster[:2] == offered.to_bytes(2)
-    )
-    instead = rng.randbytes(_PREMASTER)
-    return premaster if good else instead
+    premaster, instead = block[-_PREMASTER:], rng.randbytes(_PREMASTER)
+    if len(sealed) != keys.rsa_key().size or block[:2] != b"\x00\x02":
+        fault = "begin"
+    elif block.find(0, 2) != len(block) - _PREMASTER - 1:
+        fault = "zero"
+    else:
+        fault = "" if premaster[:2] == offered.to_bytes(2) else "version"
+    flaws.check_block(character.quirks.flaw, fault)
+    return instead if fault else premaster

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tlswire.crypto.signatures import server_params_signed
-from tlswire.lab import keys
+from tlswire.lab import flaws, keys
 from tlswire.lab.characters import (
     ALPN,
     ENCRYPT_THEN_MAC,
@@ -19,9 +19,11 @@ from tlswire.lab.characters import (
     HEARTBEAT,
     POINT_FORMATS,
     RENEGOTIATION_INFO,
+    SCT,
     SERVER_NAME,
     SESSION_TICKET,
     SSLV3,
+    STATUS_REQUEST,
     TLS12,
     TLS13,
     Character,
@@ -46,6 +48,7 @@ from tlswire.wire.messages import (
     Certificate12,
     CertificateRequest10,
     CertificateRequest12,
+    CertificateStatus,
     Extension,
     ServerHello,
     ServerKeyExchange,
@@ -69,6 +72,8 @@ _DOWNGRADE = {True: b"DOWNGRD\x01", False: b"DOWNGRD\x00"}
 
 PRE_SHARED_KEY, SUPPORTED_VERSIONS, KEY_SHARE = 41, 43, 51
 
+CERTIFICATE_STATUS = 22
+
 _AEAD_TAG_AND_TYPE = 17
 
 
@@ -86,7 +91,7 @@ def server_hello(
     ``resumed`` is the session id that a resumed session is answered with, ``bound`` what stands in renegotiation_info.
     """
     random_bytes = rng.randbytes(32)
-    if TLS13 in character.suites:
+    if TLS13 in character.suites and character.quirks.flaw != "no-sentinel":
         random_bytes = random_bytes[:24] + _DOWNGRADE[choice.version == TLS12]
     return ServerHello(
         legacy_version=choice.version,
@@ -148,6 +153,11 @@ def _encrypt_then_mac(_: Character, __: ClientHello, choice: Choice) -> Any:
     return None if SUITES[choice.suite].enc.endswith("-CBC") else _NO_ANSWER  # RFC 7366 section 3
 
 
+# The lab knows no authority: what it says of its certificates is nothing that a client could read.
+STAPLE = CertificateStatus(1, b"no OCSPResponse")
+SCTS = (b"no SignedCertificateTimestamp",)
+
+
 def _always(value: Any) -> Callable[[Character, ClientHello, Choice], Any]:
     return lambda _, __, ___: value
 
@@ -156,7 +166,9 @@ _ANSWERS: dict[int, Callable[[Character, ClientHello, Choice], Any]] = {
     RENEGOTIATION_INFO: _always(b""),  # its body is that of ``bound``
     SERVER_NAME: _always(None),
     POINT_FORMATS: _point_formats,
+    STATUS_REQUEST: _always(None),
     HEARTBEAT: _always(1),
+    SCT: _always(SCTS),
     ALPN: _alpn,
     ENCRYPT_THEN_MAC: _encrypt_then_mac,
     EXTENDED_MASTER_SECRET: _always(None),
@@ -166,8 +178,8 @@ _ANSWERS: dict[int, Callable[[Character, ClientHello, Choice], Any]] = {
 _EMPTY_RENEGOTIATION_SCSV = 0x00FF  # RFC 5746 section 3.3: stands for an empty renegotiation_info
 
 
-# A session that goes on has its name and its ticket already (RFC 6066 section 3, RFC 5077 section 3.3).
-_FULL_ONLY = frozenset({SERVER_NAME, SESSION_TICKET})
+# A session that goes on has its name, its certificate and its ticket already (RFC 6066 sections 3 and 8, RFC 5077 3.3).
+_FULL_ONLY = frozenset({SERVER_NAME, STATUS_REQUEST, SCT, SESSION_TICKET})
 
 
 def _extensions(
@@ -200,8 +212,10 @@ def after_hello(
     """The handshake messages between ServerHello and ServerHelloDone, both versions' limits kept (before TLS 1.3)."""
     found = []
     if choice.certificate is not None:
-        body = Certificate12((keys.certificate(choice.certificate),))
+        body = Certificate12(flaws.chain(character.quirks.flaw, keys.certificate(choice.certificate)))
         found.append((CERTIFICATE, build(body_grammar(CERTIFICATE, choice.version), body)))
+        if answer.raw_extension(STATUS_REQUEST) is not None:
+            found.append((CERTIFICATE_STATUS, build(body_grammar(CERTIFICATE_STATUS), STAPLE)))
     params = _key_exchange(choice, hello, answer, exchange)
     if params is not None:
         found.append((SERVER_KEY_EXCHANGE, params))

@@ -11,22 +11,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tlswire.crypto.records import RecordStream
-from tlswire.errors import WireError
+from tlswire.lab import flaws
 from tlswire.lab.actions import Action, Close, Send, Wait
 from tlswire.lab.characters import TLS12
+from tlswire.lab.refusals import CLOSE_NOTIFY, UNEXPECTED_MESSAGE, WARNING, RefusedError
 from tlswire.wire.handshake import encode_handshake
-from tlswire.wire.records import ALERT, APPLICATION_DATA, HANDSHAKE, MAX_PLAINTEXT, Message, fragment
+from tlswire.wire.records import (
+    ALERT,
+    APPLICATION_DATA,
+    HANDSHAKE,
+    HEARTBEAT,
+    MAX_PLAINTEXT,
+    Message,
+    fragment,
+)
 
 if TYPE_CHECKING:
     from tlswire.crypto.protection import Protection
     from tlswire.lab.characters import Character
     from tlswire.lab.sessions import Sessions
 
-CLOSE_NOTIFY, BAD_RECORD_MAC, RECORD_OVERFLOW, DECRYPT_ERROR, NO_RENEGOTIATION = 0, 20, 22, 51, 100
-CERTIFICATE_REQUIRED = 116
-WARNING, FATAL = 1, 2
-
 MAX_REQUEST = 1 << 13
+_REQUEST, _RESPONSE = b"\1", b"\2"  # of heartbeats
 _PAGE = b"<html><body>A server of the tlswire lab.</body></html>\r\n"
 _HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (
     len(_PAGE),
@@ -35,14 +41,6 @@ _HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nCon
 # An empty SETTINGS, then GOAWAY with HTTP_1_1_REQUIRED (RFC 9113 section 7): nothing else of HTTP/2 is spoken here.
 _HTTP2 = bytes.fromhex("000000 04 00 00000000 000008 07 00 00000000 00000000 0000000d")
 _PAGES = {b"h2": _HTTP2}
-
-
-class RefusedError(WireError):
-    """What the client did breaks a rule; ``alert`` is the description of the alert it deserves."""
-
-    def __init__(self, alert: int) -> None:
-        super().__init__(f"refused with alert {alert}")
-        self.alert = alert
 
 
 class Flow(Protocol):
@@ -61,17 +59,29 @@ class Line:
 
     def __init__(self, character: Character, sessions: Sessions) -> None:
         self.character = character
+        self.flaw = character.quirks.flaw
         self.sessions = sessions
         self.stream = RecordStream()
         self.sealer: Protection | None = None
         self.version = TLS12
         self.transcript = bytearray()
         self.established = False
+        self.heartbeats = False
         self.alpn: bytes | None = None
         self.verify_data = (b"", b"")
         self._request = bytearray()
         self._out = bytearray()
         self._actions: list[Action] = []
+
+    # Keys.
+
+    def open_with(self, protection: Protection, *, forgive: int = 0) -> None:
+        """From the client's next record on, open with these keys; ``forgive`` is that of RecordStream."""
+        self.stream.protect(flaws.opener(self.flaw, protection), forgive=forgive)
+
+    def seal_with(self, protection: Protection) -> None:
+        """From our next record on, seal with these keys."""
+        self.sealer = flaws.sealer(self.flaw, protection)
 
     # What is sent.
 
@@ -127,6 +137,16 @@ class Line:
         if b"\r\n\r\n" in self._request or b"\n\n" in self._request or len(self._request) > MAX_REQUEST:
             self.send(APPLICATION_DATA, _PAGES.get(self.alpn or b"", _HTTP))
             self.say_goodbye()
+
+    def take_heartbeat(self, body: bytes) -> None:
+        """A heartbeat message: a request is answered, anything else is nothing to talk about (RFC 6520 section 4)."""
+        if not self.heartbeats:
+            raise RefusedError(UNEXPECTED_MESSAGE)
+        if body[:1] != _REQUEST or len(body) < 3:
+            return
+        payload = flaws.heartbeat(self.flaw, int.from_bytes(body[1:3]), body[3:])
+        if payload is not None:
+            self.send(HEARTBEAT, _RESPONSE + len(payload).to_bytes(2) + payload + bytes(16))
 
     def say_goodbye(self) -> None:
         """close_notify where there are keys, and FIN."""

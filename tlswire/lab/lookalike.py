@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tlswire.lab.line import DECRYPT_ERROR, RefusedError
-from tlswire.lab.negotiation import UNEXPECTED_MESSAGE
+from tlswire.lab.refusals import DECRYPT_ERROR, UNEXPECTED_MESSAGE, RefusedError
 from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Message
 
 if TYPE_CHECKING:

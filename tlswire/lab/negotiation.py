@@ -13,16 +13,22 @@ import msgspec
 
 from tlswire.errors import WireError
 from tlswire.lab.characters import ALPN, POINT_FORMATS, TLS12, TLS13, Character, certificate_kind
+from tlswire.lab.refusals import (
+    DECODE_ERROR,
+    HANDSHAKE_FAILURE,
+    ILLEGAL_PARAMETER,
+    INAPPROPRIATE_FALLBACK,
+    MISSING_EXTENSION,
+    NO_APPLICATION_PROTOCOL,
+    PROTOCOL_VERSION,
+    UNRECOGNIZED_NAME,
+)
 from tlswire.registry import GROUPS, SCHEMES, SCSV, SUITES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tlswire.wire.messages import ClientHello
-
-ILLEGAL_PARAMETER, DECODE_ERROR, HANDSHAKE_FAILURE, PROTOCOL_VERSION = 47, 50, 40, 70
-UNEXPECTED_MESSAGE, INAPPROPRIATE_FALLBACK, MISSING_EXTENSION = 10, 86, 109
-UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 112, 120
 
 _GROUPS_EXT, _SCHEMES_EXT, _PSK, _VERSIONS_EXT, _PSK_MODES, _SHARES = 10, 13, 41, 43, 45, 51
 _FALLBACK_SCSV = 0x5600

@@ -12,21 +12,24 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from tlswire.errors import WireError
-from tlswire.lab import flights, misbehaviour, tls12, tls13
+from tlswire.lab import flaws, flights, misbehaviour, tls12, tls13
 from tlswire.lab.actions import Action, Close, Hold, Reset, Send, Wait
 from tlswire.lab.characters import SSLV2, TLS12, TLS13, Character
-from tlswire.lab.line import BAD_RECORD_MAC, FATAL, RECORD_OVERFLOW, WARNING, Line, RefusedError
+from tlswire.lab.line import Line
 from tlswire.lab.lookalike import LookAlike
-from tlswire.lab.negotiation import (
+from tlswire.lab.negotiation import Choice, Refusal, negotiate
+from tlswire.lab.refusals import (
+    BAD_RECORD_MAC,
     DECODE_ERROR,
+    FATAL,
     HANDSHAKE_FAILURE,
     ILLEGAL_PARAMETER,
     PROTOCOL_VERSION,
+    RECORD_OVERFLOW,
     UNEXPECTED_MESSAGE,
     UNRECOGNIZED_NAME,
-    Choice,
-    Refusal,
-    negotiate,
+    WARNING,
+    RefusedError,
 )
 from tlswire.lab.sessions import Sessions
 from tlswire.wire import sslv2
@@ -39,6 +42,7 @@ from tlswire.wire.records import (
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
     HANDSHAKE,
+    HEARTBEAT,
     Alert,
     Message,
     sslv2_record,
@@ -137,28 +141,30 @@ class Conversation:
             yield from self._guarded(self._take, message)
         error = self._line.stream.error
         if error is not None:
-            yield from self._refuse(_alert_of(error))
+            yield from self._refuse(*_alert_of(error))
 
     def _guarded(self, work: Callable[..., None], *arguments: Any) -> list[Action]:
         """What ``work`` said, and the refusal it ended with."""
         try:
             work(*arguments)
         except RefusedError as error:
-            return self._line.actions() + self._refuse(error.alert)
+            return self._line.actions() + self._refuse(error.alert, error.refusal)
         except WireError as error:
-            return self._line.actions() + self._refuse(_alert_of(error))
+            return self._line.actions() + self._refuse(*_alert_of(error))
         return self._line.actions()
 
-    def _refuse(self, alert: int) -> list[Action]:
+    def _refuse(self, alert: int, refusal: str = "") -> list[Action]:
         """How the character says no: a fatal alert and FIN, unless a quirk has it otherwise."""
         body = build(ALERT_BODY, Alert(FATAL, alert))
-        return _REFUSALS[self._character.quirks.refusal](self._line.records, body)
+        return _REFUSALS[refusal or self._character.quirks.refusal](self._line.records, body)
 
     def _take(self, message: Message) -> None:
         line, content = self._line, message.content
         first = message.type == CLIENT_HELLO and self._flow is None
         if content == ALERT:
             self._take_alert(message.body)
+        elif content == HEARTBEAT:
+            line.take_heartbeat(message.body)
         elif content == SSLV2_RECORD:
             if first:
                 self._sslv2_hello(message)
@@ -247,13 +253,14 @@ class Conversation:
             line.drip(character.quirks.pace)
 
 
-def _alert_of(error: WireError) -> int:
-    """The alert that a fault of records, or of a message, deserves."""
+def _alert_of(error: WireError) -> tuple[int, str]:
+    """The alert that a fault of records, or of a message, deserves, and how it is said if not in the usual way."""
     if error.path == "record.protected":
-        return RECORD_OVERFLOW if "2^14" in error.reason else BAD_RECORD_MAC
-    if error.path == "key_exchange":
-        return ILLEGAL_PARAMETER
-    return UNEXPECTED_MESSAGE if error.path == "record.type" else DECODE_ERROR
+        return RECORD_OVERFLOW if "2^14" in error.reason else BAD_RECORD_MAC, ""
+    return _OF_PATHS.get(error.path, (DECODE_ERROR, ""))
+
+
+_OF_PATHS = {"key_exchange": (ILLEGAL_PARAMETER, ""), "record.type": (UNEXPECTED_MESSAGE, "")} | flaws.REFUSALS
 
 
 def _repeats(asked: Choice, decision: Choice, hello: ClientHello) -> bool:

@@ -15,12 +15,24 @@ import msgspec
 from tlswire.crypto.prf import extended_master_secret, master_secret, verify_data
 from tlswire.crypto.protection import can_protect, protections12
 from tlswire.crypto.suites import digest_of
-from tlswire.lab import flights, misbehaviour
-from tlswire.lab.characters import ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, RENEGOTIATION_INFO, SESSION_TICKET
+from tlswire.lab import flaws, flights, misbehaviour
+from tlswire.lab.characters import (
+    ENCRYPT_THEN_MAC,
+    EXTENDED_MASTER_SECRET,
+    HEARTBEAT,
+    RENEGOTIATION_INFO,
+    SESSION_TICKET,
+)
 from tlswire.lab.exchange import Exchange, key_exchange
-from tlswire.lab.line import DECRYPT_ERROR, NO_RENEGOTIATION, WARNING, RefusedError
 from tlswire.lab.lookalike import LookAlike
-from tlswire.lab.negotiation import HANDSHAKE_FAILURE, UNEXPECTED_MESSAGE
+from tlswire.lab.refusals import (
+    DECRYPT_ERROR,
+    HANDSHAKE_FAILURE,
+    NO_RENEGOTIATION,
+    UNEXPECTED_MESSAGE,
+    WARNING,
+    RefusedError,
+)
 from tlswire.lab.sessions import Remembered
 from tlswire.wire.handshake import CERTIFICATE, CLIENT_HELLO, NEW_SESSION_TICKET, body_grammar, encode_handshake
 from tlswire.wire.messages import NewSessionTicket12
@@ -56,7 +68,7 @@ def begin(line: Line, hello: ClientHello, choice: Choice, rng: Random) -> Flow:
         hello,
         choice,
         rng,
-        resumed=None if session is None else hello.session_id,
+        resumed=None if session is None else flaws.session_id(line.flaw, hello.session_id),
         bound=b"".join(line.verify_data),
     )
     line.version = choice.version
@@ -65,7 +77,7 @@ def begin(line: Line, hello: ClientHello, choice: Choice, rng: Random) -> Flow:
         line.act(*told)
         return LookAlike(line)
     said = misbehaviour.touched(character.quirks, hello, answer)
-    line.alpn = answer.alpn
+    line.alpn, line.heartbeats = answer.alpn, said.raw_extension(HEARTBEAT) is not None
     if session is not None:
         return _resume(line, hello, choice, said, session, rng)
     exchange = key_exchange(character, choice, hello.legacy_version, rng)
@@ -90,7 +102,7 @@ def _resumable(line: Line, hello: ClientHello, choice: Choice) -> Remembered | N
     """The session the client wants to go on with, if it can (RFC 5246 section 7.4.1.2, RFC 5077 section 3.4)."""
     tickets = SESSION_TICKET in line.character.answers
     name = (hello.raw_extension(SESSION_TICKET) if tickets else None) or hello.session_id
-    session = line.sessions.recall(name) if name and not line.established else None
+    session = line.sessions.recall(name[:TICKET_SIZE]) if name and not line.established else None
     if session is None or session.version != choice.version or session.suite not in hello.suites:
         return None
     extended = EXTENDED_MASTER_SECRET in hello.extension_types
@@ -149,8 +161,8 @@ class Tls12:
             self.line.take_request(message.body)
         elif self.line.established and content == HANDSHAKE and message.type == CLIENT_HELLO:
             self.line.send(ALERT, bytes((WARNING, NO_RENEGOTIATION)))  # RFC 5246 section 7.2.2
-        elif content == CHANGE_CIPHER_SPEC and self._keys_are_due() and message.body == b"\x01":
-            self.line.stream.protect(self.incoming)
+        elif content == CHANGE_CIPHER_SPEC and message.body == b"\x01" and self._keys_are_due():
+            self.line.open_with(self.incoming)
             self.last = _KEYS
         elif content == HANDSHAKE and message.type in self._expected():
             self._TAKERS[message.type](self, message)
@@ -168,6 +180,9 @@ class Tls12:
         return (FINISHED,) if self.last == _KEYS else ()
 
     def _keys_are_due(self) -> bool:
+        if self.line.flaw == "early-ccs" and not self.master:
+            self._derive(b"")  # CVE-2014-0224: there is no secret yet, which does not stop it
+            return True
         if self.exchange is None:
             return self.last == CLIENT_HELLO
         return self.last == (CERTIFICATE_VERIFY if self.certificate else CLIENT_KEY_EXCHANGE)
@@ -237,8 +252,8 @@ class Tls12:
     def _send_finished(self) -> None:
         line = self.line
         line.send(CHANGE_CIPHER_SPEC, b"\x01")
-        line.sealer = self.outgoing
-        self.server_verify_data = self._verify_data(server=True)
+        line.seal_with(self.outgoing)
+        self.server_verify_data = flaws.finished(line.flaw, self._verify_data(server=True))
         line.send_handshake(FINISHED, self.server_verify_data)
 
     def _remember(self) -> None:
@@ -248,8 +263,9 @@ class Tls12:
         if line.character.session_ids:
             line.sessions.remember(self.answer.session_id, session)
         if self._agreed(SESSION_TICKET):
-            ticket = self.rng.randbytes(TICKET_SIZE)
-            line.sessions.remember(ticket, session)
+            name = self.rng.randbytes(TICKET_SIZE)
+            line.sessions.remember(name, session)
+            ticket = flaws.ticket(line.flaw, name)
             grammar = body_grammar(NEW_SESSION_TICKET, choice.version)
             line.send_handshake(NEW_SESSION_TICKET, build(grammar, NewSessionTicket12(TICKET_LIFETIME, ticket)))
 

@@ -16,12 +16,17 @@ from tlswire.crypto.shares import answer_share, supported
 from tlswire.crypto.signatures import certificate_verify_signed
 from tlswire.crypto.suites import digest_of
 from tlswire.errors import WireError
-from tlswire.lab import flights, keys, misbehaviour
-from tlswire.lab.characters import ALPN, SERVER_NAME, TLS12, TLS13
+from tlswire.lab import flaws, flights, keys, misbehaviour
+from tlswire.lab.characters import ALPN, COMPRESS_CERTIFICATE, SCT, SERVER_NAME, STATUS_REQUEST, TLS12, TLS13
 from tlswire.lab.exchange import look_alike_share
-from tlswire.lab.line import CERTIFICATE_REQUIRED, DECRYPT_ERROR, RefusedError
 from tlswire.lab.lookalike import LookAlike
-from tlswire.lab.negotiation import ILLEGAL_PARAMETER, UNEXPECTED_MESSAGE
+from tlswire.lab.refusals import (
+    CERTIFICATE_REQUIRED,
+    DECRYPT_ERROR,
+    ILLEGAL_PARAMETER,
+    UNEXPECTED_MESSAGE,
+    RefusedError,
+)
 from tlswire.lab.sessions import Remembered
 from tlswire.wire.extensions import encode_extension
 from tlswire.wire.handshake import (
@@ -37,6 +42,7 @@ from tlswire.wire.messages import (
     Certificate13,
     CertificateEntry,
     CertificateRequest13,
+    CompressedCertificate,
     EncryptedExtensions,
     Extension,
     NewSessionTicket13,
@@ -53,7 +59,8 @@ if TYPE_CHECKING:
     from tlswire.lab.negotiation import Choice
     from tlswire.wire.messages import ClientHello
 
-END_OF_EARLY_DATA, CERTIFICATE_VERIFY, FINISHED, KEY_UPDATE = 5, 15, 20, 24
+END_OF_EARLY_DATA, CERTIFICATE_VERIFY, FINISHED, KEY_UPDATE, COMPRESSED_CERTIFICATE = 5, 15, 20, 24, 25
+_ZLIB = 1  # RFC 8879 section 7.3
 _SCHEMES, _PRE_SHARED_KEY, _EARLY_DATA, _PSK_MODES, _KEY_SHARE = 13, 41, 42, 45, 51
 _PSK_DHE_KE = 1
 TICKET_LIFETIME = 7200  # seconds
@@ -86,7 +93,10 @@ def begin(line: Line, hello: ClientHello, choice: Choice, rng: Random, *, retrie
     group = choice.group or 0
     peer = _share_of(hello, group) if can_protect(TLS13, choice.suite) and supported(group) else None
     session = None if peer is None else _resumable(line, hello, choice)
-    share, shared = (look_alike_share(group, rng), b"") if peer is None else _answered(group, peer, rng)
+    share, shared = (
+        (look_alike_share(group, rng), b"") if peer is None else _answered(group, peer, flaws.key_rng(line.flaw, rng))
+    )
+    share = flaws.share(line.flaw, group, share)
     answer = flights.server_hello13(hello, choice, share, rng, None if session is None else 0)
     told = misbehaviour.told_instead(line.character.quirks, hello, answer)
     if told is not None:
@@ -125,7 +135,7 @@ def _resumable(line: Line, hello: ClientHello, choice: Choice) -> Remembered | N
     offered, modes = hello.readable(_PRE_SHARED_KEY), hello.readable(_PSK_MODES) or ()
     if offered is None or _PSK_DHE_KE not in modes:
         return None
-    session = line.sessions.recall(offered.identities[0].identity)
+    session = line.sessions.recall(offered.identities[0].identity[:TICKET_SIZE])
     digest = digest_of(choice.suite)
     if session is None or session.version != TLS13 or digest_of(session.suite) != digest:
         return None
@@ -164,21 +174,22 @@ class Tls13:
         line, digest = self.line, self.digest
         early = schedule.early(digest, b"" if self.session is None else self.session.secret)
         self.handshake = early.handshake(shared, self._transcript())
-        line.sealer = protection13(self.choice.suite, self.handshake.server)
+        line.seal_with(protection13(self.choice.suite, self.handshake.server))
         self._take_early_data(retried=retried)
         line.send_handshake(ENCRYPTED_EXTENSIONS, self._encrypted_extensions())
         if self.session is None:
             self._authenticate()
-        line.send_handshake(FINISHED, schedule.verify_data(digest, self.handshake.server, self._transcript()))
+        verify_data = schedule.verify_data(digest, self.handshake.server, self._transcript())
+        line.send_handshake(FINISHED, flaws.finished(line.flaw, verify_data))
         self.application = self.handshake.application(self._transcript())
         self.server_secret, self.client_secret = self.application.server, self.application.client
-        line.sealer = protection13(self.choice.suite, self.server_secret)
+        line.seal_with(protection13(self.choice.suite, self.server_secret))
         if self.early:
             secret = early.client_traffic(schedule.transcript_hash(digest, before))
-            line.stream.protect(protection13(self.choice.suite, secret))
+            line.open_with(protection13(self.choice.suite, secret))
         else:
             skipped = FORGIVEN if _EARLY_DATA in self.hello.extension_types else 0
-            line.stream.protect(protection13(self.choice.suite, self.handshake.client), forgive=skipped)
+            line.open_with(protection13(self.choice.suite, self.handshake.client), forgive=skipped)
 
     def _take_early_data(self, *, retried: bool) -> None:
         """Accept 0-RTT data where the ticket allows it, once (sections 4.2.10 and 8.1)."""
@@ -187,7 +198,7 @@ class Tls13:
             return
         if (session.suite, session.alpn) == (self.choice.suite, line.alpn):
             self.early, self.early_left = session.early_data > 0, session.early_data
-            line.sessions.forget(self.hello.readable(_PRE_SHARED_KEY).identities[0].identity)
+            line.sessions.forget(self.hello.readable(_PRE_SHARED_KEY).identities[0].identity[:TICKET_SIZE])
 
     def _encrypted_extensions(self) -> bytes:
         line, hello = self.line, self.hello
@@ -205,11 +216,27 @@ class Tls13:
         if self.asks:
             request = CertificateRequest13(b"", _encoded([(_SCHEMES, line.character.schemes)], "cr"))
             line.send_handshake(CERTIFICATE_REQUEST, self._built(CERTIFICATE_REQUEST, request))
-        chain = (CertificateEntry(keys.certificate(kind), ()),)
-        line.send_handshake(CERTIFICATE, self._built(CERTIFICATE, Certificate13(b"", chain)))
+        leaf, *others = flaws.chain(line.flaw, keys.certificate(kind))
+        chain = (CertificateEntry(leaf, self._status()), *(CertificateEntry(other, ()) for other in others))
+        self._send_chain(self._built(CERTIFICATE, Certificate13(b"", chain)))
         signature = keys.key(kind).sign(self.choice.scheme, certificate_verify_signed(self._transcript()))
         value = Signature12(self.choice.scheme, signature)
         line.send_handshake(CERTIFICATE_VERIFY, self._built(CERTIFICATE_VERIFY, value))
+
+    def _status(self) -> tuple[Extension, ...]:
+        """What is said of the leaf where the client asks (sections 4.4.2.1 and 4.4.2)."""
+        values = {STATUS_REQUEST: flights.STAPLE, SCT: flights.SCTS}
+        asked = set(self.hello.extension_types).intersection(self.line.character.answers)
+        return _encoded([(code, value) for code, value in values.items() if code in asked], "ct")
+
+    def _send_chain(self, body: bytes) -> None:
+        line = self.line
+        algorithms = self.hello.readable(COMPRESS_CERTIFICATE) or ()
+        if COMPRESS_CERTIFICATE not in line.character.answers or _ZLIB not in algorithms:
+            line.send_handshake(CERTIFICATE, body)
+            return
+        value = CompressedCertificate(_ZLIB, *flaws.compressed(line.flaw, body))
+        line.send_handshake(COMPRESSED_CERTIFICATE, self._built(COMPRESSED_CERTIFICATE, value))
 
     def _built(self, kind: int, value: Any) -> bytes:
         return build(body_grammar(kind, TLS13), value)
@@ -243,7 +270,7 @@ class Tls13:
 
     def _end_early_data(self, message: Message) -> None:
         self._heard(message)
-        self.line.stream.protect(protection13(self.choice.suite, self.handshake.client))
+        self.line.open_with(protection13(self.choice.suite, self.handshake.client))
 
     def _take_certificate(self, message: Message) -> None:
         value = parse(body_grammar(CERTIFICATE, TLS13), message.body)
@@ -261,12 +288,15 @@ class Tls13:
         if message.body != schedule.verify_data(self.digest, self.handshake.client, self._transcript()):
             raise RefusedError(DECRYPT_ERROR)
         self._heard(message)
-        line.stream.protect(protection13(self.choice.suite, self.client_secret))
+        line.open_with(protection13(self.choice.suite, self.client_secret))
         line.established = True
         if _PSK_DHE_KE in (self.hello.readable(_PSK_MODES) or ()):
             resumption = self.application.resumption(self._transcript())
-            for nonce in range(line.character.tickets):
-                self._send_ticket(resumption, bytes((nonce,)))
+            many = flaws.ENDLESS if line.flaw == "endless-tickets" else line.character.tickets
+            for nonce in range(many):
+                self._send_ticket(resumption, nonce.to_bytes(2))
+        for _ in range(flaws.ENDLESS if line.flaw == "endless-key-updates" else 0):
+            self._update_ours()
         if self.early_data:
             line.take_request(bytes(self.early_data))
 
@@ -277,11 +307,12 @@ class Tls13:
 
     def _send_ticket(self, resumption: bytes, nonce: bytes) -> None:
         line, choice = self.line, self.choice
-        size, ticket = line.character.early_data, self.rng.randbytes(TICKET_SIZE)
+        size, name = line.character.early_data, self.rng.randbytes(TICKET_SIZE)
         psk = schedule.resumption_psk(self.digest, resumption, nonce)
         session = Remembered(TLS13, choice.suite, psk, extended=True, alpn=line.alpn, early_data=size)
-        line.sessions.remember(ticket, session)
+        line.sessions.remember(name, session)
         extensions = _encoded([(_EARLY_DATA, size)] if size else [], "nst")
+        ticket = flaws.ticket(line.flaw, name)
         value = NewSessionTicket13(TICKET_LIFETIME, self.rng.getrandbits(32), nonce, ticket, extensions)
         line.send(HANDSHAKE, encode_handshake(NEW_SESSION_TICKET, self._built(NEW_SESSION_TICKET, value)))
 
@@ -291,11 +322,15 @@ class Tls13:
         if message.body not in {b"\0", b"\1"}:
             raise RefusedError(ILLEGAL_PARAMETER)
         self.client_secret = schedule.next_secret(self.digest, self.client_secret)
-        line.stream.protect(protection13(self.choice.suite, self.client_secret))
+        line.open_with(protection13(self.choice.suite, self.client_secret))
         if message.body == b"\1":
-            line.send(HANDSHAKE, encode_handshake(KEY_UPDATE, b"\0"))
-            self.server_secret = schedule.next_secret(self.digest, self.server_secret)
-            line.sealer = protection13(self.choice.suite, self.server_secret)
+            self._update_ours()
+
+    def _update_ours(self) -> None:
+        line = self.line
+        line.send(HANDSHAKE, encode_handshake(KEY_UPDATE, b"\0"))
+        self.server_secret = schedule.next_secret(self.digest, self.server_secret)
+        line.seal_with(protection13(self.choice.suite, self.server_secret))
 
     _TAKERS: ClassVar[dict[int, Callable[[Tls13, Message], None]]] = {
         END_OF_EARLY_DATA: _end_early_data,

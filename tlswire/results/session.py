@@ -19,7 +19,7 @@ Peer = Literal["client", "server"]
 # before. unanswered: hellos and no answer at all. incomplete: the capture ends, begins or has holes in between.
 Outcome = Literal["established", "alert", "reset", "closed", "unanswered", "incomplete"]
 
-# What key logs made of a session. complete: both Finished were opened, or the fatal alert that came before them.
+# What key logs made of a session. complete: both Finished were opened, or the alert that ended it before them.
 # partial: some was not opened, for want of secrets or of bytes. failed: the secrets do not open its records.
 # no-secrets: no key log at hand has what opens them.
 DecryptionState = Literal["complete", "partial", "failed", "no-secrets"]

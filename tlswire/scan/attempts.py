@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One handshake to try; ``make`` gives a client with the same bytes each time."""
+    """One handshake to try; ``make`` gives a client with the same bytes each time.
+
+    It gets ``least`` seconds where the prober would give it fewer.
+    """
 
     title: str
     make: Callable[[], Client]
     suites: tuple[int, ...] = ()
+    least: float = 0.0
 
     async def put(self, address: Address, *, opening: Opening | None, timeout: float, want_local: bool) -> Conversation:
         """Do it with ``address``."""
-        return await converse(address, self.make(), opening=opening, timeout=timeout, want_local=want_local)
+        longest = max(timeout, self.least)
+        return await converse(address, self.make(), opening=opening, timeout=longest, want_local=want_local)
 
     def nothing(self, kind: str, reason: str) -> Conversation:
         """The conversation of a connection that was not made."""

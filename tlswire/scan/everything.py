@@ -16,13 +16,15 @@ from tlswire.certificates.compressed import available
 from tlswire.errors import WireError
 from tlswire.handshake.client import Brief, Client
 from tlswire.handshake.leaf import issuer
-from tlswire.hello.builder import TLS13_VERSION
+from tlswire.hello.builder import TLS13_VERSION, encode_client_hello
 from tlswire.hello.ech import ECH, hpke_kem, hpke_suite
 from tlswire.hello.edit import with_extension
 from tlswire.hello.everything import bodies
+from tlswire.probe.exchange import TIMEOUT
 from tlswire.registry import EXTENSIONS, GROUPS, HEARTBEAT_MODES, SUITES, VERSIONS, hex_code
 from tlswire.results.answers.extensions import EchConfiguration, Refused, VersionExtensions
 from tlswire.scan.heard import judged
+from tlswire.scan.offers import SMALL_HELLO
 from tlswire.scan.proof import proof_of
 from tlswire.scan.server import is_unknown
 from tlswire.wire.cursor import escaped
@@ -100,7 +102,7 @@ class Everything:
         self._trust_issuer(usual)
         codes = tuple(self._bodies)
         first = await self._offer(codes)
-        if self._modern and first.known and not first.taken:
+        if self._modern and first.known and not first.taken and first.answer.kind != TIMEOUT:
             # There are servers that do not ask for a share.
             asking, self._shares = self._shares, {}
             again = await self._offer(codes)
@@ -119,18 +121,37 @@ class Everything:
             return
         self._bodies[CERTIFICATE_AUTHORITIES] = encode_extension(CERTIFICATE_AUTHORITIES, (name,), "ch")
 
-    async def _offer(self, codes: Sequence[int]) -> Heard:
-        self._hellos += 1
-        client = Client if self._hellos == 1 else Brief  # the first waits for tickets
+    def _hello(self, codes: Sequence[int]) -> ClientHello:
         hello = self.server.hello(self.version, self._suites, **self._shares)
         for code in codes:
             hello = with_extension(hello, code, self._bodies[code])
+        return hello
+
+    async def _offer(self, codes: Sequence[int]) -> Heard:
+        self._hellos += 1
+        client = Client if self._hellos == 1 else Brief  # the first waits for tickets
+        hello = self._hello(codes)
         if self._modern:
             return Heard(hello, await self.server.handshake(hello, client=client))
         return Heard(hello, await self.server.ask(hello, whole_flight=True))
 
+    def _pieces(self, codes: Sequence[int], heard: Heard) -> list[list[int]]:
+        """Halves of what was refused; of a long hello that got no alert, pieces that keep hellos short."""
+        room = SMALL_HELLO - len(encode_client_hello(self._hello(())))
+        if heard.answer.alert is not None or len(encode_client_hello(heard.hello)) <= SMALL_HELLO or room <= 0:
+            return [list(codes[: len(codes) // 2]), list(codes[len(codes) // 2 :])]
+        pieces: list[list[int]] = [[]]
+        left = room
+        for code in codes:
+            left -= 4 + len(self._bodies[code])
+            if left < 0 and pieces[-1]:
+                pieces.append([])
+                left = room - 4 - len(self._bodies[code])
+            pieces[-1].append(code)
+        return pieces
+
     async def _search(self, codes: Sequence[int], heard: Heard) -> None:
-        """Keep what was taken; halve what was refused until one extension is left."""
+        """Keep what was taken; cut up what was refused until one extension is left."""
         if heard.taken:
             self._taken.append(heard)
         elif not heard.known or self._hellos >= MOST_HELLOS:
@@ -138,8 +159,8 @@ class Everything:
         elif len(codes) == 1:
             self._refused[codes[0]] = heard.answer
         else:
-            for half in (codes[: len(codes) // 2], codes[len(codes) // 2 :]):
-                await self._search(half, await self._offer(half))
+            for piece in self._pieces(codes, heard):
+                await self._search(piece, await self._offer(piece))
 
     def _result(self, usual: Conversation) -> VersionExtensions:
         found: dict[tuple[str, str, str | None], Answered] = {}

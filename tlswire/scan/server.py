@@ -232,11 +232,12 @@ class Server:
         client: Callable[..., Client] = Client,
         title: str = "",
         seed: float | None = None,
+        unhurried: bool = False,
     ) -> Conversation:
         """A whole handshake that begins with ``hello``, its key shares made real; resuming ``session`` where given.
 
         ``client`` may be a subclass of Client that does something else at the end. The same ``seed`` and arguments
-        give the same bytes: a replay.
+        give the same bytes: a replay. ``unhurried`` gives the user's whole timeout to a client that waits for silence.
         """
         if session is not None:
             hello = resuming(hello, session, age=age, early_data=bool(early_data))
@@ -247,7 +248,8 @@ class Server:
             return client(offer(hello, rng), rng, session=session, request=request, early_data=early_data)
 
         name = "+".join(VERSIONS[code].name for code in hello.versions)
-        conversation = await self._counted(Attempt(title or f"{self.question} {name} handshake", make))
+        least = self.prober.limits.timeout if unhurried else 0.0
+        conversation = await self._counted(Attempt(title or f"{self.question} {name} handshake", make, least=least))
         self.known.conversations.append(conversation)
         return conversation
 

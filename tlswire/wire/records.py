@@ -24,7 +24,7 @@ MAX_EMPTY_RECORDS = 16
 
 # Type 24..27 are heartbeat, tls12_cid, ack, return_routability_check; anything else is not TLS.
 _CONTENT_TYPES = frozenset(range(20, 28))
-_HEADER = struct.Struct(">BHH")
+HEADER = struct.Struct(">BHH")
 _MESSAGE = struct.Struct(">I")  # type and length
 
 
@@ -164,7 +164,7 @@ class Deframer:
             if data[at] in _CONTENT_TYPES:
                 if end - at < 5:
                     break
-                content, version, length = _HEADER.unpack_from(data, at)
+                content, version, length = HEADER.unpack_from(data, at)
                 start = at + 5
                 if length > MAX_CIPHERTEXT:
                     reason = f"length {length} is over 2^14+2048 (RFC 5246 6.2.3)"
@@ -213,7 +213,7 @@ class Deframer:
         elif content == SSLV2:
             found.append(Message(SSLV2, version, fragment[0], fragment[1:], offset))
         elif content not in {HANDSHAKE, ALERT} or (
-            self._protected and not self._partial and not _in_clear(content, fragment)
+            self._protected and not self._partial and not in_clear(content, fragment)
         ):
             self._finish_partial(content, version, offset)
             self._protected = self._protected or content == CHANGE_CIPHER_SPEC
@@ -276,7 +276,7 @@ class Deframer:
         return 4, length
 
 
-def _in_clear(content: int, fragment: bytes) -> bool:
+def in_clear(content: int, fragment: bytes | bytearray) -> bool:
     """Whether a record after ChangeCipherSpec is not encrypted: one that begins a hello, or an alert without a MAC."""
     if content == ALERT:
         return len(fragment) == 2
@@ -287,7 +287,7 @@ def fragment(content: int, version: int, data: bytes, size: int = MAX_PLAINTEXT)
     """``data`` in records of at most ``size`` bytes each (RFC 9846 section 5.1); no data gives one empty record."""
     pieces = range(0, len(data), size) if data else (0,)
     return b"".join(
-        _HEADER.pack(content, version, len(piece)) + piece for piece in (data[at : at + size] for at in pieces)
+        HEADER.pack(content, version, len(piece)) + piece for piece in (data[at : at + size] for at in pieces)
     )
 
 

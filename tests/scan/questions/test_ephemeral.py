@@ -13,7 +13,8 @@ from tests.servers.gate import require
 from tests.servers.process import serving
 from tlswire.crypto.shares import ffdhe_prime
 from tlswire.lab import server as lab
-from tlswire.lab.characters import Quirks, character
+from tlswire.lab.characters import character
+from tlswire.lab.quirks import Quirks
 from tlswire.results.answers.ephemeral import DhParameters, Ephemeral, Keys, Randoms, Sessions
 from tlswire.results.proof import Proof
 from tlswire.scan.questions.ephemeral import findings

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from cryptography.x509 import ocsp
 
-from tests.scan.scans import scan
+from tests.scan.questions.asking import asked, patient, s_client
 from tests.servers.catalogue import running
 from tests.servers.gate import require
 from tests.servers.process import serving
 from tests.servers.recipes import gnutls, nginx, openssl_s_server
+from tlswire.lab import server as lab
 from tlswire.report.answers import lines
 from tlswire.results.answers.extensions import (
     Alpn,
@@ -24,43 +25,26 @@ from tlswire.results.answers.extensions import (
     VersionExtensions,
 )
 from tlswire.results.proof import Proof
-from tlswire.scan.questions import QUESTIONS
 from tlswire.scan.questions.extensions import findings
-from tlswire.scan.scanner import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tlswire.results import Scan
 
-OPTIONS = Options(method="eliminate", questions=("extensions",), server_name="localhost")
 MODERN = "TLSv1.2 TLSv1.3"
 GCM = "ECDHE+AESGCM"
 PROOF = Proof("", "")
 
 
-def ask(port: int) -> tuple[Extensions, Scan]:
-    result = scan(port, OPTIONS)
-    answer = result.answers.extensions
-    assert answer is not None, result.notes
+def ask(port: int, **options: Any) -> tuple[Extensions, set[tuple[str, str | None]]]:
+    """A whole answer, and the findings with their versions."""
+    answer, found = asked(port, "extensions", **options)
     assert (answer.state, answer.notes) == ("complete", [])
-    assert answer.connections <= QUESTIONS["extensions"].most
-    return answer, result
-
-
-def told(result: Scan) -> set[tuple[str, str | None]]:
-    return {(finding.id, finding.version) for finding in result.findings if finding.question == "extensions"}
+    return answer, {(finding.id, finding.version) for finding in found}
 
 
 def names(version: VersionExtensions, message: str) -> set[str]:
     return {item.name for item in version.answered if item.message == message}
-
-
-def client(port: int, *options: str) -> str:
-    """What openssl s_client says."""
-    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost", *options]
-    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=20, check=False)
-    return done.stdout + done.stderr
 
 
 @pytest.mark.stacks
@@ -68,8 +52,8 @@ def test_nginx_answers_what_it_is_configured_for() -> None:
     require("nginx-b")
     recipe = nginx(protocols=MODERN, ciphers="ECDHE", listen="http2", directives=("ssl_early_data on;",))
     with serving("nginx", recipe) as server:
-        answer, result = ask(server.port)
-        assert "Extended master secret: yes" in client(server.port, "-tls1_2")
+        answer, told = ask(server.port)
+        assert "Extended master secret: yes" in s_client(server.port, "-tls1_2")
     modern, older = answer.versions
     assert names(modern, "HelloRetryRequest") == {"supported_versions", "key_share"}
     assert names(modern, "EncryptedExtensions") == {"server_name"}
@@ -87,7 +71,7 @@ def test_nginx_answers_what_it_is_configured_for() -> None:
         ("max_fragment_length", 512, True),
         ("record_size_limit", None, None),
     ] * 2
-    assert told(result) == set()
+    assert told == set()
 
 
 @pytest.mark.stacks
@@ -100,14 +84,14 @@ def test_openssl_s_server_answers_npn_a_staple_and_alpn_in_its_order(tmp_path: P
     staple.write_bytes(response.public_bytes(Encoding.DER))
     options = ("-status_file", str(staple), "-alpn", "imap,h2", "-nextprotoneg", "spdy/3,http/1.1")
     with serving("openssl", openssl_s_server(*options)) as server:
-        answer, result = ask(server.port)
-        assert "ALPN protocol: imap" in client(server.port, "-alpn", "h2,imap")
+        answer, told = ask(server.port)
+        assert "ALPN protocol: imap" in s_client(server.port, "-alpn", "h2,imap")
     modern, older = answer.versions
     assert older.next_protocols == ["spdy/3", "http/1.1"]
     assert modern.staple == older.staple == staple.stat().st_size
     assert [alpn.protocols for alpn in answer.alpn] == [["imap", "h2"]] * 2
     assert {alpn.preference for alpn in answer.alpn} == {"server"}
-    assert told(result) == {("next-protocol", "TLS 1.2")}
+    assert told == {("next-protocol", "TLS 1.2")}
 
 
 @pytest.mark.stacks
@@ -116,7 +100,7 @@ def test_gnutls_keeps_to_bounds_and_minds_protocols_as_told(strict: bool, no_ove
     require("gnutls")
     options = ["--heartbeat", "--alpn", "h2", "--alpn", "xmpp-server"] + ["--alpn-fatal"] * strict
     with serving("gnutls", gnutls("NORMAL:-VERS-TLS1.0:-VERS-TLS1.1", *options, certs=("rsa2048",))) as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
     assert {alpn.no_overlap for alpn in answer.alpn} == {no_overlap}
     assert all(set(alpn.protocols) == {"h2", "xmpp-server"} for alpn in answer.alpn)
     bounds = {(limit.version, limit.extension): limit for limit in answer.limits}
@@ -125,56 +109,56 @@ def test_gnutls_keeps_to_bounds_and_minds_protocols_as_told(strict: bool, no_ove
     assert bounds["TLS 1.2", "max_fragment_length"].obeyed is True
     assert bounds["TLS 1.3", "record_size_limit"].longest <= 512
     expected = {"heartbeat"} if strict else {"heartbeat", "alpn-lenient"}
-    assert told(result) == {(name, version) for name in expected for version in ("TLS 1.2", "TLS 1.3")}
+    assert told == {(name, version) for name in expected for version in ("TLS 1.2", "TLS 1.3")}
 
 
 @pytest.mark.stacks
 def test_tlslite_ng_compresses_certificates_in_three_ways_and_has_heartbeats() -> None:
     require("tlslite-ng")
     with running("tlslite-ng") as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
         # Its server has no protocols, and cannot do without them.
-        assert "unexpected eof" in client(server.port, "-alpn", "h2", "-tls1_3")
+        assert "unexpected eof" in s_client(server.port, "-alpn", "h2", "-tls1_3")
     assert answer.compression is not None
     assert {item.algorithm for item in answer.compression} == {"zlib", "brotli", "zstd"}
     assert all(0 < item.compressed < item.length for item in answer.compression)
     assert {version.heartbeat for version in answer.versions} == {"peer_allowed_to_send"}
     assert answer.versions[0].groups[:2] == ["secp256r1", "x25519"]
-    assert ("alpn-refusal", "TLS 1.3") in told(result)
-    assert ("heartbeat", "TLS 1.2") in told(result)
+    assert ("alpn-refusal", "TLS 1.3") in told
+    assert ("heartbeat", "TLS 1.2") in told
 
 
 @pytest.mark.stacks
 def test_the_configurations_for_encrypted_hellos_come_in_answer_to_grease() -> None:
     require("go-ech")
     with running("go-ech") as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
     suites = ["HKDF-SHA256/AES-128-GCM", "HKDF-SHA256/ChaCha20Poly1305"]
     assert answer.ech == [EchConfiguration("0xFE0D", 7, "public.example", "X25519", suites, 64)]
     assert [alpn.protocols for alpn in answer.alpn] == [["h2", "http/1.1"]] * 2
-    assert told(result) == {("encrypt-then-mac", "TLS 1.2")}
+    assert told == {("encrypt-then-mac", "TLS 1.2")}
 
 
 @pytest.mark.stacks
 def test_a_protocol_that_botan_answers_unasked_is_its_fault() -> None:
     require("botan")
     with running("botan") as server:
-        answer, result = ask(server.port)
-        assert "bad extension" in client(server.port, "-alpn", "h2", "-tls1_2")
+        answer, told = ask(server.port)
+        assert "bad extension" in s_client(server.port, "-alpn", "h2", "-tls1_2")
     assert answer.alpn[0].faults == ["answers protocol echo/0.1 that was not offered (RFC 7301 3.2)"]
-    assert ("alpn-fault", "TLS 1.2") in told(result)
+    assert ("alpn-fault", "TLS 1.2") in told
 
 
 @pytest.mark.stacks
 def test_mbedtls_agrees_to_short_records_and_sends_long_ones() -> None:
     require("lighttpd-mbedtls")
     with running("lighttpd-mbedtls") as server:
-        answer, result = ask(server.port)
-        assert "data length too long" in client(server.port, "-maxfraglen", "512", "-tls1_2")
+        answer, told = ask(server.port)
+        assert "data length too long" in s_client(server.port, "-maxfraglen", "512", "-tls1_2")
     bound = next(limit for limit in answer.limits if limit.extension == "max_fragment_length")
     assert (bound.answered, bound.obeyed) == (512, False)
     assert bound.longest > 512
-    assert ("record-limit", "TLS 1.2") in told(result)
+    assert ("record-limit", "TLS 1.2") in told
 
 
 @pytest.mark.stacks
@@ -191,7 +175,7 @@ def test_an_extension_for_which_a_hello_is_refused_is_found(
 ) -> None:
     require(name)
     with running(name) as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
         if option is None:
             authority = tmp_path / "ca.pem"
             command = [
@@ -209,11 +193,11 @@ def test_an_extension_for_which_a_hello_is_refused_is_found(
             subprocess.run([*command, "-out", str(authority)], check=True, capture_output=True)
             option = ("-requestCAfile", str(authority))
         flag = {"TLS 1.2": "-tls1_2", "TLS 1.3": "-tls1_3"}[version]
-        assert "Cipher is (NONE)" not in client(server.port, flag)
-        assert "Cipher is (NONE)" in client(server.port, flag, *option)
+        assert "Cipher is (NONE)" not in s_client(server.port, flag)
+        assert "Cipher is (NONE)" in s_client(server.port, flag, *option)
     found = next(one for one in answer.versions if one.version == version)
     assert extension in {item.name for item in found.refused}
-    assert ("extension-refused", version) in told(result)
+    assert ("extension-refused", version) in told
 
 
 @pytest.mark.stacks
@@ -235,6 +219,25 @@ def test_servers_of_old_versions_only_are_asked_too() -> None:
     assert [version.version for version in answer.versions] == ["TLS 1.2", "TLS 1.1", "TLS 1.0"]
     assert {version.extended_master_secret for version in answer.versions} == {True}
     assert [alpn.version for alpn in answer.alpn] == ["TLS 1.2"]
+
+
+# Characters of the lab, for what no real server is at hand.
+
+
+def test_hellos_are_kept_short_for_who_drops_long_ones() -> None:
+    with lab.running("drops-large") as server:
+        answer, _ = ask(server.port, versions=(0x0303,), suites=(0xC02F, 0xC013), limits=patient(1.0))
+    (version,) = answer.versions
+    assert (version.refused, version.unknown) == ([], [])
+    assert version.extended_master_secret is True
+
+
+def test_what_the_lab_answers_unasked_is_a_fault() -> None:
+    with lab.running("unoffered-extension") as server:
+        answer, told = ask(server.port)
+    faults = {item.fault for version in answer.versions for item in version.answered if item.fault}
+    assert faults == {"was not offered (RFC 9846 4.2)", "was not offered (RFC 5246 7.4.1.4)"}
+    assert ("extension-fault", "TLS 1.3") in told
 
 
 # Judging, without a server.
@@ -326,11 +329,11 @@ def test_the_report_tells_more_when_asked_to() -> None:
     assert [line.text for line in lines("extensions", several, verbose=False)] == [
         "TLS 1.2 to TLS 1.0  answers heartbeat"
     ]
-    lenient = "goes on without one where none is in common"
+    lenient = "goes on without a common one"
     brief = [line.text for line in lines("extensions", answer, verbose=False)]
     assert brief == [
         "TLS 1.2  answers heartbeat",
-        f"TLS 1.3  ALPN: h2, http/1.1  (the server's order; {lenient}; a hello with acme-tls/1 fails)",
+        f"TLS 1.3  ALPN: h2, http/1.1  (the server's order; {lenient}; fails with acme-tls/1)",
         "ECH for public.example: X25519, HKDF-SHA256/AES-128-GCM",
     ]
     full = [line.text for line in lines("extensions", answer, verbose=True)]

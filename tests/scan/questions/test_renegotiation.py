@@ -12,7 +12,8 @@ from tests.servers.process import serving
 from tests.servers.recipes import ALL_CIPHERS, openssl_s_server
 from tlswire.handshake.conversation import Conversation
 from tlswire.lab import server as lab
-from tlswire.lab.characters import RENEGOTIATION_INFO, Quirks, character
+from tlswire.lab.characters import RENEGOTIATION_INFO, character
+from tlswire.lab.quirks import Quirks
 from tlswire.results.answers.renegotiation import Attempt, Renegotiation
 from tlswire.results.proof import Proof
 from tlswire.scan.questions.renegotiation import _attempt, findings

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import subprocess
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.scan.scans import scan
+from tests.scan.questions.asking import asked
 from tests.servers.catalogue import running
 from tests.servers.gate import require
 from tests.servers.process import serving
@@ -16,9 +16,7 @@ from tlswire.hello.builder import client_hello
 from tlswire.report.answers import lines
 from tlswire.results.answers.resumption import Crossing, EarlyData, MasterSecret, Resumption, Way
 from tlswire.results.proof import Proof
-from tlswire.scan.questions import QUESTIONS
 from tlswire.scan.questions.resumption import findings, outcome_of, taken
-from tlswire.scan.scanner import Options
 from tlswire.wire.handshake import SERVER_HELLO_BODY, encode_handshake
 from tlswire.wire.messages import ServerHello
 from tlswire.wire.primitives import build
@@ -28,27 +26,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers.process import Recipe
-    from tlswire.results import Scan
     from tlswire.results.answers.resumption import Outcome
 
-OPTIONS = Options(method="eliminate", questions=("resumption",), server_name="localhost")
 MODERN = "TLSv1.2 TLSv1.3"
 GCM = "ECDHE+AESGCM"
 PROOF = Proof("", "")
 HELLO = ServerHello(0x0303, bytes(32), b"", 0x1301, 0)
 
 
-def ask(port: int) -> tuple[Resumption, Scan]:
-    result = scan(port, OPTIONS)
-    answer = result.answers.resumption
-    assert answer is not None, result.notes
+def ask(port: int, **options: Any) -> tuple[Resumption, set[tuple[str, str | None]]]:
+    """A whole answer, and the findings with their versions."""
+    answer, found = asked(port, "resumption", **options)
     assert (answer.state, answer.notes) == ("complete", [])
-    assert answer.connections <= QUESTIONS["resumption"].most
-    return answer, result
-
-
-def told(result: Scan) -> set[tuple[str, str | None]]:
-    return {(finding.id, finding.version) for finding in result.findings if finding.question == "resumption"}
+    return answer, {(finding.id, finding.version) for finding in found}
 
 
 def works(answer: Resumption) -> dict[tuple[str, str], Works]:
@@ -90,14 +80,14 @@ def test_what_nginx_is_told_is_what_works(name: str) -> None:
     require("nginx-b")
     directives, psk, ticket, session_id = NGINX[name]
     with serving("nginx", configured(*directives)) as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
     assert works(answer) == {
         ("TLS 1.3", "psk"): psk,
         ("TLS 1.2", "ticket"): ticket,
         ("TLS 1.2", "session id"): session_id,
     }
     assert answer.early_data is None
-    assert told(result) == set()
+    assert told == set()
     if ticket[1]:
         assert {change.change: change.outcome for change in answer.master_secret} == {
             "dropped": "refused",
@@ -112,13 +102,13 @@ def test_what_nginx_is_told_is_what_works(name: str) -> None:
 def test_lifetimes_over_a_week_are_told() -> None:
     require("nginx-b")
     with serving("nginx", configured("ssl_session_timeout 30d;")) as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
     assert {way.way: way.lifetime for way in answer.ways} == {
         "psk": 7 * 86400,  # OpenSSL keeps to what TLS 1.3 allows
         "ticket": 30 * 86400,
         "session id": None,
     }
-    assert told(result) == {("ticket-lifetime", "TLS 1.2")}
+    assert told == {("ticket-lifetime", "TLS 1.2")}
 
 
 EARLY: dict[str, tuple[str, Recipe, EarlyData]] = {
@@ -140,23 +130,23 @@ def test_early_data_is_tried_and_tried_again(name: str) -> None:
     row, recipe, expected = EARLY[name]
     require(row)
     with serving(name, recipe) as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
     early = answer.early_data
     assert early is not None
     assert (early.limit, early.accepted, early.replayed) == (expected.limit, expected.accepted, expected.replayed)
     if expected.answer is not None:
         assert early.answer == expected.answer
-    assert ("early-data", "TLS 1.3") in told(result)
+    assert ("early-data", "TLS 1.3") in told
 
 
 @pytest.mark.stacks
 def test_early_data_that_is_announced_and_not_taken_is_no_finding() -> None:
     require("selfserv")  # NSS takes none before its guard against replays has seen a while
     with running("selfserv") as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
     assert answer.early_data is not None
     assert (answer.early_data.limit, answer.early_data.accepted) == (65536, False)
-    assert told(result) == set()
+    assert told == set()
 
 
 @pytest.mark.stacks
@@ -164,9 +154,9 @@ def test_early_data_that_is_announced_and_not_taken_is_no_finding() -> None:
 def test_resumption_without_a_key_exchange_is_found(options: tuple[str, ...], outcome: str) -> None:
     require("openssl-d")
     with serving("openssl", openssl_s_server(*options)) as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
     assert answer.psk_alone == outcome
-    assert (("psk-alone", "TLS 1.3") in told(result)) == (outcome == "resumed")
+    assert (("psk-alone", "TLS 1.3") in told) == (outcome == "resumed")
 
 
 @pytest.mark.stacks
@@ -183,9 +173,9 @@ def test_a_session_under_another_name_with_another_certificate_is_told() -> None
     require("nginx-b")
     recipe = nginx(protocols="TLSv1.3", ciphers=GCM, default="p256")
     with serving("nginx", recipe) as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
     assert [way.other_name for way in answer.ways] == ["resumed"]
-    assert told(result) == {("resumption-other-name", "TLS 1.3")}
+    assert told == {("resumption-other-name", "TLS 1.3")}
 
 
 @pytest.mark.stacks
@@ -194,7 +184,7 @@ def test_mbedtls_minds_neither_the_extended_master_secret_nor_the_version(tmp_pa
     session, config = tmp_path / "session", tmp_path / "openssl.cnf"
     config.write_text("openssl_conf=m\n[m]\nssl_conf=s\n[s]\nsystem_default=w\n[w]\nOptions=-ExtendedMasterSecret\n")
     with running("lighttpd-mbedtls") as server:
-        answer, result = ask(server.port)
+        answer, told = ask(server.port)
         command = ["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{server.port}"]
         with_it = subprocess.run(
             [*command, "-sess_out", str(session)], input="", capture_output=True, text=True, timeout=20, check=False
@@ -215,7 +205,7 @@ def test_mbedtls_minds_neither_the_extended_master_secret_nor_the_version(tmp_pa
         "added": "resumed",
     }
     assert [(one.of, one.offered_in, one.outcome) for one in answer.crossings] == [("TLS 1.2", "TLS 1.1", "resumed")]
-    assert told(result) == {("resumption-master-secret", "TLS 1.2"), ("resumption-crossed", "TLS 1.1")}
+    assert told == {("resumption-master-secret", "TLS 1.2"), ("resumption-crossed", "TLS 1.1")}
 
 
 @pytest.mark.stacks
@@ -304,8 +294,7 @@ def test_a_way_is_judged(way: Way, expected: list[tuple[str, str]]) -> None:
 def test_a_server_that_wants_a_certificate_leaves_the_question_open() -> None:
     require("openssl-d")
     with serving("openssl", openssl_s_server("-Verify", "1")) as server:
-        answer = scan(server.port, OPTIONS).answers.resumption
-    assert answer is not None
+        answer, _ = asked(server.port, "resumption")
     assert answer.state == "incomplete"
     assert [note.partition(":")[0] for note in answer.notes] == ["TLS 1.3", "TLS 1.2"]
 

@@ -104,7 +104,7 @@ def test_a_box_that_closes_on_long_lists(nginx: Server) -> None:
     assert topics(found) == {"lists": "fault"}
 
 
-# What real stacks do not bear; each was seen with hellos of openssl's, cut up by hand, too.
+# What real stacks do not bear (docs/questions.md says which of it was seen with hellos of openssl's, too).
 @pytest.mark.stacks
 @pytest.mark.parametrize(
     ("name", "expected"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from tlswire.report.answers import Line
@@ -15,7 +16,9 @@ TITLE = "Extensions"
 # Of every handshake of TLS 1.3.
 _ALWAYS = frozenset({"supported_versions", "key_share"})
 _ORDER = {"server": "the server's order", "client": "the client's order decides", "unknown": ""}
-_NO_OVERLAP = {"ignored": "goes on without one where none is in common", "refused": "refuses what it has not"}
+_NO_OVERLAP = {"ignored": "goes on without a common one", "refused": "refuses all others"}
+# Columns of a value, and of names before they go on in the next line.
+_VALUE, _NAMES = 70, 96
 
 
 def lines(answer: Extensions, *, verbose: bool) -> Iterator[Line]:
@@ -24,7 +27,9 @@ def lines(answer: Extensions, *, verbose: bool) -> Iterator[Line]:
         for version in answer.versions:
             yield from _extensions(version)
     else:
-        yield from _alike((version.version, f"answers {_names(version)}", "") for version in answer.versions)
+        for line in _alike((version.version, f"answers {_names(version)}", "") for version in answer.versions):
+            first, *others = textwrap.wrap(line.text, _NAMES, break_on_hyphens=False)
+            yield from (Line(text) for text in (first, *(f"  {more}" for more in others)))
     yield from _alike(
         (version.version, f"refuses a hello with {one.name}: {one.answer.removeprefix('alert:')}", "fault")
         for version in answer.versions
@@ -56,14 +61,15 @@ def _alike(said: Iterable[tuple[str, str, str]]) -> Iterator[Line]:
 
 def _names(version: VersionExtensions) -> str:
     names = dict.fromkeys(item.name for item in version.answered if item.name not in _ALWAYS)
-    return ", ".join(names) or "none"
+    return ", ".join(names) or "no extension"
 
 
 def _extensions(version: VersionExtensions) -> Iterator[Line]:
     names = {item.name for item in version.answered}
     yield Line(f"{version.version}  {len(names)} answered of {version.offered} offered")
     for item in version.answered:
-        text = f"  {item.code}  {item.message:<19}  {item.name:<22}  {item.value}".rstrip()
+        value = item.value if len(item.value) <= _VALUE else f"{item.value[: _VALUE - 3]}..."
+        text = f"  {item.code}  {item.message:<19}  {item.name:<22}  {value}".rstrip()
         yield Line(f"{text}  {item.fault}" if item.fault else text, "fault" if item.fault else "")
     yield from (Line(f"  {text}") for text in _facts(version))
 
@@ -90,7 +96,7 @@ def _alpn(alpn: Alpn) -> str:
     if not alpn.protocols:
         return "none of the registered protocols" if alpn.no_overlap == "refused" else "not answered"
     told = [_ORDER[alpn.preference], _NO_OVERLAP.get(alpn.no_overlap, "")]
-    told += [f"a hello with {', '.join(alpn.refused)} fails"] if alpn.refused else []
+    told += [f"fails with {', '.join(alpn.refused)}"] if alpn.refused else []
     return f"{', '.join(alpn.protocols)}  ({'; '.join(text for text in told if text)})"
 
 

@@ -15,7 +15,8 @@ class Question(msgspec.Struct, frozen=True):
     """One question: its name, what it asks in one line, the sets it belongs to, and the most connections it makes.
 
     ``needs`` are questions whose answers it looks at; they are asked before, and asked when it is. One that is ``last``
-    waits for all that are neither last nor in need of others: it looks at everything they heard.
+    waits for all that are neither last nor in need of others: it looks at everything they heard. ``sends`` is told
+    before it is asked, where what it sends looks like an attack.
     """
 
     name: str
@@ -24,9 +25,11 @@ class Question(msgspec.Struct, frozen=True):
     most: int = 0
     needs: tuple[str, ...] = ()
     last: bool = False
+    sends: str = ""
 
 
 _DEFAULT = ("default", "all")
+_ATTACKS = ("attacks",)
 
 _ROWS: tuple[Question, ...] = (
     Question("certificates", "every chain the server can be made to show, described and validated", _DEFAULT, most=24),
@@ -50,6 +53,42 @@ _ROWS: tuple[Question, ...] = (
         "which known attacks what is accepted opens the door to; asks nothing itself",
         _DEFAULT,
         needs=("signatures", "renegotiation", "compression", "fallback", "ephemeral"),
+    ),
+    # Opt-in: a patched server refuses or ignores what they send, and nothing they get back is kept or shown.
+    Question(
+        "heartbleed",
+        "whether heartbeats that lie about their length give away memory",
+        _ATTACKS,
+        most=4,
+        sends="one heartbeat that asks for 16 bytes more than it has, and an honest one, after a handshake",
+    ),
+    Question(
+        "ccs",
+        "whether a ChangeCipherSpec is taken before there are keys",
+        _ATTACKS,
+        most=12,
+        sends="a ChangeCipherSpec in place of the ClientKeyExchange, with a record behind it, in up to 3 handshakes",
+    ),
+    Question(
+        "robot",
+        "whether badly padded blocks of RSA are told from good ones",
+        _ATTACKS,
+        most=60,
+        sends="5 blocks of RSA, 4 of them malformed, in 5 to 30 handshakes that are not completed",
+    ),
+    Question(
+        "ticketbleed",
+        "whether session ids of one byte are filled up with memory",
+        _ATTACKS,
+        most=8,
+        sends="a session ticket with a session id of one byte, in up to 3 hellos",
+    ),
+    Question(
+        "padding",
+        "whether malformed records of CBC are told apart",
+        _ATTACKS,
+        most=400,
+        sends="7 malformed records for each kind of CBC suite in each version, each after a handshake of its own",
     ),
 )
 
