@@ -21,6 +21,7 @@ from tlswire.registry.rows import (
     AlertRow,
     AlpnRow,
     CodeRow,
+    DhPrimeRow,
     ExtensionRow,
     GroupRow,
     SchemeRow,
@@ -75,7 +76,11 @@ TABLES: tuple[Kind, ...] = (
     Kind("signatures", "TLS 1.2 signature algorithm", registry.SIGNATURES),
     Kind("heartbeat-modes", "heartbeat mode", registry.HEARTBEAT_MODES),
     Kind("kdf-ids", "key derivation function", registry.KDF_IDS),
+    Kind("dh-primes", "Diffie-Hellman prime", registry.DH_PRIMES),
 )
+
+# What is found by name: the code of their rows is made from bytes, and no number anybody writes.
+_NAMED: tuple[Table[Any], ...] = (registry.ALPN, registry.DH_PRIMES)
 
 
 class Hit(NamedTuple):
@@ -243,6 +248,11 @@ FACTS: dict[type, tuple[Fact, ...]] = {
         Fact("reference", "reference", lambda row: row.reference, listed=True),
         Fact("rating", "rating", _old),
     ),
+    DhPrimeRow: (
+        _column("bits", "bits", listed=True),
+        Fact("safe", "safe prime", lambda row: row.safe, listed=True),
+        _REFERENCE,
+    ),
     AlpnRow: (
         _column("description", "description", listed=True),
         _REFERENCE,
@@ -296,9 +306,9 @@ def _find(query: str | None, kinds: list[Kind], *, everything: bool) -> list[Hit
 
 
 def _rows(kind: Kind, query: str) -> Sequence[Any]:
-    if kind.table is not registry.ALPN or parse_code(query) is None:
+    if kind.table not in _NAMED or parse_code(query) is None:
         return kind.table.search(query)
-    return [row for row in registry.ALPN if kind.code(row).lower() == query.lower()]
+    return [row for row in kind.table if kind.code(row).lower() == query.lower()]
 
 
 def _names(row: Any) -> tuple[str, ...]:

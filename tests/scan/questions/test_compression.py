@@ -9,6 +9,7 @@ from tlswire.lab import server as lab
 from tlswire.lab.characters import character
 from tlswire.results.answers.compression import Compression, WithoutNull
 from tlswire.results.proof import Proof
+from tlswire.scan.pacing import Limits
 from tlswire.scan.questions.compression import findings
 
 from .asking import asked, s_client
@@ -76,7 +77,7 @@ def test_a_server_that_stops_answering_leaves_it_unknown() -> None:
         character("tarpit"), quirks=msgspec.structs.replace(character("tarpit").quirks, connections_served=40)
     )
     with lab.running(of) as server:
-        answer, found = asked(server.port, "compression")
+        answer, found = asked(server.port, "compression", limits=Limits(timeout=0.5, deadline=3))
     assert answer.state == "incomplete"
     assert all(not version.methods and version.unknown for version in answer.versions)
     assert (found, len(answer.notes) > 0) == ([], True)
