@@ -329,8 +329,10 @@ class Tls13:
     def _key_update(self, message: Message) -> None:
         client, requested = self.client, self._parsed(message)
         self.updates += 1
-        if requested > 1 or self.updates > MAX_KEY_UPDATES:
-            raise RefusedError(f"KeyUpdate {requested}, the {self.updates}th (RFC 9846 4.6.3)", ILLEGAL_PARAMETER)
+        if requested > 1:
+            raise RefusedError(f"a KeyUpdate of {requested} (RFC 9846 4.6.3)", ILLEGAL_PARAMETER)
+        if self.updates > MAX_KEY_UPDATES:
+            raise RefusedError(f"more than {MAX_KEY_UPDATES} KeyUpdates", UNEXPECTED_MESSAGE)
         self.server_secret = schedule.next_secret(self.digest, self.server_secret)
         client.stream.protect(protection13(self.suite, self.server_secret))
         if requested:

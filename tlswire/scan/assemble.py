@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tlswire.registry import GROUPS, SSLV2_KINDS, SUITES, VERSIONS, hex_code
 from tlswire.registry.ratings import OLD_VERSIONS, REASONS, grade, reasons_against, suite_row
 from tlswire.results.scan import Fault, Finding, Refusals, Suite, Version
-from tlswire.scan.offers import CLEAR_TEXT
+from tlswire.scan.offers import CLEAR_TEXT, HANDSHAKE
 from tlswire.scan.proof import proof_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tlswire.registry import SuiteRow
     from tlswire.results.scan import Verdict
     from tlswire.scan.tally import Accepted, Tally
+
+# Findings of this many ways in which handshakes fail; all are among the faults.
+MOST_BROKEN = 4
 
 
 def version_result(tally: Tally) -> Version:
@@ -128,12 +131,19 @@ def faults_result(faults: Mapping[tuple[str, str], int]) -> list[Fault]:
 
 
 def fault_findings(faults: list[Fault]) -> list[Finding]:
-    """What of the faults a reader should know: the most frequent, and what is said in clear where TLS belongs."""
+    """What of the faults a reader should know: the most frequent, what is said in clear where TLS belongs, and at what
+    usual handshakes fail.
+    """
     found = []
+    broken = [fault.text for fault in faults if fault.kind == HANDSHAKE]
+    faults = [fault for fault in faults if fault.kind != HANDSHAKE]
     for clear, source in ((False, "RFC 9846 4.1.3"), (True, "RFC 3207 4")):
         worst = next((fault for fault in faults if (fault.kind == CLEAR_TEXT) is clear), None)
         if worst is not None:
             found.append(Finding("server-fault", "fault", f"the server breaks the protocol: {worst.text}", source))
+    for text in broken[:MOST_BROKEN]:
+        line = f"handshakes fail at what the server sends: {text}"
+        found.append(Finding("handshake-fault", "fault", line, "RFC 9846 4, RFC 5246 7.4"))
     return found
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tlswire.errors import LookupFailedError
+from tlswire.registry import VERSIONS
 from tlswire.results.answers import Answers
+from tlswire.scan.offers import HANDSHAKE
 from tlswire.scan.questions import QUESTIONS
 
 if TYPE_CHECKING:
@@ -72,6 +74,16 @@ class Interview:
         return len(self.answers) == len(self._rows) and all(
             answer.state != "incomplete" for answer in self.answers.values()
         )
+
+    def faults(self) -> dict[tuple[str, str], int]:
+        """Why usual handshakes failed at what the server sent, in which versions and how often."""
+        return {
+            (
+                HANDSHAKE,
+                f"{reason} ({', '.join(VERSIONS[code].name for code in sorted({*versions}, reverse=True))})",
+            ): len(versions)
+            for reason, versions in self.server.known.faults.items()
+        }
 
     def results(self) -> Answers:
         """The answers as they stand in the result."""

@@ -101,6 +101,7 @@ class ProbeMaker:
 
 # What is said in clear after a server agreed to TLS: whoever takes it for part of the conversation is deceived.
 CLEAR_TEXT = "clear-text"
+HANDSHAKE = "handshake"
 
 # Signalled in the suites (RFC 5746 section 3.6) or answered without having been offered by many stacks by habit.
 _UNSOLICITED_OK = frozenset({0xFF01})

@@ -155,7 +155,7 @@ def _result(
     elapsed: float = 0.0,
 ) -> Scan:
     versions = [version_result(tally) for tally in tallies]
-    broken = faults_result(faults or {})
+    broken = faults_result({**(faults or {}), **({} if interview is None else interview.faults())})
     findings = fault_findings(broken) + findings_of(tallies)
     if interview is not None:
         findings = worst_first([*findings, *interview.findings])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Generic
 
@@ -27,7 +29,7 @@ from tlswire.hello.builder import (
     encode_client_hello,
 )
 from tlswire.hello.edit import with_extension
-from tlswire.probe.exchange import UNASKED, UNSETTLED
+from tlswire.probe.exchange import FAULT, UNASKED, UNSETTLED
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.scan.attempts import Attempt
 from tlswire.scan.offers import Probe
@@ -78,6 +80,7 @@ def is_unknown(answer: Answer | Conversation) -> bool:
 class Known(msgspec.Struct):
     """What all questions of one scan share: conversations already had, and everything heard, for those who compare.
 
+    ``faults`` are the reasons for which usual handshakes failed, each with the versions chosen, once for each connection.
     ``staples``: hellos with status_request are answered, as far as is known (wolfSSL under lighttpd closes).
     """
 
@@ -86,6 +89,11 @@ class Known(msgspec.Struct):
     named: dict[bytes | None, asyncio.Task[Conversation]] = {}
     answers: list[tuple[Probe, Answer]] = []
     conversations: list[Conversation] = []
+    faults: defaultdict[str, list[int]] = msgspec.field(default_factory=lambda: defaultdict(list))
+
+
+# Where a fault was, which is another place in every conversation.
+_OFFSET = re.compile(r" at byte \d+$")
 
 
 class Server:
@@ -254,6 +262,9 @@ class Server:
         least = self.prober.limits.timeout if unhurried else 0.0
         conversation = await self._counted(Attempt(title or f"{self.question} {name} handshake", make, least=least))
         self.known.conversations.append(conversation)
+        # A session that is offered, or a client of another kind, may provoke what it meets; its question judges that.
+        if conversation.kind == FAULT and session is None and client is Client:
+            self.known.faults[_OFFSET.sub("", conversation.reason)].append(conversation.version or hello.versions[0])
         return conversation
 
     async def first(self, version: int) -> Conversation:
