@@ -6,6 +6,7 @@ import msgspec
 
 from tlswire.lab.server import running
 from tlswire.report.text import render
+from tlswire.results.scan import Finding
 from tlswire.scan.pacing import Limits
 from tlswire.scan.scanner import Options, scan_host
 
@@ -49,6 +50,14 @@ def test_what_is_unknown_is_said() -> None:
     text = render(scan("plain-http"))
     assert "speaks plain HTTP" in text
     assert "INCOMPLETE" in text
+
+
+def test_a_finding_names_what_it_opens_the_door_to_and_in_verbose_the_remedy() -> None:
+    finding = Finding("sweet32", "weak", "SWEET32", "RFC 9325 4.1", cve=["CVE-2016-2183"], remedy="turn 3DES off")
+    result = msgspec.structs.replace(scan("modern"), findings=[finding])
+    assert "SWEET32  (RFC 9325 4.1, CVE-2016-2183)\n" in render(result)
+    assert "remedy" not in render(result)
+    assert " remedy: turn 3DES off\n" in render(result, verbose=True)
 
 
 def test_strings_from_outside_are_escaped() -> None:

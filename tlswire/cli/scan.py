@@ -142,7 +142,7 @@ if TYPE_CHECKING:
     default="",
     help=f"Exit with 1 on findings of these categories: {', '.join(CATEGORIES)}.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Every detail of the answers to questions.")
+@click.option("-v", "--verbose", is_flag=True, help="Remedies, and every detail of the answers to questions.")
 @click.option("--quiet", is_flag=True, help="No report and no progress; files and exit code only.")
 def command(
     targets: tuple[str, ...],

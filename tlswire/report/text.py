@@ -60,7 +60,7 @@ def _lines(scan: Scan, paint: Paint, *, verbose: bool) -> Iterator[str]:
     if scan.findings:
         yield ""
         yield paint("Problems", _BOLD)
-        yield from _findings(scan.findings, paint)
+        yield from _findings(scan.findings, paint, verbose=verbose)
     shown: dict[tuple[str, ...], str] = {}
     for version in reversed(scan.versions):
         if version.suites:
@@ -117,17 +117,21 @@ def _grades(suites: list[Suite]) -> str:
     return ", ".join(f"{count} {grade}" for grade, count in counts.items() if count)
 
 
-def _findings(findings: list[Finding], paint: Paint) -> Iterator[str]:
-    """A line a problem; one that several versions have is told once, with all of them."""
-    same: dict[tuple[str, str, str], list[str]] = {}
+def _findings(findings: list[Finding], paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """A line a problem; one that several versions have is told once, with all of them. ``verbose`` adds the remedy."""
+    same: dict[tuple[str, str, str, str | None], list[str]] = {}
     for finding in findings:
-        versions = same.setdefault((finding.category, finding.text, finding.source), [])
+        new = [cve for cve in finding.cve if cve not in finding.source]
+        source = ", ".join(filter(None, (finding.source, *new)))
+        versions = same.setdefault((finding.category, finding.text, source, finding.remedy), [])
         if finding.version is not None and finding.version not in finding.text:
             versions.append(finding.version)
-    for (category, text, source), versions in same.items():
+    for (category, text, source, remedy), versions in same.items():
         where = f" ({', '.join(sorted(set(versions)))})" if versions else ""
         label = paint(f"{category:<18}", _COLOURS.get(category))
         yield f"  {label}  {printable(text)}{where}  {paint(f'({source})', _DIM)}"
+        if verbose and remedy:
+            yield f"  {'':<18}  remedy: {printable(remedy)}"
 
 
 def _suites(version: Version, shown: dict[tuple[str, ...], str], paint: Paint) -> Iterator[str]:
