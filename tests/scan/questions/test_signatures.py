@@ -161,12 +161,13 @@ def test_a_server_without_signatures_is_not_applicable_and_says_why() -> None:
     assert "TLS 1.1 and older" in answer.notes[0]
 
 
-def test_a_server_that_cannot_be_understood_leaves_everything_unknown() -> None:
+def test_a_server_that_cannot_be_understood_leaves_unknown_what_it_hides() -> None:
     with lab.running("garbage-records") as server:
         answer, found = asked(server.port, "signatures")
     assert answer.state == "incomplete"
     assert [note for note in answer.notes if re.search("TLS 1.3: .*tag", note)]
-    assert found == []
+    # The ServerKeyExchange of TLS 1.2 is in clear.
+    assert {finding.version for finding in found} <= {"TLS 1.2"}
 
 
 def version_of(*used: Signature, unoffered: Sequence[Signature] = ()) -> Signatures:
