@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.servers.certs import certificates
 from tlswire.crypto.protection import can_protect
@@ -481,6 +483,41 @@ def test_tlslite_ng_completes_old_suites(version: tuple[int, int], cipher: str, 
         connection.write(REQUEST)
         assert PAGE in bytes(connection.read(min=100, max=4096))
         assert connection.version == version
+
+
+# Hostile clients.
+
+SUITE_OF = {TLS10: RSA_CBC, TLS12: ECDHE_GCM, TLS13: AES128_13}
+
+
+class Distorted(Client):
+    """Says what it should, but for one byte at ``at``, and some more at the end."""
+
+    at, by, more = 0, 0, b""
+
+    def to_send(self) -> bytes:
+        said = bytearray(super().to_send())
+        if said and self.at < len(said):
+            said[self.at] ^= self.by
+        return bytes(said) + (self.more if said else b"")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(
+        ("plain", "museum", "early-data", "heartbleed", "ccs-injection", "poodle-tls", "robot", "renegotiates")
+    ),
+    st.sampled_from((TLS10, TLS12, TLS13)),
+    st.integers(0, 700),
+    st.integers(0, 255),
+    st.binary(max_size=40),
+)
+def test_no_client_makes_the_lab_fail(name: str, version: int, at: int, by: int, more: bytes) -> None:
+    make = type("Distorted", (Distorted,), {"at": at, "by": by, "more": more})
+    shown = complete(name, hello_for(version, (SUITE_OF[version],)), make=make)
+    assert shown.ending in {"done", "close", "timeout"}
+    if not by and not more:
+        assert shown.label == "finished"
 
 
 @pytest.mark.parametrize("name", CHARACTERS)

@@ -202,6 +202,11 @@ def ticket(flaw: Flaw, name: bytes) -> bytes:
     return name.ljust(LONGEST_TICKET, b"\0") if flaw == "huge-tickets" else name
 
 
+def beats_unasked(flaw: Flaw) -> bool:
+    """Whether heartbeats are answered that nobody agreed on: what CVE-2014-0160 is about never looked."""
+    return flaw == "heartbleed"
+
+
 def heartbeat(flaw: Flaw, length: int, sent: bytes) -> bytes | None:
     """The payload that answers a request of ``sent`` (payload and padding) which claims a payload of ``length`` bytes.
 
