@@ -37,8 +37,11 @@ BOMB_SIZE = (1 << 24) - 1
 
 
 def answered(flaw: Flaw, answer: ServerHello) -> ServerHello:
-    """The ServerHello: its random is no news with "same-random"."""
-    return msgspec.structs.replace(answer, random=MEMORY[:32]) if flaw == "same-random" else answer
+    """The ServerHello: its random is no news with "same-random", but for the mark of a downgrade."""
+    if flaw != "same-random":
+        return answer
+    end = answer.random[24:] if answer.random[24:31] == b"DOWNGRD" else MEMORY[24:32]
+    return msgspec.structs.replace(answer, random=MEMORY[:24] + end)
 
 
 def key_rng(flaw: Flaw, rng: Random) -> Random:
