@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.servers.certs import certificates
 from tlswire.crypto.protection import can_protect
@@ -310,6 +312,24 @@ def test_http2_is_declined_in_its_own_words() -> None:
     assert shown.application.endswith(b"\x0d")
 
 
+@pytest.mark.parametrize(("version", "suite"), [(TLS12, ECDHE_GCM), (TLS12, DHE_GCM), (TLS13, AES128_13)])
+def test_a_hello_that_comes_again_gets_other_keys(version: int, suite: int) -> None:
+    hello = hello_for(version, (suite,))
+    runs = [[complete("plain", hello, sessions=sessions) for _ in range(3)] for sessions in (Sessions(), Sessions())]
+    randoms = [[shown.hello.random for shown in run if shown.hello is not None] for run in runs]
+    assert len(set(randoms[0])) == 3
+    assert randoms[0] == randoms[1]
+    assert len({shown.secrets[min(shown.secrets)] for shown in runs[0]}) == 3
+
+
+def test_the_memory_of_hellos_is_bounded() -> None:
+    sessions = Sessions()
+    assert [sessions.times(b"a"), sessions.times(b"a"), sessions.times(b"b")] == [0, 1, 0]
+    for number in range(MAX_REMEMBERED):
+        assert sessions.times(number.to_bytes(4, "big")) == 0
+    assert sessions.times(b"a") == 0
+
+
 def test_the_memory_of_sessions_is_bounded() -> None:
     sessions, session = Sessions(), Remembered(TLS12, ECDHE_GCM, bytes(48))
     for number in range(MAX_REMEMBERED + 1):
@@ -481,6 +501,41 @@ def test_tlslite_ng_completes_old_suites(version: tuple[int, int], cipher: str, 
         connection.write(REQUEST)
         assert PAGE in bytes(connection.read(min=100, max=4096))
         assert connection.version == version
+
+
+# Hostile clients.
+
+SUITE_OF = {TLS10: RSA_CBC, TLS12: ECDHE_GCM, TLS13: AES128_13}
+
+
+class Distorted(Client):
+    """Says what it should, but for one byte at ``at``, and some more at the end."""
+
+    at, by, more = 0, 0, b""
+
+    def to_send(self) -> bytes:
+        said = bytearray(super().to_send())
+        if said and self.at < len(said):
+            said[self.at] ^= self.by
+        return bytes(said) + (self.more if said else b"")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(
+        ("plain", "museum", "early-data", "heartbleed", "ccs-injection", "poodle-tls", "robot", "renegotiates")
+    ),
+    st.sampled_from((TLS10, TLS12, TLS13)),
+    st.integers(0, 700),
+    st.integers(0, 255),
+    st.binary(max_size=40),
+)
+def test_no_client_makes_the_lab_fail(name: str, version: int, at: int, by: int, more: bytes) -> None:
+    make = type("Distorted", (Distorted,), {"at": at, "by": by, "more": more})
+    shown = complete(name, hello_for(version, (SUITE_OF[version],)), make=make)
+    assert shown.ending in {"done", "close", "timeout"}
+    if not by and not more and version in character(name).suites:
+        assert shown.label == "finished"
 
 
 @pytest.mark.parametrize("name", CHARACTERS)

@@ -37,8 +37,11 @@ BOMB_SIZE = (1 << 24) - 1
 
 
 def answered(flaw: Flaw, answer: ServerHello) -> ServerHello:
-    """The ServerHello: its random is no news with "same-random"."""
-    return msgspec.structs.replace(answer, random=MEMORY[:32]) if flaw == "same-random" else answer
+    """The ServerHello: its random is no news with "same-random", but for the mark of a downgrade."""
+    if flaw != "same-random":
+        return answer
+    end = answer.random[24:] if answer.random[24:31] == b"DOWNGRD" else MEMORY[24:32]
+    return msgspec.structs.replace(answer, random=MEMORY[:24] + end)
 
 
 def key_rng(flaw: Flaw, rng: Random) -> Random:
@@ -200,6 +203,11 @@ def finished(flaw: Flaw, verify_data: bytes) -> bytes:
 def ticket(flaw: Flaw, name: bytes) -> bytes:
     """The ticket of that name, which it begins with."""
     return name.ljust(LONGEST_TICKET, b"\0") if flaw == "huge-tickets" else name
+
+
+def beats_unasked(flaw: Flaw) -> bool:
+    """Whether heartbeats are answered that nobody agreed on: what CVE-2014-0160 is about never looked."""
+    return flaw == "heartbleed"
 
 
 def heartbeat(flaw: Flaw, length: int, sent: bytes) -> bytes | None:

@@ -140,7 +140,7 @@ class Line:
 
     def take_heartbeat(self, body: bytes) -> None:
         """A heartbeat message: a request is answered, anything else is nothing to talk about (RFC 6520 section 4)."""
-        if not self.heartbeats:
+        if not self.heartbeats and not flaws.beats_unasked(self.flaw):
             raise RefusedError(UNEXPECTED_MESSAGE)
         if body[:1] != _REQUEST or len(body) < 3:
             return

@@ -237,7 +237,8 @@ class Conversation:
             raise RefusedError(ILLEGAL_PARAMETER)
         if character.quirks.warns_of_name and asked is None:
             line.send(ALERT, build(ALERT_BODY, Alert(WARNING, UNRECOGNIZED_NAME)))
-        drawn_for = b"" if self._character.quirks.stale else encoded
+        # What comes again is answered with other keys, and each time with the same by the same seed.
+        drawn_for = b"" if character.quirks.stale else line.sessions.times(encoded).to_bytes(4) + encoded
         rng = random.Random(f"{self._seed} ".encode() + drawn_for)
         self._version = decision.version
         line.version = min(decision.version, TLS12)

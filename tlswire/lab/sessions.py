@@ -1,10 +1,12 @@
-"""What a server of the lab remembers of its sessions, by session id and by ticket: bounded, the oldest goes first.
+"""What a server of the lab remembers: its sessions, by session id and by ticket, and the hellos it has heard. Bounded.
 
 Tickets are names of what stands here, so nothing of a session leaves the server (RFC 9846 section 4.6.1 allows it).
 Must not import anything of tlswire.
 """
 
 from __future__ import annotations
+
+import hashlib
 
 import msgspec
 
@@ -27,10 +29,20 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 class Sessions:
-    """The sessions of one server, by session id or ticket."""
+    """The sessions of one server, by session id or ticket; the oldest goes first."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, Remembered] = {}
+        self._heard: dict[bytes, int] = {}
+
+    def times(self, hello: bytes) -> int:
+        """How often this hello was heard before."""
+        name = hashlib.sha256(hello).digest()
+        before = self._heard.pop(name, 0)
+        self._heard[name] = before + 1
+        if len(self._heard) > MAX_REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+        return before
 
     def remember(self, name: bytes, session: Remembered) -> None:
         """Keep ``session`` under ``name``."""
