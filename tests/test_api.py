@@ -41,9 +41,10 @@ def test_hello_out_flight_in() -> None:
 
 
 def test_scan_sync_and_async_agree() -> None:
-    with running("modern") as lab:
+    # A lab each: one that hears a hello again answers it with another random.
+    with running("modern") as lab, running("modern") as again:
         one = tlswire.scan_host("127.0.0.1", lab.port, OPTIONS)
-        other = asyncio.run(tlswire.scan_host_async("127.0.0.1", lab.port, OPTIONS))
+        other = asyncio.run(tlswire.scan_host_async("127.0.0.1", again.port, OPTIONS))
     assert one.complete
     assert [version.suites for version in one.versions] == [version.suites for version in other.versions]
 
