@@ -1,9 +1,10 @@
 """Says in the summary which real servers are missing, so that nobody takes a short run for a full one, and with which
-of them handshakes were completed.
+of them handshakes were completed; and that Ctrl-C works in tests wherever they run.
 """
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from tests.servers.catalogue import ALL, available
@@ -11,6 +12,11 @@ from tests.summary import COMPLETED
 
 if TYPE_CHECKING:
     import pytest
+
+
+def pytest_configure() -> None:
+    """A shell makes what it starts in the background ignore SIGINT, which our own commands would inherit and never end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
