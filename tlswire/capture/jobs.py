@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
+# Ports are even more often than odd, and so are the numbers of buckets: the odd ones are dealt after the even ones.
+_DEALT = (*range(0, BUCKETS, 2), *range(1, BUCKETS, 2))
 _BATCH = 64
 _ROOM = 1 << 20  # bytes of a pipe: what Linux lets anyone have
 
@@ -164,7 +166,7 @@ def _shared(
     progress: Progress | None,
 ) -> Iterator[Any]:
     whole = len(paths) >= 2 * jobs
-    shares = [frozenset(range(job, BUCKETS, jobs)) for job in range(min(jobs, BUCKETS))]
+    shares = [frozenset(_DEALT[job::jobs]) for job in range(min(jobs, BUCKETS))]
     others = shares if whole else shares[1:]
     context = _context()
     pipes: list[Connection] = []
