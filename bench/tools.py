@@ -104,13 +104,17 @@ def _nmap(port: int) -> tuple[str, ...]:
     return "nmap", "-sT", "-Pn", "-n", "--script", "ssl-enum-ciphers", "-p", str(port), "-oX", "-", "127.0.0.1"
 
 
-def _sslyze(port: int) -> tuple[str, ...]:
-    only_ciphers = ("--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3", "--mozilla_config=disable")
-    return str(PEERS_VENV / "bin/sslyze"), *only_ciphers, "--json_out=-", f"127.0.0.1:{port}"
+def _sslyze_asking(*checks: str) -> Callable[[int], tuple[str, ...]]:
+    suites = ("--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3", "--mozilla_config=disable")
+
+    def argv(port: int) -> tuple[str, ...]:
+        return str(PEERS_VENV / "bin/sslyze"), *suites, *checks, "--json_out=-", f"127.0.0.1:{port}"
+
+    return argv
 
 
-def _sslyze_all(port: int) -> tuple[str, ...]:
-    return str(PEERS_VENV / "bin/sslyze"), "--mozilla_config=disable", "--json_out=-", f"127.0.0.1:{port}"
+# What our default questions ask, too; without its three attacks (--heartbleed, --openssl_ccs, --robot).
+_CHECKS = ("certinfo", "compression", "early_data", "elliptic_curves", "ems", "fallback", "reneg", "resum")
 
 
 def _testssl(port: int) -> tuple[str, ...]:
@@ -134,7 +138,7 @@ SSLSCAN = Tool("sslscan", _sslscan, _read_sslscan, ("sslscan", "--version"), "De
 NMAP = Tool("nmap", _nmap, _read_nmap, ("nmap", "--version"), "Debian's nmap")
 SSLYZE_TOOL = Tool(
     "sslyze",
-    _sslyze,
+    _sslyze_asking(),
     _read_sslyze,
     (str(PEERS_VENV / "bin/python"), "-c", "import importlib.metadata as m; print(m.version('sslyze'))"),
     f"{SSLYZE} into {PEERS_VENV.name}",
@@ -142,7 +146,13 @@ SSLYZE_TOOL = Tool(
 PEERS = (SSLSCAN, NMAP, SSLYZE_TOOL)
 
 # Everything they have to ask, not the suites alone.
-SSLYZE_ALL = Tool("sslyze, all checks", _sslyze_all, _read_sslyze, SSLYZE_TOOL.version, SSLYZE_TOOL.installs)
+SSLYZE_ALL = Tool(
+    "sslyze, all checks",
+    _sslyze_asking(*(f"--{check}" for check in _CHECKS)),
+    _read_sslyze,
+    SSLYZE_TOOL.version,
+    SSLYZE_TOOL.installs,
+)
 TESTSSL = Tool("testssl", _testssl, _read_testssl, ("testssl", "--version"), "Debian's testssl.sh")
 QUESTIONS = _tlswire("tlswire --questions default", "--questions", "default")
 
