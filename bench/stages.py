@@ -41,13 +41,6 @@ def without(*stages: tuple[type, str]) -> Iterator[None]:
             setattr(owner, name, method)
 
 
-def packets(path: str) -> None:
-    """The packets alone."""
-    with open_capture(path) as capture:
-        for _ in capture.packets():
-            pass
-
-
 def sessions(path: str, *uses: Callable[[Any], Any]) -> None:
     """The whole library."""
     with open_capture(path) as capture:
@@ -61,8 +54,7 @@ UDP = (streams.Streams, "_datagram")
 TLS = (flows.TlsStream, "data")
 STAGES: tuple[tuple[str, Callable[[str], object], tuple[tuple[type, str], ...]], ...] = (
     ("bare walk", walk, ()),
-    ("packets of the file", packets, ()),
-    ("headers and flow look-ups", sessions, (TCP, UDP)),
+    ("packets and flow look-ups", sessions, (TCP, UDP)),
     ("TCP flows put together", sessions, (TLS, UDP)),
     ("TLS messages and sessions", sessions, (UDP,)),
     ("QUIC and DTLS", sessions, ()),
