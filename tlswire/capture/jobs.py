@@ -2,7 +2,8 @@
 
 A file is shared by the buckets of its flow table: every process, this one too, walks all packets and looks after its own
 buckets; what each finds is merged by ``Found.order``. With many files each of the others takes whole ones. A process that
-is ahead waits in its pipe, so nothing piles up. Must not import anything of tlswire but ``errors`` and the rest of ``capture``.
+is ahead waits in its pipe, so nothing piles up. Must not import anything of tlswire but ``errors``,
+``crypto`` and the rest of ``capture``.
 """
 
 from __future__ import annotations

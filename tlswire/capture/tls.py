@@ -2,7 +2,7 @@
 
 TLS is told by the bytes of a hello: at the beginning of a stream, or behind a preamble (STARTTLS, CONNECT, SOCKS).
 After missing bytes a side goes on at the next segment that begins with records. Must not import anything of tlswire
-but ``wire``, ``registry`` and the rest of ``capture``.
+but ``wire``, ``registry``, ``crypto`` and the rest of ``capture``.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from tlswire.hello.builder import (
     encode_client_hello,
 )
 from tlswire.hello.edit import with_extension
-from tlswire.probe.exchange import FAULT, UNASKED, UNSETTLED
+from tlswire.probe.exchange import FAULT, NOT_TLS, UNASKED, UNSETTLED
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.scan.attempts import Attempt
 from tlswire.scan.offers import Probe
@@ -70,6 +70,9 @@ UNKNOWN_NAME = b"unknown.invalid"
 
 # No connection was made, or no two of them agree: nothing follows from such an answer. Every other is the server's.
 _UNKNOWN = frozenset({UNASKED, UNSETTLED})
+# What a question cannot judge: also a server that broke off in a way of its own; and one that answered without TLS.
+NO_ANSWER = _UNKNOWN | {FAULT}
+NO_VERDICT = NO_ANSWER | {NOT_TLS}
 
 
 def is_unknown(answer: Answer | Conversation) -> bool:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.hello.builder import TLS12_VERSION
-from tlswire.probe.exchange import FAULT, NOT_TLS, UNASKED, UNSETTLED
 from tlswire.registry import COMPRESSION_METHODS, VERSIONS
 from tlswire.results.answers.compression import Compression, Method, VersionCompression, WithoutNull
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import ending_of, proof_of
+from tlswire.scan.server import NO_VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 NULL = 0
 METHODS = tuple(row.code for row in COMPRESSION_METHODS if row.code != NULL)
-_SAYS_NOTHING = frozenset({UNASKED, UNSETTLED, FAULT, NOT_TLS})
 
 
 async def ask(server: Server) -> Compression:
@@ -76,7 +75,7 @@ def _reaction(answer: Answer, method: int) -> Reaction:
     if answer.hello is not None:
         picked = answer.hello.compression
         return "chosen" if picked == method else "null" if picked == NULL else "other"
-    return "unknown" if answer.kind in _SAYS_NOTHING else "refused"
+    return "unknown" if answer.kind in NO_VERDICT else "refused"
 
 
 def findings(answer: Compression) -> Iterator[Finding]:

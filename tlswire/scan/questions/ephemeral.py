@@ -15,7 +15,6 @@ import msgspec
 
 from tlswire.crypto.primes import known_prime, structure
 from tlswire.hello.builder import TLS12_VERSION, TLS13_VERSION
-from tlswire.probe.exchange import FAULT, NOT_TLS, UNASKED, UNSETTLED
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.results.answers.ephemeral import DhParameters, Ephemeral, Sessions
 from tlswire.results.scan import Finding
@@ -40,7 +39,6 @@ PROOF_BYTES = 1 << 14
 STRONG, BROKEN = 2048, 1024
 # Beyond, a handshake costs a server what it costs nobody else.
 HEAVY = 4096
-_UNKNOWN = frozenset({UNASKED, UNSETTLED, FAULT, NOT_TLS})
 
 
 class Family(msgspec.Struct, frozen=True):

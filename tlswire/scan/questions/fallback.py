@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.hello.builder import SSLV3_VERSION, TLS12_VERSION, TLS13_VERSION
-from tlswire.probe.exchange import FAULT, NOT_TLS, UNASKED, UNSETTLED
 from tlswire.registry import VERSIONS
 from tlswire.results.answers.fallback import Fallback, Mark, Signal
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import ending_of, proof_of
+from tlswire.scan.server import NO_VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FALLBACK_SCSV = 0x5600
 INAPPROPRIATE_FALLBACK = 86
-_SAYS_NOTHING = frozenset({UNASKED, UNSETTLED, FAULT, NOT_TLS})
 # By the version that was chosen: TLS 1.2 has a mark of its own, all that is older another one.
 _OLDER = b"DOWNGRD\x00"
 _MARKS = {TLS12_VERSION: b"DOWNGRD\x01"}
@@ -64,7 +63,7 @@ async def _signal(server: Server, version: int) -> Signal:
         reaction = "goes-on"
     elif answer.alert is not None and answer.alert.description == INAPPROPRIATE_FALLBACK:
         reaction = "inappropriate-fallback"
-    elif answer.kind in _SAYS_NOTHING:
+    elif answer.kind in NO_VERDICT:
         reaction = "unknown"
     label = "" if reaction == "goes-on" else ending_of(answer)
     return Signal(VERSIONS[version].name, reaction, label, proof_of(answer))

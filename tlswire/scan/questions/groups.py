@@ -16,11 +16,11 @@ import msgspec
 from tlswire.certificates.facts import certificate_facts
 from tlswire.errors import WireError
 from tlswire.hello.builder import TLS12_VERSION, TLS13_VERSION
-from tlswire.probe.exchange import FAULT, UNASKED, UNSETTLED
 from tlswire.registry import GROUPS, SUITES, VERSIONS
 from tlswire.results.answers.groups import Group, Groups, VersionGroups
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import proof_of
+from tlswire.scan.server import NO_ANSWER
 from tlswire.wire.handshake import CERTIFICATE, SERVER_KEY_EXCHANGE, body_grammar
 from tlswire.wire.messages import EcdheParams, ServerKeyExchange
 from tlswire.wire.primitives import parse
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 # A refused list is looked at again in pieces of so many groups: some servers refuse a list for its length or its head.
 PIECE = 40
-_SAYS_NOTHING = frozenset({UNASKED, UNSETTLED, FAULT})
 # NIST SP 800-57 part 1 table 2: 112 bits of security need 224 bits of a curve or 2048 of a field.
 _WEAK_BITS = {"ffdhe": 2048}
 _WEAK_CURVE = 224
@@ -84,7 +83,7 @@ class Search:
         offered = groups if self.companion is None else tuple(dict.fromkeys((*groups, self.companion)))
         hello = self.server.hello(self.version, self.suites, groups=offered, key_shares=shares)
         answer = await self.server.ask(hello, whole_flight=not self.modern)
-        if answer.kind in _SAYS_NOTHING:
+        if answer.kind in NO_ANSWER:
             return Pick(None, answer, known=False)
         group = self._group(answer)
         return Pick(group if group in groups else None, answer)

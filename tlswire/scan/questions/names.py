@@ -14,12 +14,12 @@ from tlswire.certificates.facts import certificate_facts
 from tlswire.handshake.client import Client
 from tlswire.hello.builder import TLS13_VERSION
 from tlswire.hello.edit import SERVER_NAME, with_extension
-from tlswire.probe.exchange import CLOSE, FAULT, HELLO, UNASKED, UNSETTLED
+from tlswire.probe.exchange import CLOSE, HELLO
 from tlswire.registry import VERSIONS
 from tlswire.results.answers.names import NameAnswer, NamedCertificate, Names
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import proof_of
-from tlswire.scan.server import UNKNOWN_NAME
+from tlswire.scan.server import NO_ANSWER, UNKNOWN_NAME
 from tlswire.wire.cursor import escaped
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # The most that OpenSSL takes, and two bytes more than a name can have (RFC 1035 section 2.3.4).
 LONG = b".".join([b"x" * 63] * 4)
-_SAYS_NOTHING = frozenset({UNASKED, UNSETTLED, FAULT})
 
 
 class Glance(Client):
@@ -98,7 +97,7 @@ def _body(name: bytes) -> bytes:
 
 def _answer(kind: Kind, sent: bytes | None, shown: Conversation, usual: NameAnswer | None) -> NameAnswer:
     certificate = certificate_facts(shown.chain[0]).sha256 if shown.chain else None
-    broken = shown.kind in _SAYS_NOTHING or bool(shown.unchecked)
+    broken = shown.kind in NO_ANSWER or bool(shown.unchecked)
     silent = shown.kind == HELLO and shown.ending != CLOSE
     reference = certificate if usual is None else usual.certificate
     return NameAnswer(
@@ -115,7 +114,7 @@ def _answer(kind: Kind, sent: bytes | None, shown: Conversation, usual: NameAnsw
 
 
 def _ending(shown: Conversation) -> str:
-    if shown.kind in _SAYS_NOTHING or shown.unchecked:
+    if shown.kind in NO_ANSWER or shown.unchecked:
         return shown.reason or shown.unchecked or shown.kind
     return shown.ending if shown.kind == HELLO else shown.label
 

@@ -21,12 +21,13 @@ from tlswire.handshake.renegotiation import (
 )
 from tlswire.hello.builder import TLS12_VERSION
 from tlswire.hello.edit import with_extension
-from tlswire.probe.exchange import FAULT, NOT_TLS, TIMEOUT, UNASKED, UNSETTLED
+from tlswire.probe.exchange import FAULT, TIMEOUT
 from tlswire.probe.transport import DONE
 from tlswire.registry import ALERTS, VERSIONS
 from tlswire.results.answers.renegotiation import Attempt, Renegotiation
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import ending_of, proof_of
+from tlswire.scan.server import NO_VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 # Seconds of silence that are no answer: at first, and for a server that may only be slow.
 WAITS = (1.0, 3.0)
-_UNKNOWN = frozenset({UNASKED, UNSETTLED, FAULT, NOT_TLS})
 # Both flights of three handshakes: what proves it comes last.
 PROOF_BYTES = 1 << 14
 
@@ -113,7 +113,7 @@ def _attempt(conversations: list[Conversation], *, answers: bool = True) -> Atte
     last = conversations[-1]
     proof = proof_of(last, PROOF_BYTES)
     if not last.renegotiations:
-        if answers and last.hello is None and last.kind not in _UNKNOWN:
+        if answers and last.hello is None and last.kind not in NO_VERDICT:
             return Attempt("refused", 0, last.label, proof)
         return Attempt("unknown", 0, f"no first handshake: {ending_of(last)}", proof)
     outcomes = [_outcome(each.renegotiations[-1]) for each in conversations if each.renegotiations]

@@ -19,11 +19,12 @@ from tlswire.crypto.signatures import UNCHECKED
 from tlswire.handshake.client import Client
 from tlswire.hello.builder import TLS12_VERSION, TLS13_VERSION, USUAL_SCHEMES
 from tlswire.hello.edit import with_extension
-from tlswire.probe.exchange import CLOSE, FAULT, HELLO, UNASKED, UNSETTLED
+from tlswire.probe.exchange import CLOSE, HELLO
 from tlswire.registry import SCHEMES, SUITES, VERSIONS
 from tlswire.results.answers.signatures import Signature, Signatures, VersionSignatures
 from tlswire.results.scan import Finding
 from tlswire.scan.proof import proof_of
+from tlswire.scan.server import NO_ANSWER
 from tlswire.wire.extensions import encode_extension
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 # Schemes that are not expected are offered in lists of so many.
 PIECE = 32
 SIGNATURE_ALGORITHMS_CERT = 50
-_SAYS_NOTHING = frozenset({UNASKED, UNSETTLED, FAULT})
 # How the certificates may be signed is not asked here, so it must not decide (RFC 9846 section 4.2.3).
 _IN_CERTIFICATES = (*USUAL_SCHEMES, 0x0101, 0x0301, 0x0303)
 # Who signs, as suites before TLS 1.3 name it (RFC 8422 section 2.1: EdDSA stands under ECDSA).
@@ -104,7 +104,7 @@ class Search:
         conversation = await self.server.handshake(hello, client=Glance)
         ours = conversation.version == self.version
         scheme = conversation.scheme if ours else None
-        silent = conversation.kind in _SAYS_NOTHING or (
+        silent = conversation.kind in NO_ANSWER or (
             # A ServerHello, and then not even an end.
             scheme is None and ours and conversation.kind == HELLO and conversation.ending != CLOSE
         )
