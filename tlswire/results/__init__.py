@@ -13,11 +13,13 @@ import msgspec
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
 from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
+from tlswire.results.what_if import WHAT_IF_SCHEMA, WhatIf
 
 SCHEMAS: dict[str, type[msgspec.Struct]] = {
     SCAN_SCHEMA: Scan,
     SESSION_SCHEMA: Session,
     VERDICT_SCHEMA: Verdict,
+    WHAT_IF_SCHEMA: WhatIf,
 }
 
 
@@ -40,9 +42,11 @@ __all__ = [
     "SCHEMAS",
     "SESSION_SCHEMA",
     "VERDICT_SCHEMA",
+    "WHAT_IF_SCHEMA",
     "Scan",
     "Session",
     "Verdict",
+    "WhatIf",
     "json_schema",
     "to_json",
 ]
