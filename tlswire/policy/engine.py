@@ -36,14 +36,29 @@ class _Finding(msgspec.Struct, frozen=True):
 
 def judge(policy: Policy, facts: Facts, *, proofs: bool = False) -> list[RuleVerdict]:
     """Every rule of ``policy`` judged by ``facts``, in the policy's order; ``proofs`` puts the bytes in as well."""
-    first = {rule.id: _judged(rule, facts, proofs=proofs) for rule in policy.rules if not rule.unless}
-    broken = [name for name, told in first.items() if told.verdict == "fail"]
-    for rule in policy.rules:
+    found = _findings(policy.rules, facts)
+    return [_told(rule, found[rule.id], proofs=proofs) for rule in policy.rules]
+
+
+def verdicts(rules: Sequence[Rule], facts: Facts) -> dict[str, RuleJudgement]:
+    """The verdict of each rule by its id, without evidence: what is fast enough for every session of a capture."""
+    return {name: finding.verdict for name, finding in _findings(rules, facts).items()}
+
+
+def applies(rule: Rule, subject: Subject) -> bool | None:
+    """Whether a rule is about a subject; None where that depends on what nobody knows."""
+    return _all(rule.when, subject) if subject.kind == rule.of else False
+
+
+def _findings(rules: Sequence[Rule], facts: Facts) -> dict[str, _Finding]:
+    found = {rule.id: _find(rule, facts) for rule in rules if not rule.unless}
+    broken = [name for name, finding in found.items() if finding.verdict == "fail"]
+    for rule in rules:
         if rule.unless:
-            explained = [name for name in broken if name.startswith(rule.unless)]
-            finding = _Finding("not-applicable", (), f"explained by {', '.join(explained)}") if explained else None
-            first[rule.id] = _judged(rule, facts, finding, proofs=proofs)
-    return [first[rule.id] for rule in policy.rules]
+            explained = ", ".join(name for name in broken if name.startswith(rule.unless))
+            no = _Finding("not-applicable", (), f"explained by {explained}")
+            found[rule.id] = no if explained else _find(rule, facts)
+    return found
 
 
 def overall(rules: Iterable[RuleVerdict]) -> Judgement:
@@ -57,8 +72,7 @@ def overall(rules: Iterable[RuleVerdict]) -> Judgement:
     return "warn" if "warn" in verdicts else "pass"
 
 
-def _judged(rule: Rule, facts: Facts, finding: _Finding | None = None, *, proofs: bool) -> RuleVerdict:
-    finding = _find(rule, facts) if finding is None else finding
+def _told(rule: Rule, finding: _Finding, *, proofs: bool) -> RuleVerdict:
     good = finding.verdict in {"pass", "not-applicable"}
     evidence = [
         Evidence(

@@ -1,0 +1,189 @@
+"""What a hello could still get of a server that speaks only what a policy allows.
+
+Such a server is derived from the rules: everything it could choose of a hello (version, suite, group, extended master
+secret, signature scheme) is judged as the session that would come of it, and what breaks a rule of level must is not
+chosen. Its certificate is one the client takes. Sources: RFC 9846 section 4.2, RFC 5246 section 7.4.3, RFC 8422 section 4.
+Must not import anything of tlswire but ``registry``, ``results`` and ``policy``.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, TypeVar
+
+from tlswire.policy.engine import verdicts
+from tlswire.policy.facts import Facts
+from tlswire.policy.observed.handshakes import TLS12, TLS13, group_parts, scheme_parts
+from tlswire.policy.observed.sessions import (
+    SSLV2,
+    choice_subjects,
+    choice_values,
+    schemes_of,
+    signed,
+    versions_of,
+)
+from tlswire.policy.sessions import MAX_REMEMBERED, asked_of_sessions
+from tlswire.registry import GROUPS, SCHEMES, SUITES, VERSIONS
+from tlswire.registry.ratings import suite_row
+from tlswire.results.what_if import Choice, Prospect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from tlswire.policy.model import Policy
+    from tlswire.policy.terms import Value
+    from tlswire.results.session import Hello
+
+_NEGOTIATED = frozenset({"connection", "version", "suite", "group", "scheme"})
+_MASTER_SECRET, _GROUPS = 23, 10
+_P256 = 0x0017
+_CURVES, _FINITE = frozenset({"ec", "xdh", "ec-binary"}), frozenset({"ffdhe"})
+# The families of schemes that the key of a suite's certificate can make (RFC 5246 section 7.4.3, RFC 8422 section 5.10).
+_FAMILIES = {"RSA": {"rsa-pkcs1", "rsa-pss"}, "ECDSA": {"ecdsa", "eddsa"}, "DSS": {"dsa"}}
+_NO_SUITES = frozenset({"SCSV", "NULL", ""})
+_WIRE = {TLS12: "0xFEFD", TLS13: "0xFEFC", 0x0302: "0xFEFF"}
+
+Values = dict[str, "Value | None"]
+C = TypeVar("C", bound="int | None")
+
+
+class WhatIf:
+    """What becomes of hellos under one policy; hellos that offer the same are looked at once."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._rules = tuple(
+            rule
+            for rule in asked_of_sessions(policy)
+            if rule.level == "must" and rule.need == "every" and rule.of in _NEGOTIATED
+        )
+        self._conditions = [
+            condition for rule in self._rules for part in (rule.when, *rule.passes) for condition in part
+        ]
+        self._known: dict[Hashable, Prospect] = {}
+
+    def __call__(self, hello: Hello | None, transport: str = "tcp") -> Prospect:
+        """What a server that keeps the policy would choose of a hello, or the rules that stand in its way."""
+        if hello is None or hello.partial:
+            return Prospect(None)
+        key = (
+            transport == "dtls",
+            hello.legacy_version,
+            tuple(hello.versions),
+            tuple(hello.suites),
+            tuple(hello.groups),
+            tuple(hello.signature_schemes),
+            _MASTER_SECRET in hello.extensions,
+            _GROUPS in hello.extensions,
+        )
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= MAX_REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = self._prospect(hello, datagrams=transport == "dtls")
+        return known
+
+    def _prospect(self, hello: Hello, *, datagrams: bool) -> Prospect:
+        why: tuple[str, ...] = ()
+        for version in sorted(versions_of(hello), reverse=True):
+            faults: list[list[str]] = []
+            for values in self._choices(hello, version):
+                broken = self._broken(values)
+                if not broken:
+                    return Prospect(_choice(values, datagrams=datagrams))
+                faults.append(broken)
+            # The highest version says it best: below it, its being old comes on top.
+            if faults and not why:
+                always = [name for name in faults[0] if all(name in others for others in faults)]
+                why = tuple(always or min(faults, key=lambda names: len(names)))
+        return Prospect(None, why)
+
+    def _broken(self, values: Values) -> list[str]:
+        found = verdicts(self._rules, Facts(list(choice_subjects(values))))
+        return [name for name, verdict in found.items() if verdict == "fail"]
+
+    def _choices(self, hello: Hello, version: int) -> Iterator[Values]:
+        """What a server could choose in a version, in the client's order; of what the policy does not tell apart the
+        first only.
+        """
+        bound = [True] if version >= TLS13 else [True, False] if _MASTER_SECRET in hello.extensions else [False]
+        suites = self._unlike(_suites(hello, version), lambda suite: choice_values(version, suite, None, bound=None))
+        for suite in suites:
+            groups = self._unlike(_groups(hello, version, suite), group_parts)
+            schemes = self._unlike(
+                _schemes(hello, version, suite), lambda scheme: scheme_parts(scheme, (), signed=True)
+            )
+            for group, extended, scheme in product(groups, bound, schemes):
+                yield {
+                    **choice_values(version, suite, group, bound=extended),
+                    **scheme_parts(scheme, () if scheme is None else (scheme,), signed=False),
+                    "certificate_scheme_offered": True,
+                    "secure_renegotiation": True,
+                    "compression": False,
+                }
+
+    def _unlike(self, codes: Sequence[C], values: Callable[[C], Values]) -> list[C]:
+        """The first of the codes of which every condition of the policy says the same, and that work alike."""
+        kinds: dict[Hashable, C] = {}
+        for code in codes:
+            parts = values(code)
+            works = parts.get("key_exchange"), parts.get("authentication"), code is None
+            told = tuple(one.holds(parts[one.field]) for one in self._conditions if one.field in parts)
+            kinds.setdefault((works, told), code)
+        return list(kinds.values())
+
+
+def _suites(hello: Hello, version: int) -> list[int]:
+    codes = dict.fromkeys(int(text, 16) for text in hello.suites)
+    if version == SSLV2:
+        return [code for code in codes if suite_row(version, code).status != "unknown"]
+    return [code for code in codes if code <= 0xFFFF and _speaks(version, code)]
+
+
+def _speaks(version: int, code: int) -> bool:
+    row = SUITES[code]
+    if row.status in {"unknown", "grease"} or row.kex in _NO_SUITES:
+        return False
+    return VERSIONS.find(row.min_version).code <= version <= VERSIONS.find(row.max_version).code
+
+
+def _groups(hello: Hello, version: int, suite: int) -> list[int | None]:
+    """The groups a server could exchange keys in; None where the suite needs none, or one that has no name."""
+    offered = [int(text, 16) for text in hello.groups]
+    if version >= TLS13:
+        return [code for code in offered if GROUPS[code].tls13 and GROUPS[code].status not in {"unknown", "grease"}]
+    kex = "" if version == SSLV2 else SUITES[suite].kex
+    if kex == "ECDHE":
+        curves = [code for code in offered if GROUPS[code].tls12 and GROUPS[code].kind in _CURVES]
+        return [*curves] if _GROUPS in hello.extensions else [_P256]
+    finite: list[int | None] = [code for code in offered if GROUPS[code].kind in _FINITE] if kex == "DHE" else []
+    return finite or [None]
+
+
+def _schemes(hello: Hello, version: int, suite: int) -> list[int | None]:
+    """The schemes a server could sign with; None where it does not, or where the version has no choice."""
+    if version < TLS12 or (version < TLS13 and not signed(suite)):
+        return [None]
+    rows = [SCHEMES[code] for code in schemes_of(hello)]
+    if version >= TLS13:
+        return [row.code for row in rows if row.tls13 == "Y"] if hello.signature_schemes else []
+    families = _FAMILIES.get(SUITES[suite].auth, set())
+    return [row.code for row in rows if row.family in families and row.tls13 != "client-only"]
+
+
+def _choice(values: Values, *, datagrams: bool) -> Choice:
+    version, suite = int(values["version"]), int(values["suite"])  # type: ignore[arg-type] # a choice has both
+    group, scheme = values.get("group"), values.get("scheme")
+    code = _WIRE.get(version, VERSIONS.hex(version)) if datagrams else VERSIONS.hex(version)
+    row = suite_row(version, suite)
+    return Choice(
+        code,
+        VERSIONS[int(code, 16)].name,
+        f"0x{suite:06X}" if version == SSLV2 else SUITES.hex(suite),
+        row.name,
+        None if group is None else GROUPS.hex(int(group)),  # type: ignore[arg-type] # a code
+        None if group is None else GROUPS[int(group)].name,  # type: ignore[arg-type] # as above
+        None if scheme is None else SCHEMES.hex(int(scheme)),  # type: ignore[arg-type] # as above
+        None if scheme is None else SCHEMES[int(scheme)].name,  # type: ignore[arg-type] # as above
+        bool(values["extended_master_secret"]),
+    )
