@@ -95,7 +95,7 @@ class WhatIf:
             # The highest version says it best: below it, its being old comes on top.
             if faults and not why:
                 always = [name for name in faults[0] if all(name in others for others in faults)]
-                why = tuple(always or min(faults, key=lambda names: len(names)))
+                why = tuple(always or sorted(faults, key=len)[0])  # noqa: FURB192 - mypy takes len for one of Iterable
         return Prospect(None, why)
 
     def _broken(self, values: Values) -> list[str]:

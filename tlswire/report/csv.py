@@ -84,6 +84,11 @@ COLUMNS: dict[str, Callable[[Session], Cell]] = {
     "pid": lambda session: session.process.pid if session.process else None,
     "notes": lambda session: session.notes,
     "decryption": lambda session: session.decryption,
+    "policy": lambda session: session.policy.name if session.policy else None,
+    "policy_verdict": lambda session: session.policy.verdict if session.policy else None,
+    "policy_broken": lambda session: session.policy.broken if session.policy else None,
+    "policy_warnings": lambda session: session.policy.warnings if session.policy else None,
+    "policy_unknown": lambda session: session.policy.unknown if session.policy else None,
 }
 
 
