@@ -5,7 +5,7 @@ take them. The JA3 and JA4 of a file come from its source, never from our own te
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -50,7 +50,7 @@ def unique(hello: ClientHello) -> ClientHello:
         return tuple(SLOT if code in GREASE else code for code in items)
 
     def body(item: Extension) -> bytes:
-        value = None if item.type in GREASE else decode_extension(item.type, item.data, "ch")
+        value: Any = None if item.type in GREASE else decode_extension(item.type, item.data, "ch")
         if item.type in {10, 43}:
             return encode_extension(item.type, codes(value))
         if item.type == 51:

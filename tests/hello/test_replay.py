@@ -105,7 +105,11 @@ def test_one_version_of_any_hello_can_be_written(hello: ClientHello, version: in
         with pytest.raises(tlswire.UsageError, match=VERSIONS[version].name):
             only_version(hello, version)
         return
-    one = only_version(hello, version)
+    try:
+        one = only_version(hello, version)
+    except tlswire.UsageError as error:
+        assert "none of the suites" in str(error)  # noqa: PT017 - most hellos have one
+        return
     assert parse_client_hello(build(CLIENT_HELLO_BODY, one)) == one
     assert set(one.suites) <= set(hello.suites)
     assert set(one.extension_types) <= set(hello.extension_types)

@@ -79,16 +79,19 @@ def only_version(hello: ClientHello, version: int) -> ClientHello:
     """The hello as its client sends it when it may do ``version`` (TLS 1.2 or 1.3) and no other.
 
     Suites, groups and extensions of the others go; below TLS 1.3 there is no session id to echo (RFC 9846 appendix
-    D.4). What is left keeps its order. Raises UsageError where the hello does not offer ``version``.
+    D.4). What is left keeps its order. Raises UsageError where the hello does not offer ``version``, or no suite of it.
     """
     if version not in hello.versions:
         raise UsageError(VERSIONS[version].name, "is not among the versions of the hello")
     modern = version >= _TLS13
+    suites = tuple(code for code in hello.suites if _suite_of(code, version))
+    if not suites:
+        raise UsageError(VERSIONS[version].name, "has none of the suites of the hello")
     hello = msgspec.structs.replace(
         hello,
         legacy_version=min(version, 0x0303),
         session_id=hello.session_id if modern else b"",
-        suites=tuple(code for code in hello.suites if _suite_of(code, version)),
+        suites=suites,
         extensions=tuple(item for item in hello.extensions or () if _extension_of(item.type, modern=modern)) or None,
     )
     groups = tuple(code for code in hello.groups if (GROUPS[code].tls13 if modern else GROUPS[code].tls12))
