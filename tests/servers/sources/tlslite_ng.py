@@ -1,8 +1,11 @@
-"""A threaded tlslite-ng server, everything it implements switched on: tlslite_ng.py PORT KEY CERT [KEY CERT]..."""
+"""A threaded tlslite-ng server, everything it implements switched on but for what SETTINGS, a JSON
+object, say of its HandshakeSettings: tlslite_ng.py PORT SETTINGS KEY CERT [KEY CERT]...
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import sys
 import threading
@@ -15,7 +18,7 @@ from tlslite.handshakesettings import Keypair, VirtualHost  # type: ignore[impor
 PAGE = b"HTTP/1.0 200 OK\r\n\r\ntlswire\n"
 
 
-def settings() -> HandshakeSettings:
+def settings(narrowed: dict[str, object]) -> HandshakeSettings:
     wide = HandshakeSettings()
     wide.minVersion = (3, 0)
     wide.cipherNames = list(names.ALL_CIPHER_NAMES)
@@ -24,6 +27,9 @@ def settings() -> HandshakeSettings:
     wide.rsaSigHashes = list(names.ALL_RSA_SIGNATURE_HASHES)
     wide.dhGroups = list(names.ALL_DH_GROUP_NAMES)
     wide.requireExtendedMasterSecret = False
+    for name, value in narrowed.items():
+        # Versions are pairs.
+        setattr(wide, name, tuple(value) if name.endswith("Version") and isinstance(value, list) else value)
     return wide
 
 
@@ -45,9 +51,9 @@ def serve(connection: socket.socket, chain: X509CertChain, key: object, wide: Ha
 
 
 def main() -> None:
-    port, *files = sys.argv[1:]
+    port, narrowed, *files = sys.argv[1:]
     (chain, key), *others = map(keypair, files[::2], files[1::2])
-    wide = settings()
+    wide = settings(json.loads(narrowed))
     for other_chain, other_key in others:
         host = VirtualHost()
         host.keys = [Keypair(other_key, other_chain.x509List)]
