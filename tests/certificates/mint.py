@@ -242,7 +242,7 @@ def mint(  # as many fields as a certificate has
     giver = by.name if by else name
     if extensions is None:
         usual = _usual(ca=ca, own_id=own_id, by_id=issuer_key_id or (by.key_id if by else None))
-        own = {_code(item): item for item in (*usual, *more)}
+        own = {code_of(item): item for item in (*usual, *more)}
         extensions = (*(item for code, item in own.items() if code not in {oid(out) for out in without}),)
         extensions += tuple(item for item in more if item not in extensions)
     used, sign = SIGNERS[signer or usual_signer(by.kind if by else kind)]
@@ -265,7 +265,7 @@ def _usual(*, ca: bool, own_id: bytes, by_id: bytes | None) -> tuple[bytes, ...]
     return (*own, subject_key(own_id), *((issuer_key(by_id),) if by_id is not None else ()))
 
 
-def _code(item: bytes) -> bytes:
+def code_of(item: bytes) -> bytes:
     """The identifier an extension begins with, with its header."""
     at = 2 if item[1] < 0x80 else 2 + (item[1] & 0x7F)
     return item[at : at + 2 + item[at + 1]]
