@@ -8,10 +8,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tlswire.hello.builder import TLS13_VERSION, Shape, client_hello
 from tlswire.hello.edit import KEY_SHARE, with_alpn, with_extension, with_groups
+from tlswire.hello.replay import padded
 from tlswire.registry import GREASE, GROUPS, SCHEMES, SCSV, SUITES
 from tlswire.scan.server import groups_of
 from tlswire.wire.extensions import encode_extension
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from random import Random
 
     from tlswire.wire.messages import ClientHello
-
-PSK_MODES, VERSIONS, PADDING, COMPRESS = 45, 43, 21, 27
-# What only TLS 1.3 has a use for.
-_MODERN = (PSK_MODES, VERSIONS, KEY_SHARE, COMPRESS)
 
 
 def _modern_suite(code: int) -> bool:
@@ -34,21 +29,13 @@ def _post_quantum(code: int) -> bool:
     return GROUPS[code].kind in {"hybrid", "mlkem"}
 
 
-def for_tls12(hello: ClientHello) -> ClientHello:
-    """The client's hello with TLS 1.2 as its only version."""
-    for code in _MODERN:
-        hello = with_extension(hello, code, None)
-    hello = with_groups(hello, tuple(code for code in hello.groups if not _post_quantum(code)))
-    return msgspec.structs.replace(hello, suites=tuple(code for code in hello.suites if not _modern_suite(code)))
-
-
 def without_post_quantum(hello: ClientHello) -> ClientHello | None:
     """The client's hello without post-quantum groups, which fits one segment; None where it has none."""
     if not any(map(_post_quantum, hello.groups)):
         return None
     shares = tuple(share for share in hello.readable(KEY_SHARE) or () if not _post_quantum(share.group))
     hello = with_groups(hello, tuple(code for code in hello.groups if not _post_quantum(code)))
-    return with_extension(hello, KEY_SHARE, encode_extension(KEY_SHARE, shares, "ch"))
+    return padded(with_extension(hello, KEY_SHARE, encode_extension(KEY_SHARE, shares, "ch")))
 
 
 def for_http(hello: ClientHello) -> ClientHello:
@@ -71,9 +58,9 @@ def extra_suites() -> tuple[int, ...]:
 
 def wide(version: int, server_name: bytes | None, rng: Random) -> ClientHello:
     """A hello of everything a version has that can be completed here."""
-    suites = tuple(row.code for row in SUITES if _modern_suite(row.code)) if version >= TLS13_VERSION else extra_suites()
+    suites = (
+        tuple(row.code for row in SUITES if _modern_suite(row.code)) if version >= TLS13_VERSION else extra_suites()
+    )
     groups = groups_of(version)
     shape = Shape(server_name=server_name, groups=groups, key_shares=(0x001D, 0x0017), schemes=_schemes(version))
     return client_hello(version, suites, rng=rng, shape=shape)
-
-

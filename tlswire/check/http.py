@@ -18,6 +18,8 @@ from tlswire.results.verdict import Hop
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tlswire.policy.terms import Value
+
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # So much of a header is shown.
 MAX_SHOWN = 1024
@@ -114,7 +116,7 @@ def subjects(hop: Hop, node: str) -> list[Subject]:
     if hop.status is None:
         return []
     location = hop.location or ""
-    values = {
+    values: dict[str, Value | None] = {
         "url": hop.url,
         "plain": hop.url.startswith("http:"),
         "status": hop.status,

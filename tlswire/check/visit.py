@@ -17,15 +17,17 @@ import msgspec
 
 from tlswire.certificates.report import describe_chain
 from tlswire.check import http
-from tlswire.check.clients import for_http, for_tls12, extra_suites, wide, without_post_quantum
+from tlswire.check.clients import extra_suites, for_http, wide, without_post_quantum
+from tlswire.check.plain import Spoken
 from tlswire.escape import printable
 from tlswire.handshake.client import Brief, Client
-from tlswire.handshake.offer import encode, offer
+from tlswire.handshake.offer import offer
 from tlswire.hello.builder import SSLV3_VERSION, TLS12_VERSION, TLS13_VERSION, Shape, client_hello, encode_client_hello
-from tlswire.policy.facts import Facts, Subject
+from tlswire.hello.replay import only_version
+from tlswire.policy.facts import KINDS, Facts, Subject
 from tlswire.policy.observed.chains import chain_subjects
 from tlswire.policy.observed.handshakes import OFFERS, attempt, suite_parts
-from tlswire.probe.exchange import FAULT, NOT_TLS, PROXY, REFUSED, STARTTLS, UNREACHABLE
+from tlswire.probe.exchange import NOT_TLS, PROXY, REFUSED, STARTTLS, UNREACHABLE
 from tlswire.probe.transport import Cuts
 from tlswire.registry import GROUPS, SCHEMES, SUITES, VERSIONS
 from tlswire.results.answers.certificates import Occasion, PresentedChain
@@ -37,10 +39,9 @@ from tlswire.scan.questions.certificates import key_name, pem
 from tlswire.scan.server import is_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tlswire.check.plan import Plan
     from tlswire.handshake.conversation import Conversation
+    from tlswire.policy.terms import Value
     from tlswire.probe.exchange import Answer
     from tlswire.results.certificates import CertificateDetails
     from tlswire.scan.prober import Prober
@@ -93,6 +94,11 @@ class Visit:
         )
         return self.seen
 
+    def interrupted(self) -> None:
+        """Say of every kind of fact that it was not all asked."""
+        for kind in KINDS:
+            self.seen.facts.gaps.setdefault(kind, "interrupted")
+
     # The client got a handshake.
 
     async def _granted(self, shown: Conversation) -> None:
@@ -100,7 +106,7 @@ class Visit:
         if TLS13_VERSION in self.hello.versions:
             self._accepted[TLS13_VERSION] = newest >= TLS13_VERSION
         if newest >= TLS13_VERSION:
-            await self._handshake("tls12", for_tls12(self.hello))
+            await self._handshake("tls12", only_version(self.hello, TLS12_VERSION))
         self._tolerates("a hello with a post-quantum share", tolerated=True)
         await self._in_segments()
         await self._others()
@@ -121,7 +127,7 @@ class Visit:
         post_quantum = any(GROUPS[code].kind == "hybrid" for code in self.hello.key_shares)
         if not post_quantum:
             return
-        values = {"case": case, "tolerated": tolerated}
+        values: dict[str, Value | None] = {"case": case, "tolerated": tolerated}
         proof = None if answer is None or not self.plan.proofs else proof_of(answer)
         self.seen.facts.add([Subject("tolerance", case, values, node=self.seen.address, proof=proof)])
 
@@ -132,9 +138,8 @@ class Visit:
             self.seen.error = f"cannot connect: {shown.reason or 'no answer within the timeout'}"
             self.seen.reachable = False
             return
-        if shown.kind == NOT_TLS or not shown.received:
-            if await self._plain_http(shown):
-                return
+        if (shown.kind == NOT_TLS or not shown.received) and await self._plain_http(shown):
+            return
         if shown.kind == NOT_TLS:
             self.seen.error, self.seen.reachable = shown.reason, False
             return
@@ -168,9 +173,12 @@ class Visit:
             data = said.received
         plain = data.startswith(b"HTTP/")
         if plain:
-            values = {"feature": PLAIN_HTTP, "present": True}
-            self.seen.facts.add([Subject("feature", "the port", values, node=self.seen.address)])
+            self._speaks(plain=True)
         return plain
+
+    def _speaks(self, *, plain: bool) -> None:
+        values: dict[str, Value | None] = {"feature": PLAIN_HTTP, "present": plain}
+        self.seen.facts.add([Subject("feature", "the port", values, node=self.seen.address)])
 
     # Everybody else.
 
@@ -239,6 +247,8 @@ class Visit:
         shown = await self.prober.ask(Attempt(OFFERS[kind], make))
         if shown.version:
             self._accepted[shown.version] = True
+        if shown.hello is not None and not any(self.seen.facts.of("feature")):
+            self._speaks(plain=False)
         if kind == "tls12" and not shown.accepts:
             self._accepted[TLS12_VERSION] = None if is_unknown(shown) else self._accepted.get(TLS12_VERSION)
         self._keep(kind, shown)

@@ -17,14 +17,14 @@ from tlswire.policy.facts import KINDS
 from tlswire.policy.model import CATEGORIES, OPERATORS, Condition, Level, Need, Policy, Rule, Survey, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tlswire.policy.terms import Term, Value
 
 MAX_FILE = 1 << 20
 MAX_RULES = 256
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_HEAD = {"name": str, "title": str, "edition": str, "about": str, "client": str, "survey": str, "extends": str}
+_HEAD = ("name", "title", "edition", "about", "client", "survey", "extends")
 _TEXTS = ("level", "title", "of", "need", "fault", "source", "verified", "remedy", "fix")
 _NEEDED = ("level", "title", "of", "pass", "source", "remedy")
 
@@ -72,14 +72,7 @@ def read_policy(name: str, data: bytes, find: Callable[[str], Policy] | None = N
 
 
 def _policy(file: _File, written: dict[str, Any], find: Callable[[str], Policy] | None) -> Policy:
-    for key, value in written.items():
-        if key not in {*_HEAD, "drops", "lists", "rules"}:
-            raise file.fault(f"is not known here; known are {', '.join([*_HEAD, 'drops', 'lists', 'rules'])}", "", key)
-        if key in _HEAD and not isinstance(value, str):
-            raise file.fault("is no text", "", key)
-    for key in ("name", "title", "edition"):
-        if not written.get(key):
-            raise file.fault(f"{key} is missing")
+    _keys(file, "", written, _HEAD, ("drops", "lists", "rules"), ("name", "title", "edition"))
     if not _ID.fullmatch(written["name"]):
         raise file.fault("is no name (lower-case letters, digits and hyphens)", "", "name")
     base = _base(file, written, find)
@@ -102,6 +95,25 @@ def _policy(file: _File, written: dict[str, Any], find: Callable[[str], Policy] 
         survey=survey,
         rules=tuple(rules.values()),
     )
+
+
+def _keys(
+    file: _File,
+    table: str,
+    written: dict[str, Any],
+    texts: Sequence[str],
+    others: Sequence[str],
+    needed: Sequence[str],
+) -> None:
+    """Check that a table has the keys it needs and no unknown ones, and that texts are texts."""
+    for key, value in written.items():
+        if key not in {*texts, *others}:
+            raise file.fault(f"is not known here; known are {', '.join([*texts, *others])}", table, key)
+        if key in texts and not isinstance(value, str):
+            raise file.fault("is no text", table, key)
+    for key in needed:
+        if not written.get(key) and written.get(key) != {}:
+            raise file.fault(f"{key} is missing", table)
 
 
 def _base(file: _File, written: dict[str, Any], find: Callable[[str], Policy] | None) -> Policy | None:
@@ -148,15 +160,7 @@ def _rule(file: _File, name: str, written: object, lists: Mapping[str, list[Any]
         raise file.fault("is no table", "rules", name)
     if not _ID.fullmatch(name) or not any(name == word or name.startswith(f"{word}-") for word in CATEGORIES):
         raise file.fault(f"does not begin with its category, one of {', '.join(CATEGORIES)}", table)
-    for key in written:
-        if key not in {*_TEXTS, "when", "pass", "unless"}:
-            raise file.fault(f"is not known; a rule has {', '.join([*_TEXTS, 'when', 'pass', 'unless'])}", table, key)
-    for key in _NEEDED:
-        if key not in written:
-            raise file.fault(f"{key} is missing", table)
-    for key in _TEXTS:
-        if not isinstance(written.get(key, ""), str):
-            raise file.fault("is no text", table, key)
+    _keys(file, table, written, _TEXTS, ("when", "pass", "unless"), _NEEDED)
     for key, words in (("level", get_args(Level)), ("need", get_args(Need)), ("of", tuple(KINDS))):
         if key in written and written[key] not in words:
             raise file.fault(f"is {written[key]!r}, none of {', '.join(words)}", table, key)

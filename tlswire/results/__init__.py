@@ -12,8 +12,13 @@ import msgspec
 
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
+from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
 
-SCHEMAS: dict[str, type[msgspec.Struct]] = {SCAN_SCHEMA: Scan, SESSION_SCHEMA: Session}
+SCHEMAS: dict[str, type[msgspec.Struct]] = {
+    SCAN_SCHEMA: Scan,
+    SESSION_SCHEMA: Session,
+    VERDICT_SCHEMA: Verdict,
+}
 
 
 def json_schema(name: str) -> dict[str, Any]:
@@ -30,4 +35,14 @@ def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
     return msgspec.json.format(data, indent=indent) if indent else data
 
 
-__all__ = ["SCAN_SCHEMA", "SCHEMAS", "SESSION_SCHEMA", "Scan", "Session", "json_schema", "to_json"]
+__all__ = [
+    "SCAN_SCHEMA",
+    "SCHEMAS",
+    "SESSION_SCHEMA",
+    "VERDICT_SCHEMA",
+    "Scan",
+    "Session",
+    "Verdict",
+    "json_schema",
+    "to_json",
+]

@@ -42,7 +42,7 @@ def chain_subjects(
 ) -> Iterator[Subject]:
     """The chain of ``report`` and the certificates of its best path; ``given`` are the names of the user's own stores."""
     best = best_verdict(report, given)
-    anchor = _anchor(report, best, given)
+    anchor = _anchor(best, given)
     yield _chain(report, best, anchor, given, offer=offer, node=node, proof=proof)
     for position, details in _path(report, best):
         yield _certificate(details, position, anchor, report, node=node, proof=proof)
@@ -62,7 +62,7 @@ def _faults(verdict: PathVerdict) -> list[str]:
     return [item.id for item in verdict.problems if item.category in _FAILING and item.id not in _OTHER_RULES]
 
 
-def _anchor(report: ChainReport, best: PathVerdict | None, given: Collection[str]) -> Anchor:
+def _anchor(best: PathVerdict | None, given: Collection[str]) -> Anchor:
     if best is None or not any(step.anchor for step in best.path):
         return "given" if given else "private"
     return "given" if best.store in given else "public"
@@ -194,7 +194,7 @@ def _certificate(
         f"{position} {_name(details)}",
         values,
         node=node,
-        notes={} if details.error is None else {field: details.error for field in KINDS["certificate"]},
+        notes={} if details.error is None else dict.fromkeys(KINDS["certificate"], details.error),
         proof=proof,
     )
 

@@ -36,16 +36,16 @@ def suite_parts(code: int) -> dict[str, Value | None]:
     row = SUITES[code]
     if row.status == "unknown":
         return {}
-    ephemeral = row.pfs or row.max_version == "TLS 1.3"
+    modern = row.max_version == "TLS 1.3"
     return {
-        "key_exchange": row.kex or "TLS 1.3",
-        "authentication": row.auth or "any",
+        "key_exchange": "TLS 1.3" if modern else row.kex,
+        "authentication": "TLS 1.3" if modern else row.auth,
         "encryption": row.enc,
         "bits": row.bits,
         "mac": row.mac,
         "prf": row.prf,
         "aead": row.aead,
-        "forward_secrecy": ephemeral,
+        "forward_secrecy": row.pfs or modern,
     }
 
 
