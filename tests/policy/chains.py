@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.certificates.made import NULL, der
@@ -201,9 +202,15 @@ CHAINS: dict[str, Callable[[], Chain]] = {
     "bridged-to-new": lambda: bridged(old_known=False),
     "stranger": stranger,
     "private": private,
-    "self-signed": lambda: chain(own(None, without=(EKU,))),
+    "self-signed": lambda: chain(own(None)),
     "signature-spoilt": leaf(spoilt=True),
     "issuer-is-no-ca": no_authority,
     "not-permitted": under(more=(constraints(permitted=(der(0x82, b"other.example"),)),)),
     "critical-and-unknown": leaf(critical("1.2.3.4.5.6", NULL)),
 }
+
+
+@cache
+def made(name: str) -> Chain:
+    """The chain of that name, the same whenever it is asked for."""
+    return CHAINS[name]()

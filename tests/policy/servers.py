@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tests.policy.chains import CHAINS
+from tests.policy.chains import made
 from tests.servers import sites
 from tests.servers.certs import Leaf
 from tests.servers.process import HOST, Launch, Recipe, free_ports, serving
@@ -84,7 +84,7 @@ class Fleet:
 
     def leaf(self, chain: str) -> Leaf:
         if chain not in self._leaves:
-            self._leaves[chain] = CHAINS[chain]().written(self._folder, chain)
+            self._leaves[chain] = made(chain).written(self._folder, chain)
         return self._leaves[chain]
 
     @contextlib.contextmanager
