@@ -51,7 +51,12 @@ class Chain:
         """The files a server reads, in ``folder``."""
         key = _pem("PRIVATE KEY", self._key())
         first, *rest = (_pem("CERTIFICATE", one.der) for one in self.shown)
-        parts = {"key": key, "cert": "".join((first, *rest)), "both": "".join((key, first, *rest)), "issuers": "".join(rest)}
+        parts = {
+            "key": key,
+            "cert": "".join((first, *rest)),
+            "both": "".join((key, first, *rest)),
+            "issuers": "".join(rest),
+        }
         paths = {part: folder / f"{name}.{part}.pem" for part in parts}
         for part, text in parts.items():
             paths[part].write_text(text)

@@ -6,22 +6,22 @@ Must not know which rows exist (rows.py) or what is expected of them.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.policy.chains import made
 from tests.servers import sites
-from tests.servers.certs import Leaf
 from tests.servers.process import HOST, Launch, Recipe, free_ports, serving
-from tests.servers.sites import Placed, Program, Site
-from tlswire.lab.characters import Character
 from tlswire.lab.server import running
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tests.policy.rows import Row
+    from tests.servers.certs import Leaf
+    from tests.servers.sites import Placed, Program, Site
+    from tlswire.lab.characters import Character
 
 # Program -> its row in the catalogue and how it runs.
 PROGRAMS: dict[str, tuple[str, Program]] = {

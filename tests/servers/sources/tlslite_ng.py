@@ -1,5 +1,5 @@
 """A threaded tlslite-ng server, everything it implements switched on but for what SETTINGS, a JSON
-object, say of its HandshakeSettings: tlslite_ng.py PORT SETTINGS KEY CERT [KEY CERT]...
+object, say of its HandshakeSettings and of "alpn": tlslite_ng.py PORT SETTINGS KEY CERT [KEY CERT]...
 """
 
 from __future__ import annotations
@@ -39,21 +39,26 @@ def keypair(key: str, cert: str) -> tuple[X509CertChain, object]:
     return chain, parsePEMKey(Path(key).read_text(), private=True, implementations=["python"])
 
 
-def serve(connection: socket.socket, chain: X509CertChain, key: object, wide: HandshakeSettings) -> None:
+def serve(
+    connection: socket.socket, chain: X509CertChain, key: object, wide: HandshakeSettings, alpn: list[bytearray] | None
+) -> None:
     # Whatever goes wrong with one client is that client's affair: tlslite-ng raises its own errors, ValueError, ...
     with contextlib.suppress(Exception), connection:
         connection.settimeout(10)
         secure = TLSConnection(connection)
-        secure.handshakeServer(certChain=chain, privateKey=key, settings=wide)
+        secure.handshakeServer(certChain=chain, privateKey=key, settings=wide, alpn=alpn)
         if secure.read(min=1, max=4096):
             secure.write(PAGE)
             secure.close()
 
 
 def main() -> None:
-    port, narrowed, *files = sys.argv[1:]
+    port, told, *files = sys.argv[1:]
+    narrowed = json.loads(told)
+    # Where it has none, its TLS 1.3 dies of those a client offers.
+    alpn = [bytearray(name, "ascii") for name in narrowed.pop("alpn", ())] or None
     (chain, key), *others = map(keypair, files[::2], files[1::2])
-    wide = settings(json.loads(narrowed))
+    wide = settings(narrowed)
     for other_chain, other_key in others:
         host = VirtualHost()
         host.keys = [Keypair(other_key, other_chain.x509List)]
@@ -61,7 +66,7 @@ def main() -> None:
     with socket.create_server(("127.0.0.1", int(port)), backlog=1024) as listener:
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=serve, args=(connection, chain, key, wide), daemon=True).start()
+            threading.Thread(target=serve, args=(connection, chain, key, wide, alpn), daemon=True).start()
 
 
 if __name__ == "__main__":
