@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tests.policy.chains import made
 from tests.servers import sites
 from tests.servers.process import HOST, Launch, Recipe, free_ports, serving
+from tlswire.lab.keys import certificate
 from tlswire.lab.server import running
 
 if TYPE_CHECKING:
@@ -98,6 +100,13 @@ class Fleet:
         else:
             with running(row.server.character) as lab:
                 yield lab.port
+
+    def shown(self, row: Row) -> set[str]:
+        """The SHA-256 of the certificates the row's server may show as its own."""
+        other = row.server.other if isinstance(row.server, Front) else None
+        names = {*row.chains, *((other[1],) if other else ())}
+        lab = [certificate("rsa")] if isinstance(row.server, InLab) else []
+        return {sha256(der).hexdigest() for der in (*lab, *(made(name).shown[0].der for name in names))}
 
     def _front(self, program: str) -> dict[str, int]:
         if program not in self._ports:

@@ -36,6 +36,7 @@ def test_exactly_the_broken_rules_fail(row: Row, fleet: Fleet) -> None:
     assert found["fail"] == row.fails, shown
     assert found["warn"] == row.warns, shown
     assert verdict.verdict == row.verdict, shown
+    assert {chain.sha256 for chain in verdict.chains} <= fleet.shown(row), shown
     # What stands behind a handshake that fails is not asked.
     assert row.fails or found["unknown"] == row.unknown, shown
 
