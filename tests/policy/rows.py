@@ -343,6 +343,14 @@ KEYS_AND_SIGNATURES = (
     row("nginx, key of P-521, TLS 1.2 only", nginx(versions=ONLY_12), "p521", warns="version-tls13"),
     row("openssl, key of P-521, TLS 1.3 only", s_server("-tls1_3"), "p521", fails=NO_SCHEME),
     row("nginx, key of Ed25519", nginx(), "ed25519", fails=NO_SCHEME),
+    # The suites it prefers are not what is wrong with it.
+    row(
+        "haproxy, key of Ed25519, ChaCha20 preferred",
+        haproxy(versions=ONLY_12, ciphers="ECDHE+CHACHA20:ECDHE+AESGCM"),
+        "ed25519",
+        fails=NO_SCHEME,
+        warns="version-tls13 suite-extra",
+    ),
     row("openssl, key of Ed448", s_server("-cipher", "ECDHE+AESGCM"), "ed448", fails=NO_SCHEME),
     row("nginx, keys of Ed25519 throughout", nginx(), "ed25519-throughout", fails=f"{NO_SCHEME} {NOT_SIGNED_SO}"),
     row("nginx, keys of Ed25519 and P-256", nginx(), "ed25519", "sound"),
