@@ -75,9 +75,9 @@ def haproxy(**site: object) -> Front:
     return Front("haproxy", Site(**site))  # type: ignore[arg-type]  # as above
 
 
-def nodes(chain: str, **site: object) -> Front:
-    """Two nodes: a sound one, and one with this chain and site."""
-    return Front("nginx", Site(), (Site(**site), chain))  # type: ignore[arg-type]  # as above
+def nodes(*chains: str, **site: object) -> Front:
+    """Two nodes: a sound one, and one with these chains and this site."""
+    return Front("nginx", Site(), (Site(**site), chains))  # type: ignore[arg-type]  # as above
 
 
 def gnutls(priority: str) -> Process:
@@ -527,6 +527,7 @@ HTTP_AND_NODES = (
         fails="ems-tls12",
         warns="nodes-agree version-tls13",
     ),
+    row("two nodes, one of http only", nodes(), "sound", fails="plaintext-http", warns="nodes-agree"),
     row("two nodes, one expired", nodes("expired"), "sound", fails="validity-now", warns="nodes-agree"),
     row("two nodes, one with another name", nodes("wrong-name"), "sound", fails="name-matches", warns="nodes-agree"),
 )

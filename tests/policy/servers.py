@@ -37,12 +37,12 @@ OTHER_NODE = "127.0.0.2"
 @dataclass(frozen=True)
 class Front:
     """A site of a program that has many. ``other`` is a second node: a site on another address with the same port, and
-    its chain.
+    its chains.
     """
 
     program: str
     site: Site
-    other: tuple[Site, str] | None = None
+    other: tuple[Site, tuple[str, ...]] | None = None
 
     @property
     def needs(self) -> str:
@@ -104,7 +104,7 @@ class Fleet:
     def shown(self, row: Row) -> set[str]:
         """The SHA-256 of the certificates the row's server may show as its own."""
         other = row.server.other if isinstance(row.server, Front) else None
-        names = {*row.chains, *((other[1],) if other else ())}
+        names = {*row.chains, *(other[1] if other else ())}
         lab = [certificate("rsa")] if isinstance(row.server, InLab) else []
         return {sha256(der).hexdigest() for der in (*lab, *(made(name).shown[0].der for name in names))}
 
@@ -127,5 +127,5 @@ class Fleet:
         assert isinstance(row.server, Front)
         yield replace(row.server.site, certs=tuple(map(self.leaf, row.chains))), HOST, port
         if row.server.other:
-            site, chain = row.server.other
-            yield replace(site, certs=(self.leaf(chain),)), OTHER_NODE, port
+            site, chains = row.server.other
+            yield replace(site, certs=tuple(map(self.leaf, chains))), OTHER_NODE, port
