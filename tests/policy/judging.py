@@ -13,17 +13,19 @@ from tlswire.check.plan import Plan
 from tlswire.lab.keys import certificate
 from tlswire.policy.shipped import shipped
 from tlswire.probe.targets import parse_target
-from tlswire.probe.transport import Address
 from tlswire.scan.pacing import Limits
 from tlswire.scan.trust import public_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.policy.rows import Row
+    from tlswire.probe.transport import Address
     from tlswire.results.verdict import Verdict
 
 
-def judged(row: Row, port: int, policy: str = "apple-mdm-27") -> Verdict:
-    """The verdict of ``policy`` on the row's server, with its root known as the row says."""
+def judged(row: Row, nodes: Sequence[Address], policy: str = "apple-mdm-27") -> Verdict:
+    """The verdict of ``policy`` on the row's server at ``nodes``, with its root known as the row says."""
     root = made(row.chains[0]).anchor.der if row.chains else certificate("rsa")
     anchors = Anchors("root", [root])
     plan = Plan(
@@ -34,5 +36,4 @@ def judged(row: Row, port: int, policy: str = "apple-mdm-27") -> Verdict:
         now=NOW,
     )
     (target,) = parse_target(row.host)
-    nodes = [Address(node, port) for node in row.server.nodes]
     return asyncio.run(check_target(target.host, nodes, plan))

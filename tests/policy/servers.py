@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from tests.policy.chains import made
 from tests.servers import sites
-from tests.servers.process import HOST, Launch, Recipe, free_ports, serving
+from tests.servers.process import HOST, Launch, Recipe, serving
+from tests.servers.sites import Site
 from tlswire.lab.keys import certificate
 from tlswire.lab.server import running
+from tlswire.probe.transport import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.policy.rows import Row
     from tests.servers.certs import Leaf
-    from tests.servers.sites import Placed, Program, Site
+    from tests.servers.sites import Program
     from tlswire.lab.characters import Character
 
 # Program -> its row in the catalogue and how it runs.
@@ -31,14 +33,11 @@ PROGRAMS: dict[str, tuple[str, Program]] = {
     "apache": ("apache", sites.apache),
     "haproxy": ("haproxy", sites.haproxy),
 }
-OTHER_NODE = "127.0.0.2"
 
 
 @dataclass(frozen=True)
 class Front:
-    """A site of a program that has many. ``other`` is a second node: a site on another address with the same port, and
-    its chains.
-    """
+    """A site of a program that has many. ``other`` is a second node: its site and its chains."""
 
     program: str
     site: Site
@@ -48,10 +47,6 @@ class Front:
     def needs(self) -> str:
         return PROGRAMS[self.program][0]
 
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        return (HOST, OTHER_NODE) if self.other else (HOST,)
-
 
 @dataclass(frozen=True)
 class Process:
@@ -59,7 +54,6 @@ class Process:
 
     needs: str
     make: Callable[[Sequence[Leaf]], Recipe]
-    nodes: tuple[str, ...] = (HOST,)
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,6 @@ class InLab:
 
     character: Character
     needs: str = ""
-    nodes: tuple[str, ...] = (HOST,)
 
 
 Server = Front | Process | InLab
@@ -82,7 +75,7 @@ class Fleet:
         self._folder = folder
         self._stack = stack
         self._leaves: dict[str, Leaf] = {}
-        self._ports: dict[str, dict[str, int]] = {}
+        self._ports: dict[str, int] = {}
 
     def leaf(self, chain: str) -> Leaf:
         if chain not in self._leaves:
@@ -90,16 +83,17 @@ class Fleet:
         return self._leaves[chain]
 
     @contextlib.contextmanager
-    def running(self, row: Row) -> Iterator[int]:
-        """The port of the row's server, which runs at least as long as the block."""
+    def running(self, row: Row) -> Iterator[list[Address]]:
+        """Where the row's nodes are, which run at least as long as the block."""
         if isinstance(row.server, Front):
-            yield self._front(row.server.program)[row.name]
+            port = self._front(row.server.program)
+            yield [Address(host, port) for host in self._hosts(row)]
         elif isinstance(row.server, Process):
             with serving(row.name, row.server.make([*map(self.leaf, row.chains)])) as server:
-                yield server.port
+                yield [Address(*server.address)]
         else:
             with running(row.server.character) as lab:
-                yield lab.port
+                yield [Address(HOST, lab.port)]
 
     def shown(self, row: Row) -> set[str]:
         """The SHA-256 of the certificates the row's server may show as its own."""
@@ -108,24 +102,30 @@ class Fleet:
         lab = [certificate("rsa")] if isinstance(row.server, InLab) else []
         return {sha256(der).hexdigest() for der in (*lab, *(made(name).shown[0].der for name in names))}
 
-    def _front(self, program: str) -> dict[str, int]:
+    def _front(self, program: str) -> int:
+        """The port of a program, the same for all its sites: the addresses of loopback are theirs alone."""
         if program not in self._ports:
             rows = [row for row in self._rows if isinstance(row.server, Front) and row.server.program == program]
-            ports: dict[str, int] = {}
 
             def recipe(folder: Path, port: int) -> Launch:
-                # The first port is the one that is waited for.
-                others = [other for other in free_ports(len(rows)) if other != port]
-                ports.update(zip((row.name for row in rows), (port, *others), strict=False))
-                return PROGRAMS[program][1](folder, [one for row in rows for one in self._placed(row, ports[row.name])])
+                placed = [(site, host, port) for row in rows for site, host in self._sites(row)]
+                # The last is the one that is waited for.
+                return PROGRAMS[program][1](folder, [*placed, (Site(), HOST, port)])
 
-            self._stack.enter_context(serving(program, recipe))
-            self._ports[program] = ports
+            self._ports[program] = self._stack.enter_context(serving(program, recipe)).port
         return self._ports[program]
 
-    def _placed(self, row: Row, port: int) -> Iterator[Placed]:
-        assert isinstance(row.server, Front)
-        yield replace(row.server.site, certs=tuple(map(self.leaf, row.chains))), HOST, port
-        if row.server.other:
-            site, chains = row.server.other
-            yield replace(site, certs=tuple(map(self.leaf, chains))), OTHER_NODE, port
+    def _hosts(self, row: Row) -> list[str]:
+        at = self._rows.index(row)
+        return [f"127.{node}.{1 + at // 250}.{1 + at % 250}" for node, _ in enumerate(_nodes(row))]
+
+    def _sites(self, row: Row) -> Iterator[tuple[Site, str]]:
+        for (site, chains), host in zip(_nodes(row), self._hosts(row), strict=True):
+            yield replace(site, certs=tuple(map(self.leaf, chains))), host
+
+
+def _nodes(row: Row) -> list[tuple[Site, tuple[str, ...]]]:
+    """The sites of a row's nodes and their chains."""
+    assert isinstance(row.server, Front)
+    first = (row.server.site, row.chains)
+    return [first, row.server.other] if row.server.other else [first]

@@ -29,8 +29,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 def test_exactly_the_broken_rules_fail(row: Row, fleet: Fleet) -> None:
     if row.server.needs:
         require(row.server.needs)
-    with fleet.running(row) as port:
-        verdict = judged(row, port)
+    with fleet.running(row) as nodes:
+        verdict = judged(row, nodes)
     found = {kind: {rule.id for rule in verdict.rules if rule.verdict == kind} for kind in ("fail", "warn", "unknown")}
     shown = render(verdict, verbose=True)
     assert found["fail"] == row.fails, shown

@@ -69,14 +69,6 @@ def free_port() -> int:
     raise ServerError(f"no free port in {PORTS}")
 
 
-def free_ports(count: int) -> list[int]:
-    """So many different ones."""
-    found: dict[int, None] = {}
-    while len(found) < count:
-        found[free_port()] = None
-    return list(found)
-
-
 @contextlib.contextmanager
 def serving(name: str, recipe: Recipe, *, timeout: float = 60.0) -> Iterator[Server]:
     """Run what `recipe(folder, port)` says in a process group and a temporary folder of its own."""
