@@ -17,7 +17,7 @@ import msgspec
 
 from tlswire.certificates.report import describe_chain
 from tlswire.check import http
-from tlswire.check.clients import extra_suites, for_http, wide, without_post_quantum
+from tlswire.check.clients import extra_suites, for_http, wide, widened, without_post_quantum
 from tlswire.check.plain import Spoken
 from tlswire.escape import printable
 from tlswire.handshake.client import Brief, Client
@@ -25,7 +25,7 @@ from tlswire.handshake.offer import offer
 from tlswire.hello.builder import SSLV3_VERSION, TLS12_VERSION, TLS13_VERSION, Shape, client_hello, encode_client_hello
 from tlswire.hello.replay import only_version
 from tlswire.policy.facts import KINDS, Facts, Subject
-from tlswire.policy.observed.chains import chain_subjects
+from tlswire.policy.observed.chains import chain_subjects, issuer_of
 from tlswire.policy.observed.handshakes import OFFERS, attempt, suite_parts
 from tlswire.probe.exchange import NOT_TLS, PROXY, REFUSED, STARTTLS, UNREACHABLE
 from tlswire.probe.transport import Cuts
@@ -102,14 +102,19 @@ class Visit:
     # The client got a handshake.
 
     async def _granted(self, shown: Conversation) -> None:
-        newest = shown.version
+        newest, forced = shown.version, None
         if TLS13_VERSION in self.hello.versions:
             self._accepted[TLS13_VERSION] = newest >= TLS13_VERSION
         if newest >= TLS13_VERSION:
-            await self._handshake("tls12", only_version(self.hello, TLS12_VERSION))
+            forced = await self._handshake("tls12", only_version(self.hello, TLS12_VERSION))
         self._tolerates("a hello with a post-quantum share", tolerated=True)
         await self._in_segments()
         await self._others()
+        if forced is not None and not forced.accepts and self._accepted.get(TLS12_VERSION) is False:
+            # Who has no TLS 1.2 at all cannot be forced to it.
+            self.seen.facts.subjects = [
+                one for one in self.seen.facts.subjects if (one.kind, one.get("offer")) != ("attempt", "tls12")
+            ]
         if self.plan.http and not self.plan.starttls:
             await self._get()
 
@@ -153,8 +158,14 @@ class Visit:
         await self._instead()
 
     async def _instead(self) -> None:
-        """What the server does for those who offer everything, from the newest version on."""
+        """What the server does for those who offer more, first of one thing only, then of everything."""
         rng = self._rng("wide")
+        for hello in widened(self.hello):
+            shown = await self._handshake("wide", hello)
+            if shown.accepts:
+                self._accepted[TLS13_VERSION] = shown.version >= TLS13_VERSION
+                await self._others()
+                return
         for version in (TLS13_VERSION, TLS12_VERSION):
             shown = await self._handshake("wide", wide(version, self.server_name, rng))
             self._accepted[version] = None if is_unknown(shown) else shown.version == version
@@ -249,21 +260,26 @@ class Visit:
             self._accepted[shown.version] = True
         if shown.hello is not None and not any(self.seen.facts.of("feature")):
             self._speaks(plain=False)
-        if kind == "tls12" and not shown.accepts:
-            self._accepted[TLS12_VERSION] = None if is_unknown(shown) else self._accepted.get(TLS12_VERSION)
+        if kind == "tls12" and is_unknown(shown):
+            self._accepted[TLS12_VERSION] = None
         self._keep(kind, shown)
         return shown
 
     def _keep(self, kind: str, shown: Conversation) -> None:
         chain = self._chain(shown)
         leaf = None if chain is None else chain.report.certificates[0]
+        issuer = None if chain is None else issuer_of(chain.report, self.plan.given)
         proof = proof_of(shown) if self.plan.proofs else None
         seen, node = self.seen, self.seen.address
         if is_unknown(shown):
             seen.facts.gaps.setdefault("attempt", f"{OFFERS[kind]}: {shown.reason or shown.label}")
             seen.facts.gaps.setdefault("connection", f"{OFFERS[kind]}: {shown.reason or shown.label}")
         elif shown.connected:
-            seen.facts.add(attempt(shown, kind, leaf=leaf, node=node, proof=proof, ending=ending_of(shown)))
+            schemes = self.hello.signature_schemes
+            told = attempt(
+                shown, kind, leaf=leaf, issuer=issuer, schemes=schemes, node=node, proof=proof, ending=ending_of(shown)
+            )
+            seen.facts.add(told)
         seen.handshakes.append(_told(kind, shown, node, leaf))
 
     def _chain(self, shown: Conversation) -> PresentedChain | None:

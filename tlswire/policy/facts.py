@@ -60,6 +60,7 @@ KINDS: dict[str, dict[str, Term]] = {
     "certificate": {
         "position": TEXT,
         "anchor": TEXT,
+        "pinned": BOOL,
         "key_family": TEXT,
         "curve": TEXT,
         "bits": NUMBER,
