@@ -27,22 +27,25 @@ _SAMPLE = 500
 
 _TIME = r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[+-]\d{4})?)"
 _PROCESS = r"(?P<process>[^\[\]\n]{1,255}?)"
-# Columns: default has thread, type, activity, PID and TTL (not in the oldest); compact the type in one or two letters.
+# All bounded: lines may be hostile.
+_GAP, _HEX, _PID = r"[ \t]{1,64}", r"0x[0-9a-f]{1,16}", r"(?P<pid>\d{1,10})"
 _STYLES = {
+    # Time, thread, type, activity, PID and TTL (not in the oldest).
     "default": re.compile(
-        rf"{_TIME}\s+0x[0-9a-f]+\s+\w+\s+0x[0-9a-f]+\s+(?P<pid>\d{{1,10}})\s+(?:\d+\s+)?(?P<process>[^:\n]{{1,255}}): "
-        r"(?P<message>.*)",
+        rf"{_TIME}{_GAP}{_HEX}{_GAP}\w{{1,32}}{_GAP}{_HEX}{_GAP}{_PID}{_GAP}(?:\d{{1,10}}{_GAP})?"
+        r"(?P<process>[^:\n]{1,255}): (?P<message>.*)",
         re.DOTALL,
     ),
+    # The type in one or two letters.
     "compact": re.compile(
-        rf"{_TIME}\s+\w{{1,2}}\s+{_PROCESS}\[(?P<pid>\d{{1,10}}):[0-9a-f]+\] (?P<message>.*)", re.DOTALL
+        rf"{_TIME}{_GAP}\w{{1,2}}{_GAP}{_PROCESS}\[{_PID}:[0-9a-f]{{1,16}}\] (?P<message>.*)", re.DOTALL
     ),
-    "syslog": re.compile(rf"{_TIME}\s+\S+\s+{_PROCESS}\[(?P<pid>\d{{1,10}})\]:? ?(?P<message>.*)", re.DOTALL),
+    "syslog": re.compile(rf"{_TIME}{_GAP}\S{{1,255}}{_GAP}{_PROCESS}\[{_PID}\]:? ?(?P<message>.*)", re.DOTALL),
     "console": re.compile(
-        r"\w+\t(?P<time>\d\d:\d\d:\d\d\.\d+[+-]\d{4})\t(?P<process>[^\t\n]{1,255})\t(?P<message>.*)", re.DOTALL
+        r"\w{1,32}\t(?P<time>\d\d:\d\d:\d\d\.\d{1,9}[+-]\d{4})\t(?P<process>[^\t\n]{1,255})\t(?P<message>.*)", re.DOTALL
     ),
     # What Xcode's console shows: the message alone, told by how libboringssl begins it.
-    "message": re.compile(r"(?P<message>\w{1,255}\(\d+\) (?:\[[^\[\]]{1,64}\])?\[0x[0-9a-f]+\] .*)", re.DOTALL),
+    "message": re.compile(r"(?P<message>\w{1,255}\(\d{1,9}\) (?:\[[^\[\]]{1,64}\])?\[0x[0-9a-f]+\] .*)", re.DOTALL),
 }
 _TITLES = {
     "default": re.compile(r"Timestamp\s+Thread\s+Type"),
@@ -112,6 +115,7 @@ class LogReader:
         self.problems: list[str] = []
         self.untold = 0
         self._marks = marks
+        self._words = tuple(mark.decode() for mark in marks)
         self._rest = b""
         self._begun = self._known = self._skipping = False
         # How an entry of JSON closes and opens that is spread over lines; empty where a line is an entry.
@@ -214,15 +218,15 @@ class LogReader:
 
     def _around(self, block: bytes, mark: bytes) -> Iterator[tuple[int, int]]:
         """Where the entries begin and end that hold a mark."""
-        at = block.find(mark)
+        at, end = block.find(mark), 0
         while at >= 0:
             if self._close:
-                # An entry that was cut has no end: the next one's beginning is one as well.
-                start = max(block.rfind(edge, 0, at) for edge in (self._close, self._open))
-                start = max(block.find(b"{", start + 1), 0)
-                ends = (block.find(self._close, at), block.find(self._open, at))
-                end = min((place for place in ends if place >= 0), default=len(block))
-                end = end + len(self._close) if end == ends[0] else end
+                # An entry that was cut has no end: the beginning of the next one is its end as well.
+                start = max(block.rfind(edge, end, at) for edge in (self._close, self._open))
+                start = max(block.find(b"{", max(start + 1, end), at), 0)
+                close = block.find(self._close, at)
+                end = block.find(self._open, at, close)
+                end = close + len(self._close) if end < 0 else end
             else:
                 start, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
             yield start, end
@@ -248,11 +252,13 @@ class LogReader:
             self.problem(line, f"an entry is not JSON: {error}")
             return
         for event in events:
-            if isinstance(event.eventMessage, str):
+            message = event.eventMessage
+            # The marks may stand in another key, or in another entry of an array on one line.
+            if isinstance(message, str) and any(word in message for word in self._words):
                 time, seconds = _moment(event.timestamp if isinstance(event.timestamp, str) else "")
                 path = event.processImagePath if isinstance(event.processImagePath, str) else ""
                 pid = event.processID if isinstance(event.processID, int) else None
-                yield Entry(line, event.eventMessage, time, seconds, path.rpartition("/")[2][:255], pid)
+                yield Entry(line, message, time, seconds, path.rpartition("/")[2][:255], pid)
 
 
 def _moment(text: str) -> tuple[str | None, float | None]:

@@ -67,6 +67,7 @@ def _server(server: LogServer, paint: Paint, *, verbose: bool) -> Iterator[str]:
     name = fit(printable(server.server), WIDTH) if server.server is not None else "a server whose name the device hid"
     yield paint(name, _BOLD)
     width = max(len(_title(finding)) for finding in server.findings)
+    told: set[str] = set()
     for finding in server.findings:
         title = paint(f"{_title(finding):<{width}}", _COLOURS[finding.phase])
         yield f"  {title}  {_PHASES[finding.phase]}, {counted(finding.count, 'time')}"
@@ -75,7 +76,9 @@ def _server(server: LogServer, paint: Paint, *, verbose: bool) -> Iterator[str]:
             rule = f" ({reason.rule})" if reason.rule else ""
             yield from _wrapped(f"{reason.at}: {reason.meaning}, {reason.check}{rule}", width + 4)
         yield from _wrapped(f"{_when(finding)}{_listed('by ', finding.processes)}", width + 4)
-        yield from _wrapped(f"remedy: {finding.remedy}", width + 4)
+        if finding.remedy not in told:
+            told.add(finding.remedy)
+            yield from _wrapped(f"remedy: {finding.remedy}", width + 4)
         if verbose:
             sure = f" [{_SURE[finding.sureness]}]" if finding.sureness in _SURE else ""
             for text in (f"first: {finding.where}, {finding.id}", f"source: {finding.source}{sure}"):
