@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from tlswire.policy import applelog
 from tlswire.policy.applelog import servers
-from tlswire.policy.applewords import CHECKS, ERRORS, ROWS, STATUSES
+from tlswire.policy.applewords import CHECKS, ERRORS, PREDICATE, ROWS, STATUSES
 from tlswire.policy.shipped import shipped
 from tlswire.results import json_schema
 from tlswire.results.applelog import AppleLog, Counted
@@ -227,9 +229,9 @@ def test_a_connection_without_enforcement_does_not_say_what_the_device_did() -> 
     assert only(read(default(said))).phase == "unknown"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_every_row_has_a_line_in_the_table(row: object) -> None:
-    assert row.id in {row[1] for row in (*LINES, *OLDER)}
+@pytest.mark.parametrize("kind", [row.id for row in (*ROWS, *ERRORS.values())])
+def test_every_row_has_a_line_in_the_tables(kind: str) -> None:
+    assert kind in {row[1] for row in (*LINES, *OLDER)}
 
 
 def test_rules_are_those_of_the_policy() -> None:
@@ -239,6 +241,16 @@ def test_rules_are_those_of_the_policy() -> None:
     assert {rule for leaf, issuer, _ in CHECKS.values() for rule in (leaf, issuer)} <= rules
     assert all(row.rule or row.remedy for row in (*ROWS, *ERRORS.values()))
     assert len({row.id for row in (*ROWS, *ERRORS.values())}) == len(ROWS) + len(ERRORS)
+
+
+def test_the_document_has_the_codes_the_rules_and_the_predicate() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "applelog.md").read_text(encoding="utf-8")
+    codes = re.findall(r"^\| (-\d+) \| `(\w+)` \| `?([\w-]+)`? \|$", text, re.MULTILINE)
+    assert codes == [(str(code), name, rule or "none") for code, (name, rule, _) in STATUSES.items()]
+    lines = text.partition("## Lines")[2].partition("| OSStatus")[0]
+    assert {row.rule for row in (*ROWS, *ERRORS.values()) if row.rule} <= set(re.findall(r"\| `([\w-]+)` \|", lines))
+    assert all(row.sureness in lines for row in ROWS)
+    assert PREDICATE in " ".join(text.split())
 
 
 TRUST = "Error [ATS Violation]: ATS certificate trust requirement not satisfied for server: mdm.example.com"
