@@ -60,6 +60,7 @@ KINDS: dict[str, dict[str, Term]] = {
     "certificate": {
         "position": TEXT,
         "anchor": TEXT,
+        "pinned": BOOL,
         "key_family": TEXT,
         "curve": TEXT,
         "bits": NUMBER,
@@ -75,6 +76,7 @@ KINDS: dict[str, dict[str, Term]] = {
         "alternative_names": BOOL,
         "eku_present": BOOL,
         "server_auth": BOOL,
+        "any_purpose": BOOL,
         "authority": BOOL,
         "self_signed": BOOL,
         "embedded_scts": NUMBER,

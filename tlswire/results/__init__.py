@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
 from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
@@ -20,6 +21,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     SESSION_SCHEMA: Session,
     VERDICT_SCHEMA: Verdict,
     WHAT_IF_SCHEMA: WhatIf,
+    APPLELOG_SCHEMA: AppleLog,
 }
 
 
@@ -38,11 +40,13 @@ def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
 
 
 __all__ = [
+    "APPLELOG_SCHEMA",
     "SCAN_SCHEMA",
     "SCHEMAS",
     "SESSION_SCHEMA",
     "VERDICT_SCHEMA",
     "WHAT_IF_SCHEMA",
+    "AppleLog",
     "Scan",
     "Session",
     "Verdict",

@@ -18,7 +18,7 @@ import msgspec
 from tlswire.certificates.model import AlternativeName
 from tlswire.certificates.names import match_host
 from tlswire.policy.facts import KINDS, Facts, Subject
-from tlswire.policy.observed.chains import SERVER_AUTH
+from tlswire.policy.observed.chains import ANY_PURPOSE, SERVER_AUTH
 from tlswire.policy.observed.handshakes import (
     ENCRYPT_THEN_MAC,
     OFFERS,
@@ -71,7 +71,7 @@ SHOWN = (
     | _fields("suite")
     | _fields("group")
     | _fields("scheme")
-    | (_fields("certificate") - _fields("certificate", "exponent", "signature_family", "must_staple"))
+    | (_fields("certificate") - _fields("certificate", "pinned", "exponent", "signature_family", "must_staple"))
     | _fields("chain", "offer", "matches", "length")
 )
 # Kinds of which a session shows one only: a rule that wants any such subject says nothing of it where none is there.
@@ -314,6 +314,7 @@ def _values(item: Certificate, position: str, valid: bool | None, days: int | No
         "alternative_names": bool(item.names),
         "eku_present": item.extended_key_usage is not None,
         "server_auth": SERVER_AUTH in (item.extended_key_usage or ()),
+        "any_purpose": ANY_PURPOSE in (item.extended_key_usage or ()),
         "authority": item.authority,
         "self_signed": item.self_signed,
         "embedded_scts": item.embedded_scts,
