@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tlswire.results.session import Session
 
 MAX_CLIENTS = 4096
+_FEW = 8  # devices of one client in the text
 _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
 _ORDER = ("cannot", "unknown", "can")
 _TITLES = {
@@ -185,16 +186,27 @@ def _devices(table: Kept[tuple[str], Sightings]) -> list[Device]:
 
 
 def _lines(key: ProspectKey, row: ClientRow, width: int) -> Iterator[str]:
-    last = moment(row.seen.last)[:19].replace("T", " ")
-    yield f"    {fit(printable(key.client), 36):<36}  {row.seen.sessions:>8,}  {last}".rstrip()
+    yield f"    {fit(printable(key.client), 36):<36}  {_seen(row.seen.sessions, moment(row.seen.last))}"
     choice = key.choice
     if choice is not None:
         parts = (choice.version_name, choice.suite_name, choice.group_name, choice.signature_scheme_name)
         yield f"      with {fit(' '.join(part for part in parts if part), width - 11)}"
     elif key.broken:
         yield f"      stopped by {fit(', '.join(map(printable, key.broken)), width - 17)}"
-    told = [device.name for device in _devices(row.processes)] + [device.name for device in _devices(row.devices)]
+    if row.names.counts:
+        yield f"      to {listed(list(map(printable, row.names.names())), width - 9, open_end=row.names.full)}"
+    devices = [*_devices(row.processes), *_devices(row.devices)]
     more = row.devices.full or row.processes.full
-    source = f"from {listed(list(map(printable, told)), width // 2 - 8, open_end=more)}"
-    names = listed(list(map(printable, row.names.names())), width // 2 - 8, open_end=row.names.full)
-    yield f"      {source}{f'; to {names}' if names else ''}"
+    if choice is not None:
+        names = [printable(device.name) for device in devices]
+        yield f"      from {listed(names, width - 11, open_end=more)}"
+        return
+    # Who is left out is somebody to be looked for.
+    for device in devices[:_FEW]:
+        yield f"      from {fit(printable(device.name), 29):<29}  {_seen(device.sessions, device.last_seen)}"
+    if more or len(devices) > _FEW:
+        yield f"      and {'at least ' * more}{max(len(devices) - _FEW, 1)} more"
+
+
+def _seen(sessions: int, last: str | None) -> str:
+    return f"{sessions:>8,}  {(last or '')[:19].replace('T', ' ')}".rstrip()

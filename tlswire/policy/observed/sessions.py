@@ -67,7 +67,7 @@ _CERTIFICATE = (
 SHOWN = (
     (_fields("attempt") - _fields("attempt", "length"))
     | (_fields("connection") - _fields("connection", "compression"))
-    | _fields("version")
+    | _fields("version", "version", "accepted")
     | _fields("suite")
     | _fields("group")
     | _fields("scheme")
@@ -98,7 +98,7 @@ def versions_of(hello: Hello) -> list[int]:
         return [code for code in dict.fromkeys(as_tls(int(text, 16)) for text in hello.versions) if code in _CHOOSABLE]
     highest = min(as_tls(int(hello.legacy_version, 16)), TLS12)
     offered = [code for code in reversed(_CHOOSABLE) if code <= highest]
-    return [*offered, SSLV2] if any(len(suite) > len("0x0000") for suite in hello.suites) else offered
+    return [*offered, SSLV2] if any(int(kind, 16) > 0xFFFF for kind in hello.suites) else offered
 
 
 def schemes_of(hello: Hello) -> tuple[int, ...]:
