@@ -9,7 +9,7 @@ Must not import anything of tlswire but ``registry``, ``results`` and ``policy``
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tlswire.policy.engine import verdicts
 from tlswire.policy.facts import Facts
@@ -23,7 +23,7 @@ from tlswire.policy.observed.sessions import (
     versions_of,
 )
 from tlswire.policy.sessions import MAX_REMEMBERED, asked_of_sessions
-from tlswire.registry import GROUPS, SCHEMES, SUITES, VERSIONS
+from tlswire.registry import GROUPS, SCHEMES, SUITES, VERSIONS, hex_code
 from tlswire.registry.ratings import suite_row
 from tlswire.results.what_if import Choice, Prospect
 
@@ -44,7 +44,10 @@ _NO_SUITES = frozenset({"SCSV", "NULL", ""})
 _WIRE = {TLS12: "0xFEFD", TLS13: "0xFEFC", 0x0302: "0xFEFF"}
 
 Values = dict[str, "Value | None"]
+# Version (as TLS), suite, group, scheme, and whether the master secret is an extended one.
+Pick = tuple[int, int, "int | None", "int | None", bool]
 C = TypeVar("C", bound="int | None")
+V = TypeVar("V")
 
 
 class WhatIf:
@@ -61,6 +64,8 @@ class WhatIf:
             condition for rule in self._rules for part in (rule.when, *rule.passes) for condition in part
         ]
         self._known: dict[Hashable, Prospect] = {}
+        self._faults: dict[Hashable, tuple[str, ...]] = {}
+        self._kinds: dict[Hashable, Hashable] = {}
 
     def __call__(self, hello: Hello | None, transport: str = "tcp") -> Prospect:
         """What a server that keeps the policy would choose of a hello, or the rules that stand in its way."""
@@ -78,59 +83,88 @@ class WhatIf:
         )
         known = self._known.get(key)
         if known is None:
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
-            known = self._known[key] = self._prospect(hello, datagrams=transport == "dtls")
+            known = self._prospect(hello, datagrams=transport == "dtls")
+            _keep(self._known, key, known)
         return known
 
     def _prospect(self, hello: Hello, *, datagrams: bool) -> Prospect:
         why: tuple[str, ...] = ()
         for version in sorted(versions_of(hello), reverse=True):
-            faults: list[list[str]] = []
-            for values in self._choices(hello, version):
-                broken = self._broken(values)
+            faults: list[tuple[str, ...]] = []
+            for pick, kind in self._picks(hello, version):
+                broken = self._broken(pick, kind)
                 if not broken:
-                    return Prospect(_choice(values, datagrams=datagrams))
+                    return Prospect(_choice(pick, datagrams=datagrams))
                 faults.append(broken)
             # The highest version says it best: below it, its being old comes on top.
             if faults and not why:
-                always = [name for name in faults[0] if all(name in others for others in faults)]
-                why = tuple(always or sorted(faults, key=len)[0])  # noqa: FURB192 - mypy takes len for one of Iterable
+                always = tuple(name for name in faults[0] if all(name in others for others in faults))
+                why = always or sorted(faults, key=len)[0]  # noqa: FURB192 - mypy takes len for one of Iterable
         return Prospect(None, why)
 
-    def _broken(self, values: Values) -> list[str]:
-        found = verdicts(self._rules, Facts(list(choice_subjects(values))))
-        return [name for name, verdict in found.items() if verdict == "fail"]
+    def _broken(self, pick: Pick, kind: Hashable) -> tuple[str, ...]:
+        """The rules a choice breaks, the same for all of its kind."""
+        known = self._faults.get(kind)
+        if known is None:
+            found = verdicts(self._rules, Facts(list(choice_subjects(_values(pick)))))
+            known = tuple(name for name, verdict in found.items() if verdict == "fail")
+            _keep(self._faults, kind, known)
+        return known
 
-    def _choices(self, hello: Hello, version: int) -> Iterator[Values]:
-        """What a server could choose in a version, in the client's order; of what the policy does not tell apart the
-        first only.
+    def _picks(self, hello: Hello, version: int) -> Iterator[tuple[Pick, Hashable]]:
+        """What a server could choose in a version, in the client's order, each with its kind; of what the policy does
+        not tell apart the first only.
         """
         bound = [True] if version >= TLS13 else [True, False] if _MASTER_SECRET in hello.extensions else [False]
-        suites = self._unlike(_suites(hello, version), lambda suite: choice_values(version, suite, None, bound=None))
-        for suite in suites:
-            groups = self._unlike(_groups(hello, version, suite), group_parts)
-            schemes = self._unlike(
-                _schemes(hello, version, suite), lambda scheme: scheme_parts(scheme, (), signed=True)
-            )
-            for group, extended, scheme in product(groups, bound, schemes):
-                yield {
-                    **choice_values(version, suite, group, bound=extended),
-                    **scheme_parts(scheme, () if scheme is None else (scheme,), signed=False),
-                    "certificate_scheme_offered": True,
-                    "secure_renegotiation": True,
-                    "compression": False,
-                }
+        for suite_kind, suite in self._unlike("suite", version, _suites(hello, version)).items():
+            groups = self._unlike("group", version, _groups(hello, version, suite))
+            schemes = self._unlike("scheme", version, _schemes(hello, version, suite))
+            for (group_kind, group), extended, (scheme_kind, scheme) in product(groups.items(), bound, schemes.items()):
+                pick = version, suite, group, scheme, extended
+                yield pick, (version, suite_kind, group_kind, scheme_kind, extended)
 
-    def _unlike(self, codes: Sequence[C], values: Callable[[C], Values]) -> list[C]:
-        """The first of the codes of which every condition of the policy says the same, and that work alike."""
-        kinds: dict[Hashable, C] = {}
+    def _unlike(self, part: str, version: int, codes: Sequence[C]) -> dict[Hashable, C]:
+        """The first of the codes of each kind: those of a kind work alike, and every condition says the same of them."""
+        first: dict[Hashable, C] = {}
         for code in codes:
-            parts = values(code)
-            works = parts.get("key_exchange"), parts.get("authentication"), code is None
-            told = tuple(one.holds(parts[one.field]) for one in self._conditions if one.field in parts)
-            kinds.setdefault((works, told), code)
-        return list(kinds.values())
+            key = part, version, code
+            kind = self._kinds.get(key)
+            if kind is None:
+                values = _PARTS[part](version, code)
+                told = tuple(one.holds(values[one.field]) for one in self._conditions if one.field in values)
+                kind = values.get("key_exchange"), values.get("authentication"), code is None, told
+                _keep(self._kinds, key, kind)
+            first.setdefault(kind, code)
+        return first
+
+
+def _keep(table: dict[Hashable, V], key: Hashable, value: V) -> None:
+    """Remember a value; a table that is full begins anew."""
+    if len(table) >= MAX_REMEMBERED:
+        table.clear()
+    table[key] = value
+
+
+def _scheme_values(scheme: int | None) -> Values:
+    return scheme_parts(scheme, () if scheme is None else (scheme,), signed=False)
+
+
+_PARTS: dict[str, Callable[[int, Any], Values]] = {
+    "suite": lambda version, suite: choice_values(version, suite, None, bound=None),
+    "group": lambda _, group: group_parts(group),
+    "scheme": lambda _, scheme: _scheme_values(scheme),
+}
+
+
+def _values(pick: Pick) -> Values:
+    version, suite, group, scheme, extended = pick
+    return {
+        **choice_values(version, suite, group, bound=extended),
+        **_scheme_values(scheme),
+        "certificate_scheme_offered": True,
+        "secure_renegotiation": True,
+        "compression": False,
+    }
 
 
 def _suites(hello: Hello, version: int) -> list[int]:
@@ -171,19 +205,18 @@ def _schemes(hello: Hello, version: int, suite: int) -> list[int | None]:
     return [row.code for row in rows if row.family in families and row.tls13 != "client-only"]
 
 
-def _choice(values: Values, *, datagrams: bool) -> Choice:
-    version, suite = int(values["version"]), int(values["suite"])  # type: ignore[arg-type] # a choice has both
-    group, scheme = values.get("group"), values.get("scheme")
+def _choice(pick: Pick, *, datagrams: bool) -> Choice:
+    version, suite, group, scheme, extended = pick
     code = _WIRE.get(version, VERSIONS.hex(version)) if datagrams else VERSIONS.hex(version)
     row = suite_row(version, suite)
     return Choice(
         code,
         VERSIONS[int(code, 16)].name,
-        f"0x{suite:06X}" if version == SSLV2 else SUITES.hex(suite),
+        hex_code(suite, 6 if version == SSLV2 else 4),
         row.name,
-        None if group is None else GROUPS.hex(int(group)),  # type: ignore[arg-type] # a code
-        None if group is None else GROUPS[int(group)].name,  # type: ignore[arg-type] # as above
-        None if scheme is None else SCHEMES.hex(int(scheme)),  # type: ignore[arg-type] # as above
-        None if scheme is None else SCHEMES[int(scheme)].name,  # type: ignore[arg-type] # as above
-        bool(values["extended_master_secret"]),
+        None if group is None else GROUPS.hex(group),
+        None if group is None else GROUPS[group].name,
+        None if scheme is None else SCHEMES.hex(scheme),
+        None if scheme is None else SCHEMES[scheme].name,
+        extended,
     )
