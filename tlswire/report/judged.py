@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tlswire.escape import printable
 from tlswire.report.kept import Kept, ServerKey, Tally, server_key
-from tlswire.report.table import counted, endpoint, listed
+from tlswire.report.table import counted, endpoint, fit, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,10 +100,11 @@ def section(judged: Judged, paint: Paint, width: int, top: int, *, brief: bool =
     if not total:
         return
     counts = ", ".join(f"{judged.verdicts[key]:,} {words}" for key, words in _ORDER if judged.verdicts[key])
-    yield f"{paint(f'Policy {printable(judged.policy)}', _BOLD)}, {counted(total, 'session')}: {counts}"
+    name = fit(printable(judged.policy), width // 3)
+    yield f"{paint(f'Policy {name}', _BOLD)}, {counted(total, 'session')}"
+    yield f"  {counts}"
     if judged.unseen:
-        few = f"of {judged.unseen:,} the certificate was not seen (encrypted, or resumed): its rules do not count there"
-        yield paint(f"  {few}", _DIM)
+        yield paint(f"  {judged.unseen:,} without a certificate to see: its rules do not count there", _DIM)
     for title, rules in (("not known", judged.unknown), ("warnings", judged.warnings)):
         if rules and not brief:
             ranked = sorted(rules.items(), key=lambda item: (-item[1], item[0]))
@@ -114,21 +115,22 @@ def section(judged: Judged, paint: Paint, width: int, top: int, *, brief: bool =
         return
     yield paint("  Servers that fail, most broken rules first", _BOLD)
     for key, server in rows[: top or None]:
-        yield f"  {_named(key, server)}  {paint(counted(server.sessions, 'session'), _DIM)}"
+        count = counted(server.sessions, "session")
+        yield f"  {_named(key, server, width - len(count) - 4)}  {paint(count, _DIM)}"
         broken = [f"{printable(name)} {server.rules.counts[name]:,}" for name in server.rules.names()]
         yield f"    {paint(listed(broken, width - 4, open_end=server.rules.full), _RED)}"
         yield f"    {_clients(server, width - 4)}"
     if judged.servers.full or (top and len(rows) > top):
         more = "more than " if judged.servers.full else ""
-        yield paint(f"  and {more}{max(len(rows) - top, 1) if top else 1:,} more; --jsonl holds every session", _DIM)
+        yield paint(f"  and {more}{max(len(rows) - top, 1) if top else 1:,} more; --jsonl has all", _DIM)
 
 
-def _named(key: ServerKey, server: Failing) -> str:
+def _named(key: ServerKey, server: Failing, room: int) -> str:
     addresses = server.addresses.names()
     if not key.name:
         return printable(addresses[0])
     where = addresses[0] if len(addresses) == 1 else f"port {key.port} of {len(addresses)} addresses"
-    return f"{printable(key.name)}  {where}"
+    return f"{fit(printable(key.name), room - len(where) - 2, 'end')}  {where}"
 
 
 def _clients(server: Failing, width: int) -> str:

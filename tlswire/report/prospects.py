@@ -26,7 +26,7 @@ _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
 _ORDER = ("cannot", "unknown", "can")
 _TITLES = {
     "cannot": ("Clients that could not connect", _RED),
-    "unknown": ("Clients of which too little was captured to tell", _YELLOW),
+    "unknown": ("Clients of which this cannot be told", _YELLOW),
     "can": ("Clients that could connect", _GREEN),
 }
 
@@ -136,7 +136,8 @@ class Prospects:
         total = sum(self.verdicts.values())
         if not self.policy[0] or not total:
             return
-        yield paint(f"What if servers spoke only what {printable(self.policy[0])} allows", _BOLD)
+        name = fit(printable(self.policy[0]), width // 3)
+        yield paint(f"What if servers spoke only what {name} allows", _BOLD)
         few = [
             (self.verdicts["can"], "could connect"),
             (self.verdicts["cannot"], "could not"),
@@ -151,7 +152,7 @@ class Prospects:
             if not mine:
                 continue
             title, colour = _TITLES[verdict]
-            yield f"  {paint(f'{title:<38}', colour)}{paint('  sessions  last seen (UTC)', _DIM)}"
+            yield f"  {paint(f'{title:<37}', colour)}{paint('  sessions  last seen (UTC)', _DIM)}"
             for key, row in mine[: top or None]:
                 yield from _lines(key, row, width)
             if top and len(mine) > top:
@@ -209,4 +210,4 @@ def _lines(key: ProspectKey, row: ClientRow, width: int) -> Iterator[str]:
 
 
 def _seen(sessions: int, last: str | None) -> str:
-    return f"{sessions:>8,}  {(last or '')[:19].replace('T', ' ')}".rstrip()
+    return f"{sessions:>7,}  {(last or '')[:19].replace('T', ' ')}".rstrip()
