@@ -82,9 +82,8 @@ class SessionJudge:
         found = verdicts(rules, seen.facts)
         broken = [name for name, verdict in found.items() if verdict == "fail"]
         warnings = [name for name, verdict in found.items() if verdict == "warn"]
-        unknown = [rule.id for rule in rules if found[rule.id] == "unknown"]
-        open_ = any(found[rule.id] == "unknown" for rule in rules if rule.level == "must")
-        verdict: Judged = "fail" if broken else "unknown" if open_ else "warn" if warnings else "pass"
+        unknown = [rule.id for rule in rules if rule.level == "must" and found[rule.id] == "unknown"]
+        verdict: Judged = "fail" if broken else "unknown" if unknown else "warn" if warnings else "pass"
         return SessionVerdict(self.policy.name, verdict, broken, warnings, unknown, split[1])
 
 

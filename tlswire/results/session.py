@@ -180,9 +180,9 @@ class Alert(msgspec.Struct, frozen=True):
 class SessionVerdict(msgspec.Struct, frozen=True):
     """What a policy says of one session, by the ids of its rules.
 
-    ``broken`` are those of level must that are broken, ``warnings`` those of level should, ``unknown`` those that what
-    was captured leaves open. ``unseen`` are about what this session does not show: certificates that are encrypted, or
-    not sent again when it was resumed; they do not count.
+    ``broken`` are those of level must that are broken, ``warnings`` those of level should, ``unknown`` those of level must
+    that what was captured leaves open. ``unseen`` are about what this session does not show: certificates that are
+    encrypted, or not sent again when it was resumed; they do not count.
     """
 
     name: str
