@@ -8,14 +8,15 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tlswire.hello.builder import TLS13_VERSION, Shape, client_hello
-from tlswire.hello.edit import KEY_SHARE, with_alpn, with_extension, with_groups
+from tlswire.hello.builder import TLS12_VERSION, TLS13_VERSION, Shape, client_hello
+from tlswire.hello.edit import KEY_SHARE, with_alpn, with_extension, with_groups, with_schemes, with_suites
 from tlswire.hello.replay import padded
 from tlswire.registry import GREASE, GROUPS, SCHEMES, SCSV, SUITES
 from tlswire.scan.server import groups_of
 from tlswire.wire.extensions import encode_extension
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from random import Random
 
     from tlswire.wire.messages import ClientHello
@@ -56,11 +57,28 @@ def extra_suites() -> tuple[int, ...]:
     return tuple(row.code for row in ranked)
 
 
+def widened(hello: ClientHello) -> Iterator[tuple[str, ClientHello]]:
+    """The client's hello with more of one thing each, by a name, so that what it lacks shows: schemes, groups, suites."""
+    versions = [TLS12_VERSION, *([TLS13_VERSION] if TLS13_VERSION in hello.versions else [])]
+    yield (
+        "the client's hello with more schemes",
+        with_schemes(hello, _joined(hello.signature_schemes, *map(_schemes, versions))),
+    )
+    yield "the client's hello with more groups", with_groups(hello, _joined(hello.groups, *map(groups_of, versions)))
+    yield "the client's hello with more suites", with_suites(hello, _joined(hello.suites, *map(_suites, versions)))
+
+
+def _joined(*lists: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(code for codes in lists for code in codes))
+
+
+def _suites(version: int) -> tuple[int, ...]:
+    """All a version has."""
+    return tuple(row.code for row in SUITES if _modern_suite(row.code)) if version >= TLS13_VERSION else extra_suites()
+
+
 def wide(version: int, server_name: bytes | None, rng: Random) -> ClientHello:
     """A hello of everything a version has that can be completed here."""
-    suites = (
-        tuple(row.code for row in SUITES if _modern_suite(row.code)) if version >= TLS13_VERSION else extra_suites()
-    )
     groups = groups_of(version)
     shape = Shape(server_name=server_name, groups=groups, key_shares=(0x001D, 0x0017), schemes=_schemes(version))
-    return client_hello(version, suites, rng=rng, shape=shape)
+    return client_hello(version, _suites(version), rng=rng, shape=shape)

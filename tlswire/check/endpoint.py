@@ -220,7 +220,9 @@ def _traits(seen: Seen) -> dict[str, str]:
             told = "no answer" if value is None else str(value)[:16] if field == "certificate" else str(value)
             found[f"{shown.offer} {field.replace('_', ' ')}"] = told
     for subject in seen.facts.of("version"):
-        found[subject.name] = "accepted" if subject.get("accepted") else "not accepted"
+        found[subject.told("version")] = "accepted" if subject.get("accepted") else "not accepted"
     for subject in seen.facts.of("suite"):
-        found[f"suite {subject.told('suite')}"] = "accepted"
+        found[f"{subject.told('version')} suite {subject.told('suite')}"] = "accepted"
+    for subject in seen.facts.of("group"):
+        found[f"{subject.told('version')} group {subject.told('group')}"] = "accepted"
     return found

@@ -29,7 +29,7 @@ from tlswire.registry import (
     SUITES,
     VERSIONS,
 )
-from tlswire.wire.extension_bodies import KeyShareEntry
+from tlswire.wire.extension_bodies import EchClientHello, EchOuter, HpkeSuite, KeyShareEntry
 from tlswire.wire.extensions import decode_extension, encode_extension
 from tlswire.wire.messages import ClientHello, Extension
 
@@ -88,6 +88,7 @@ class _Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     point_formats: tuple[str, ...] = ()
     psk_modes: tuple[str, ...] = ()
     compress_certificate: tuple[str, ...] = ()
+    ech_payload: int = 0  # bytes of the payload of encrypted_client_hello
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,9 +176,8 @@ def read_profile(name: str, data: bytes) -> Profile:
 
 
 def _template(written: _Hello) -> ClientHello:
-    extensions = tuple(_extension(item, written) for item in written.extensions)
-    types = {item.type for item in extensions}
-    for code, key in [(_ALPN, "alpn"), *((code, row.key) for code, row in _LISTS.items())]:
+    types = {_code(EXTENSIONS, item if isinstance(item, str) else item.type) for item in written.extensions}
+    for code, key in [(_ALPN, "alpn"), (ech.ECH, "ech_payload"), *((code, row.key) for code, row in _LISTS.items())]:
         if bool(getattr(written, key)) != (code in types):
             raise UsageError(f"hello.{key}", f"goes with {EXTENSIONS[code].name} among the extensions")
     return ClientHello(
@@ -186,24 +186,27 @@ def _template(written: _Hello) -> ClientHello:
         session_id=bytes(written.session_id),
         suites=_codes(SUITES, written.suites),
         compression=(0,),
-        extensions=extensions,
+        extensions=tuple(_extension(item, written) for item in written.extensions),
     )
 
 
 def _extension(item: str | _Body, written: _Hello) -> Extension:
     code = _code(EXTENSIONS, item if isinstance(item, str) else item.type)
     if isinstance(item, _Body):
-        if code in _LISTS or code == _ALPN:
-            raise UsageError(item.type, "is written as a list")
+        if code in {*_LISTS, _ALPN, ech.ECH, _SERVER_NAME, _PADDING}:
+            raise UsageError(item.type, "has no body of its own here")
         data = bytes.fromhex(item.body)
     elif code == _ALPN:
         data = encode_extension(code, tuple(_protocol(name) for name in written.alpn), "ch")
     elif code in _LISTS:
         row = _LISTS[code]
         data = encode_extension(code, row.value(_codes(row.table, getattr(written, row.key))), "ch")
+    elif code == ech.ECH:
+        outer = EchOuter(HpkeSuite(1, 1), 0, bytes(32), bytes(written.ech_payload))
+        data = encode_extension(code, EchClientHello(0, outer), "ch")
     else:
         data = b""
-    if code not in {_SERVER_NAME, ech.ECH}:
+    if code != _SERVER_NAME:
         decode_extension(code, data, "ch")
     return Extension(code, data)
 
@@ -233,8 +236,9 @@ def profile_hello(
     hello = msgspec.structs.replace(
         greased, random=rng.randbytes(32), session_id=rng.randbytes(len(greased.session_id))
     )
-    if hello.raw_extension(ech.ECH) is not None:
-        hello = edit.with_extension(hello, ech.ECH, ech.grease(rng))
+    encrypted = hello.extension(ech.ECH)
+    if encrypted is not None:
+        hello = edit.with_extension(hello, ech.ECH, ech.grease(rng, len(encrypted.body.payload)))
     if alpn is not None:
         hello = edit.with_alpn(hello, alpn) if alpn else edit.with_extension(hello, _ALPN, None)
     if server_name is None:

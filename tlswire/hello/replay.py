@@ -3,7 +3,7 @@
 What must differ from the hello as it was recorded is replaced, everything else stays byte for byte in place.
 Sans-IO; randomness comes from the caller. Sources: RFC 9846 sections 4.1.2 and 4.2, RFC 5077 section 3.4, RFC 5746
 section 3.5, RFC 7685 section 4.
-Must not import anything of tlswire but ``registry``, ``wire`` and the rest of ``hello``.
+Must not import anything of tlswire but ``errors``, ``registry``, ``wire`` and the rest of ``hello``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.errors import UsageError
 from tlswire.hello import edit
 from tlswire.hello.shares import probe_share
 from tlswire.registry import EXTENSIONS, GREASE, GROUPS, SCSV, SUITES, VERSIONS
@@ -78,19 +79,26 @@ def only_version(hello: ClientHello, version: int) -> ClientHello:
     """The hello as its client sends it when it may do ``version`` (TLS 1.2 or 1.3) and no other.
 
     Suites, groups and extensions of the others go; below TLS 1.3 there is no session id to echo (RFC 9846 appendix
-    D.4). What is left keeps its order.
+    D.4). What is left keeps its order. Raises UsageError where the hello does not offer ``version``, or no suite of it.
     """
+    if version not in hello.versions:
+        raise UsageError(VERSIONS[version].name, "is not among the versions of the hello")
     modern = version >= _TLS13
+    suites = tuple(code for code in hello.suites if _suite_of(code, version))
+    if not suites:
+        raise UsageError(VERSIONS[version].name, "has none of the suites of the hello")
     hello = msgspec.structs.replace(
         hello,
         legacy_version=min(version, 0x0303),
         session_id=hello.session_id if modern else b"",
-        suites=tuple(code for code in hello.suites if _suite_of(code, version)),
+        suites=suites,
         extensions=tuple(item for item in hello.extensions or () if _extension_of(item.type, modern=modern)) or None,
     )
     groups = tuple(code for code in hello.groups if (GROUPS[code].tls13 if modern else GROUPS[code].tls12))
     if groups != hello.groups:
-        hello = edit.with_extension(hello, edit.GROUPS, encode_extension(edit.GROUPS, groups, "ch"))
+        # An empty list cannot be written (RFC 8422 section 5.1.1).
+        body = encode_extension(edit.GROUPS, groups, "ch") if groups else None
+        hello = edit.with_extension(hello, edit.GROUPS, body)
     if modern:
         versions = tuple(code for code in hello.versions if code in _GREASE or code == version)
         hello = edit.with_extension(hello, edit.VERSIONS, encode_extension(edit.VERSIONS, versions, "ch"))

@@ -16,7 +16,7 @@ from tlswire.policy.terms import told
 from tlswire.results.verdict import Evidence, RuleVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tlswire.policy.facts import Facts, Subject
     from tlswire.policy.model import Condition, Policy, Rule
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 # So many lines prove a rule; the others are counted.
 MOST_EVIDENCE = 8
+
+
+# What decides where nodes differ.
+_WORST: tuple[RuleJudgement, ...] = ("fail", "warn", "unknown", "pass", "not-applicable")
 
 
 class _Finding(msgspec.Struct, frozen=True):
@@ -36,14 +40,16 @@ class _Finding(msgspec.Struct, frozen=True):
 
 def judge(policy: Policy, facts: Facts, *, proofs: bool = False) -> list[RuleVerdict]:
     """Every rule of ``policy`` judged by ``facts``, in the policy's order; ``proofs`` puts the bytes in as well."""
-    first = {rule.id: _judged(rule, facts, proofs=proofs) for rule in policy.rules if not rule.unless}
-    broken = [name for name, told in first.items() if told.verdict == "fail"]
-    for rule in policy.rules:
-        if rule.unless:
-            explained = [name for name in broken if name.startswith(rule.unless)]
-            finding = _Finding("not-applicable", (), f"explained by {', '.join(explained)}") if explained else None
-            first[rule.id] = _judged(rule, facts, finding, proofs=proofs)
-    return [first[rule.id] for rule in policy.rules]
+    found: dict[str, _Finding] = {}
+    # The fewer a rule gives way to, the earlier it is judged: a rule that gives way may itself explain another.
+    for rule in sorted(policy.rules, key=lambda rule: len(rule.unless)):
+        broken = {
+            name: {subject.node for subject in finding.subjects}
+            for name, finding in found.items()
+            if finding.verdict == "fail" and rule.unless and name.startswith(rule.unless)
+        }
+        found[rule.id] = _find(rule, facts, broken)
+    return [_judged(rule, found[rule.id], proofs=proofs) for rule in policy.rules]
 
 
 def overall(rules: Iterable[RuleVerdict]) -> Judgement:
@@ -57,8 +63,7 @@ def overall(rules: Iterable[RuleVerdict]) -> Judgement:
     return "warn" if "warn" in verdicts else "pass"
 
 
-def _judged(rule: Rule, facts: Facts, finding: _Finding | None = None, *, proofs: bool) -> RuleVerdict:
-    finding = _find(rule, facts) if finding is None else finding
+def _judged(rule: Rule, finding: _Finding, *, proofs: bool) -> RuleVerdict:
     good = finding.verdict in {"pass", "not-applicable"}
     evidence = [
         Evidence(
@@ -83,10 +88,29 @@ def _judged(rule: Rule, facts: Facts, finding: _Finding | None = None, *, proofs
     )
 
 
-def _find(rule: Rule, facts: Facts) -> _Finding:
+def _find(rule: Rule, facts: Facts, broken: Mapping[str, Collection[str]]) -> _Finding:
+    """What ``rule`` makes of the facts; ``broken`` says which rules explain what it would find, and at which nodes."""
+    explained = {node for nodes in broken.values() for node in nodes}
+    nodes = dict.fromkeys(subject.node for subject in facts.subjects if subject.kind != "node")
+    left = [node for node in nodes if node not in explained]
+    if broken and not left:
+        return _Finding("not-applicable", (), f"explained by {', '.join(broken)}")
+    if rule.need == "every":
+        return _found(rule, facts, left)
+    # Every node must have one.
+    by_node = [_found(rule, facts, [node]) for node in left] or [_found(rule, facts, [])]
+    worst = min((one.verdict for one in by_node), key=_WORST.index)
+    told = [one for one in by_node if one.verdict == worst]
+    subjects = [subject for one in told for subject in one.subjects]
+    return _Finding(worst, subjects, next((one.text for one in told if one.text), ""))
+
+
+def _found(rule: Rule, facts: Facts, nodes: Collection[str]) -> _Finding:
     bad: RuleJudgement = "fail" if rule.level == "must" else "warn"
     asked, doubtful = [], []
     for subject in facts.of(rule.of):
+        if subject.node not in nodes and subject.kind != "node":
+            continue
         applies = _all(rule.when, subject)
         if applies:
             asked.append((subject, _holds(rule, subject)))
@@ -132,11 +156,12 @@ def _text(rule: Rule, subject: Subject, verdict: RuleJudgement) -> str:
         text = "; ".join(f"{field.replace('_', ' ')}: {subject.told(field)}" for field in wrong)
     elif verdict == "unknown":
         fields = [field for field in fields_of(rule) if subject.get(field) is None]
-        text = f"not known: {', '.join(field.replace('_', ' ') for field in fields)}"
+        text = "" if notes else f"not known: {', '.join(field.replace('_', ' ') for field in fields)}"
     else:
         way = next((way for way in rule.passes if _all(way, subject)), ())
         text = ", ".join(_passed(one, subject) for one in way)
-    return f"{text} ({'; '.join(dict.fromkeys(notes))})" if notes else text
+    said = "; ".join(dict.fromkeys(notes))
+    return f"{text} ({said})" if text and said else text or said
 
 
 def _passed(condition: Condition, subject: Subject) -> str:

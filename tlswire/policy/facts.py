@@ -114,6 +114,7 @@ KINDS: dict[str, dict[str, Term]] = {
     "certificate": {
         "position": _POSITION,
         "anchor": _ANCHOR,
+        "pinned": BOOL,
         "key_family": TEXT,
         "curve": TEXT,
         "bits": NUMBER,
@@ -129,6 +130,7 @@ KINDS: dict[str, dict[str, Term]] = {
         "alternative_names": BOOL,
         "eku_present": BOOL,
         "server_auth": BOOL,
+        "any_purpose": BOOL,
         "authority": BOOL,
         "self_signed": BOOL,
         "embedded_scts": NUMBER,

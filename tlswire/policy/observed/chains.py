@@ -44,8 +44,8 @@ def chain_subjects(
     best = best_verdict(report, given)
     anchor = _anchor(best, given)
     yield _chain(report, best, anchor, given, offer=offer, node=node, proof=proof)
-    for position, details in _path(report, best):
-        yield _certificate(details, position, anchor, report, node=node, proof=proof)
+    for position, details, pinned in _path(report, best):
+        yield _certificate(details, position, anchor, report, pinned=pinned, node=node, proof=proof)
 
 
 def best_verdict(report: ChainReport, given: Collection[str]) -> PathVerdict | None:
@@ -55,6 +55,13 @@ def best_verdict(report: ChainReport, given: Collection[str]) -> PathVerdict | N
         key=lambda verdict: (bool(_faults(verdict)), verdict.store not in given, len(verdict.problems)),
         default=None,
     )
+
+
+def issuer_of(report: ChainReport, given: Collection[str]) -> CertificateDetails | None:
+    """Who issued the leaf on its best path, where the server showed that certificate."""
+    best = best_verdict(report, given)
+    step = best.path[1] if best is not None and len(best.path) > 1 else None
+    return None if step is None or step.presented is None else report.certificates[step.presented]
 
 
 def _faults(verdict: PathVerdict) -> list[str]:
@@ -138,14 +145,16 @@ def _chain(
     )
 
 
-def _path(report: ChainReport, best: PathVerdict | None) -> Iterator[tuple[str, CertificateDetails]]:
-    """The certificates of the path that were presented, each with its position: leaf, issuer or anchor."""
+def _path(report: ChainReport, best: PathVerdict | None) -> Iterator[tuple[str, CertificateDetails, bool]]:
+    """The certificates of the path that were presented, each with its position (leaf, issuer or anchor) and whether it
+    is itself trusted.
+    """
     for at, step in enumerate(() if best is None else best.path):
         if step.presented is None:
             continue
         details = report.certificates[step.presented]
         root = step.anchor or bool(details.signs_itself)
-        yield "leaf" if at == 0 else "anchor" if root else "issuer", details
+        yield "leaf" if at == 0 else "anchor" if root else "issuer", details, step.anchor
 
 
 def _name(details: CertificateDetails) -> str:
@@ -158,6 +167,7 @@ def _certificate(
     anchor: Anchor,
     report: ChainReport,
     *,
+    pinned: bool,
     node: str = "",
     proof: Proof | None = None,
 ) -> Subject:
@@ -167,6 +177,7 @@ def _certificate(
     values: dict[str, Value | None] = {
         "position": position,
         "anchor": anchor,
+        "pinned": pinned,
         "key_family": details.key_family,
         "curve": details.curve or "",
         "bits": details.bits,
@@ -182,6 +193,7 @@ def _certificate(
         "alternative_names": any(name.kind in {"dns", "ip"} for name in details.alternative_names),
         "eku_present": purposes is not None,
         "server_auth": purposes is not None and SERVER_AUTH in purposes,
+        "any_purpose": purposes is not None and ANY_PURPOSE in purposes,
         "authority": details.authority,
         "self_signed": details.signs_itself,
         "embedded_scts": sum(sct.origin == "certificate" for sct in details.scts),

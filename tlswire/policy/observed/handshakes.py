@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 RENEGOTIATION_INFO, ENCRYPT_THEN_MAC = 0xFF01, 22
 TLS12, TLS13 = 0x0303, 0x0304
+# rsa_pss_rsae_* and rsa_pss_pss_* (RFC 9846 section 4.2.3).
+_PSS_OF_RSA, _PSS_OF_PSS = (0x0804, 0x0805, 0x0806), (0x0809, 0x080A, 0x080B)
 # Words for each offer, as ``policy.facts`` lists them.
 OFFERS = {
     "client": "the client's hello",
@@ -57,20 +59,23 @@ def group_parts(code: int | None) -> dict[str, Value | None]:
 def attempt(
     shown: Conversation,
     offer: str,
+    title: str,
     *,
     leaf: CertificateDetails | None = None,
+    issuer: CertificateDetails | None = None,
+    schemes: Sequence[int] | None = None,
     node: str = "",
     proof: Proof | None = None,
     ending: str = "",
 ) -> Iterator[Subject]:
     """The subjects of one handshake: that it was tried, and the connection as far as a ServerHello told of one.
 
-    ``leaf`` is what the server's certificate says, where it showed one.
+    ``title`` names the hello in words; ``leaf`` is what the server's certificate says, where it showed one, ``issuer`` its issuer's. ``schemes`` are those of
+    the client that counts, where a hello that offers more was sent in its place (None: those of the hello).
     """
-    name = OFFERS.get(offer, offer)
     yield Subject(
         "attempt",
-        name,
+        title,
         {
             "offer": offer,
             "finished": shown.finished,
@@ -81,17 +86,26 @@ def attempt(
         proof=proof,
     )
     if shown.hello is not None:
-        yield Subject("connection", _name(shown, offer), _values(shown, offer, leaf), node=node, proof=proof)
+        yield Subject(
+            "connection", _name(shown, title), _values(shown, offer, leaf, issuer, schemes), node=node, proof=proof
+        )
 
 
-def _name(shown: Conversation, offer: str) -> str:
-    return f"{VERSIONS[shown.version].name if shown.version else 'TLS'}, {OFFERS.get(offer, offer)}"
+def _name(shown: Conversation, title: str) -> str:
+    return f"{VERSIONS[shown.version].name if shown.version else 'TLS'} for {title}"
 
 
-def _values(shown: Conversation, offer: str, leaf: CertificateDetails | None) -> dict[str, Value | None]:
+def _values(
+    shown: Conversation,
+    offer: str,
+    leaf: CertificateDetails | None,
+    issuer: CertificateDetails | None,
+    schemes: Sequence[int] | None,
+) -> dict[str, Value | None]:
     hello, offered = shown.hello, shown.offered
     modern = shown.version >= TLS13
-    schemes: Sequence[int] = offered.signature_schemes if offered is not None else ()
+    if schemes is None:
+        schemes = offered.signature_schemes if offered is not None else ()
     return {
         "offer": offer,
         "version": shown.version,
@@ -104,7 +118,7 @@ def _values(shown: Conversation, offer: str, leaf: CertificateDetails | None) ->
         "compression": bool(hello is not None and hello.compression),
         "early_data": None if shown.early_data is None else shown.early_data,
         **scheme_parts(shown.scheme, schemes, signed=modern or SUITES[shown.suite].pfs),
-        **certificate_parts(leaf, schemes),
+        **certificate_parts(leaf, schemes, issuer),
     }
 
 
@@ -116,11 +130,16 @@ def scheme_parts(scheme: int | None, offered: Sequence[int], *, signed: bool) ->
     return {"scheme": scheme, "scheme_hash": SCHEMES[scheme].hash, "scheme_offered": scheme in offered}
 
 
-def certificate_parts(leaf: CertificateDetails | None, offered: Sequence[int]) -> dict[str, Value | None]:
+def certificate_parts(
+    leaf: CertificateDetails | None, offered: Sequence[int], issuer: CertificateDetails | None = None
+) -> dict[str, Value | None]:
     """The schemes the leaf's own signature is called by, and whether the client had offered one (RFC 9846 section
-    4.2.3, RFC 5246 section 7.4.2).
+    4.2.3, RFC 5246 section 7.4.2). Which of two RSASSA-PSS has, the kind of its ``issuer``'s key says.
     """
     if leaf is None or leaf.signature_algorithm is None:
         return {}
     schemes = tuple(int(code, 16) for code in leaf.signature_schemes)
+    if issuer is not None:
+        other = _PSS_OF_RSA if issuer.key_family == "RSA-PSS" else _PSS_OF_PSS
+        schemes = tuple(code for code in schemes if code not in other)
     return {"certificate_schemes": schemes, "certificate_scheme_offered": bool(set(schemes) & set(offered))}

@@ -108,7 +108,7 @@ def _versions(scan: Scan, node: str) -> Iterator[Subject]:
             "preference": _preference(version),
         }
         proof = version.suites[0].proof if version.suites else None
-        yield Subject("version", version.version, values, node=node, proof=proof)
+        yield Subject("version", "", values, node=node, proof=proof)
 
 
 def _preference(version: Version) -> str | None:
