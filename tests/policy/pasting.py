@@ -59,7 +59,9 @@ def _indent(line: str) -> int:
 
 def _end(lines: Sequence[str], start: int) -> int:
     """Where the block of a line ends: with the next line that is not further in."""
-    inner = (at for at in range(start + 1, len(lines)) if lines[at].strip() and _indent(lines[at]) <= _indent(lines[start]))
+    inner = (
+        at for at in range(start + 1, len(lines)) if lines[at].strip() and _indent(lines[at]) <= _indent(lines[start])
+    )
     return next(inner, len(lines))
 
 

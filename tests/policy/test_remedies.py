@@ -27,7 +27,6 @@ from tlswire.probe.transport import Address
 from tlswire.report.verdict import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from tests.servers.process import Recipe
@@ -50,10 +49,7 @@ FAULTS: dict[str, tuple[Site, str, str]] = {
 # HAProxy has no switch for the extended master secret.
 NOT_FOR = {"haproxy": "ems-tls12"}
 PASTED = {
-    (product, fixed)
-    for product in PROGRAMS
-    for rule, (*_, fixed) in FAULTS.items()
-    if NOT_FOR.get(product) != rule
+    (product, fixed) for product in PROGRAMS for rule, (*_, fixed) in FAULTS.items() if NOT_FOR.get(product) != rule
 }
 OTHERWISE = {
     ("openssl", "certificate"),
@@ -192,5 +188,108 @@ def test_a_failing_server_passes_with_what_was_told_pasted(product: str, tmp_pat
     for rule, verdict in second.items():
         assert not broken(verdict), render(verdict)
         sites.told[rule] += verdict.fixes
-    for verdict in (sites.round() if any(verdict.fixes for verdict in second.values()) else second).values():
+    for verdict in sites.round().values():
         assert verdict.verdict == "pass", render(verdict)
+
+
+TLS = ("versions", "suites", "groups", "ems")
+
+
+def text(product: str, fixed: str) -> str:
+    return remedies.fix(product, fixed).text
+
+
+def before_and_after(old: Recipe, new: Recipe, product: str) -> tuple[Verdict, Verdict]:
+    found = []
+    for recipe in (old, new):
+        with serving(product, recipe) as server:
+            found.append(checked(HOST, server.port, product))
+    return found[0], found[1]
+
+
+@pytest.mark.stacks
+def test_openssl_passes_with_its_file_changed(tmp_path: Path) -> None:
+    require("openssl-d")
+    wrong = {
+        "Protocol = TLSv1.2": "MinProtocol = TLSv1",
+        "Groups = X448": "",
+        "Options = -ExtendedMasterSecret": "",
+    }
+    old = ANYTHING.replace("MinProtocol = TLSv1\nCipherString = ALL:COMPLEMENTOFALL", "CipherString = ECDHE+AES+SHA1")
+    lines = [*old.splitlines(), *wrong]
+    lines = [line if line.startswith(("[", "openssl_conf")) else f"    {line}" for line in lines]
+    new = lines
+    for fixed in TLS:
+        new = paste(remedies.fix("openssl", fixed), new, tmp_path, HOST, 0)
+    leaf = made("sound").written(tmp_path, "sound")
+
+    def recipe(config: list[str]) -> Recipe:
+        def make(folder: Path, port: int) -> Launch:
+            (folder / "openssl.cnf").write_text("\n".join(config) + "\n")
+            launch = recipes.openssl_s_server(certs=(leaf,))(folder, port)
+            return Launch(launch.argv, {"OPENSSL_CONF": str(folder / "openssl.cnf")})
+
+        return make
+
+    failing, passing = before_and_after(recipe(lines), recipe(new), "openssl")
+    assert {"group-offered"} <= broken(failing), render(failing)
+    assert passing.verdict == "pass", render(passing)
+
+
+def test_the_request_that_openssl_makes_is_for_the_host(tmp_path: Path) -> None:
+    fix = remedies.fix("openssl", "certificate", host=NAME)
+    for command in (fix.run, fix.text):
+        subprocess.run(["sh", "-c", local(command, tmp_path)], check=True, capture_output=True)
+    request = x509.load_pem_x509_csr((tmp_path / "request.pem").read_bytes())
+    names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [NAME]
+    assert request.is_signature_valid
+
+
+@pytest.mark.stacks
+def test_java_passes_with_its_options_changed(tmp_path: Path) -> None:
+    require("jsse")
+    leaf = made("sound").written(tmp_path, "sound")
+    wrong = {
+        "jdk.tls.server.protocols": "TLSv1.2",
+        "jdk.tls.server.cipherSuites": "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+        "jdk.tls.namedGroups": "x448",
+        "jdk.tls.useExtendedMasterSecret": "false",
+    }
+    right = dict(text("java", fixed).removeprefix("-D").split("=") for fixed in TLS)
+    assert right.keys() == wrong.keys()
+    failing, passing = before_and_after(recipes.jsse(wrong, (leaf,)), recipes.jsse(right, (leaf,)), "java")
+    assert broken(failing), render(failing)
+    assert passing.verdict == "pass", render(passing)
+
+
+@pytest.mark.stacks
+def test_gnutls_passes_with_its_priorities_changed(tmp_path: Path) -> None:
+    require("gnutls")
+    leaf = made("sound").written(tmp_path, "sound")
+    (right,) = {text("gnutls", fixed) for fixed in TLS[:3]}
+    wrong = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.1:-CIPHER-ALL:+AES-128-CBC"
+    failing, passing = before_and_after(
+        recipes.gnutls(wrong, certs=(leaf,)), recipes.gnutls(right, certs=(leaf,)), "gnutls"
+    )
+    assert "suite-fcp" in broken(failing), render(failing)
+    assert passing.verdict == "pass", render(passing)
+
+
+@pytest.mark.stacks
+def test_go_warns_of_less_with_its_config_changed(tmp_path: Path) -> None:
+    require("go")
+    leaf = made("sound").written(tmp_path, "sound")
+    source = (recipes.SOURCES / "main.go").read_text()
+    lines = "\n".join(text("go", fixed) for fixed in TLS[:3])
+    changed = source.replace("MinVersion: tls.VersionTLS10", f"\n{lines}\n")
+    start, end = changed.index("\tfor _, suite"), changed.index("\tfor files")
+    (tmp_path / "main.go").write_text(changed[:start] + changed[end:])
+    failing, passing = before_and_after(
+        recipes.go(certs=(leaf,)), recipes.go(tmp_path / "main.go", certs=(leaf,)), "go"
+    )
+    warned = [{rule.id for rule in verdict.rules if rule.verdict == "warn"} for verdict in (failing, passing)]
+    assert warned[0] >= {"version-old", "suite-extra"}, render(failing)
+    # Debian's Go is older than 1.21.
+    assert warned[1] <= {"ems-forced"}, render(passing)
+    assert not broken(passing), render(passing)

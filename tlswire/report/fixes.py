@@ -38,7 +38,7 @@ def lines(fix: Fix, paint: Paint, again: str = "") -> Iterator[str]:
         yield from _told("then", "; ".join(part for part in (fix.reload if fix.text else "", again) if part))
     yield from _told("takes", fix.since)
     yield from _told("note", fix.note)
-    sure = f"{fix.verified}: {fix.source}" if fix.source else fix.verified
+    sure = f"{fix.verified}; {fix.source}" if fix.source else fix.verified
     yield from (paint(line, _DIM) for line in _told("how sure", sure))
 
 

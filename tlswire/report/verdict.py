@@ -45,9 +45,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
         rules = [rule for rule in verdict.rules if rule.verdict == kind]
         if rules:
             yield from _rules(kind, rules, paint, verbose=verbose)
-    for fix in verdict.fixes:
-        yield ""
-        yield from fixes.lines(fix, paint, f"tlswire check {_named(verdict)}")
+    yield from _fixes(verdict, paint)
     if verdict.handshakes:
         yield ""
         yield paint("Handshakes", _BOLD)
@@ -125,6 +123,12 @@ def _evidence(rule: RuleVerdict, width: int) -> Iterator[str]:
 def _wrapped(text: str, width: int) -> list[str]:
     indent = " " * (width + 4)
     return textwrap.wrap(printable(text), WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ") or [indent]
+
+
+def _fixes(verdict: Verdict, paint: Paint) -> Iterator[str]:
+    for fix in verdict.fixes:
+        yield ""
+        yield from fixes.lines(fix, paint, f"tlswire check {_named(verdict)}")
 
 
 _OFFERS = {
