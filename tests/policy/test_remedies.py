@@ -187,6 +187,8 @@ def test_a_failing_server_passes_with_what_was_told_pasted(product: str, tmp_pat
     second = sites.round()
     for rule, verdict in second.items():
         assert not broken(verdict), render(verdict)
+        # What was pasted did all it is for: none is told again.
+        assert not {fix.fix for fix in verdict.fixes} & {fix.fix for fix in sites.told[rule]}, render(verdict)
         sites.told[rule] += verdict.fixes
     for verdict in sites.round().values():
         assert verdict.verdict == "pass", render(verdict)
@@ -199,41 +201,43 @@ def text(product: str, fixed: str) -> str:
     return remedies.fix(product, fixed).text
 
 
-def before_and_after(old: Recipe, new: Recipe, product: str) -> tuple[Verdict, Verdict]:
+def served(product: str, *made_by: Recipe) -> list[Verdict]:
     found = []
-    for recipe in (old, new):
+    for recipe in made_by:
         with serving(product, recipe) as server:
             found.append(checked(HOST, server.port, product))
-    return found[0], found[1]
+    return found
+
+
+def warned(verdict: Verdict) -> set[str]:
+    return {rule.id for rule in verdict.rules if rule.verdict == "warn"}
 
 
 @pytest.mark.stacks
 def test_openssl_passes_with_its_file_changed(tmp_path: Path) -> None:
     require("openssl-d")
-    wrong = {
-        "Protocol = TLSv1.2": "MinProtocol = TLSv1",
-        "Groups = X448": "",
-        "Options = -ExtendedMasterSecret": "",
-    }
-    old = ANYTHING.replace("MinProtocol = TLSv1\nCipherString = ALL:COMPLEMENTOFALL", "CipherString = ECDHE+AES+SHA1")
-    lines = [*old.splitlines(), *wrong]
-    lines = [line if line.startswith(("[", "openssl_conf")) else f"    {line}" for line in lines]
-    new = lines
-    for fixed in TLS:
-        new = paste(remedies.fix("openssl", fixed), new, tmp_path, HOST, 0)
     leaf = made("sound").written(tmp_path, "sound")
+    wrong = ("Protocol = TLSv1.2", "CipherString = ECDHE+AES+SHA1", "Groups = X448", "Options = -ExtendedMasterSecret")
 
-    def recipe(config: list[str]) -> Recipe:
+    def recipe(*fixed: str, more: tuple[str, ...] = ()) -> Recipe:
+        lines = [line if line.startswith(("[", "openssl_conf")) else f"    {line}" for line in ANYTHING.splitlines()]
+        lines += (f"    {line}" for line in more)
+        for name in fixed:
+            lines = paste(remedies.fix("openssl", name), lines, tmp_path, HOST, 0)
+
         def make(folder: Path, port: int) -> Launch:
-            (folder / "openssl.cnf").write_text("\n".join(config) + "\n")
+            (folder / "openssl.cnf").write_text("\n".join(lines) + "\n")
             launch = recipes.openssl_s_server(certs=(leaf,))(folder, port)
             return Launch(launch.argv, {"OPENSSL_CONF": str(folder / "openssl.cnf")})
 
         return make
 
-    failing, passing = before_and_after(recipe(lines), recipe(new), "openssl")
-    assert {"group-offered"} <= broken(failing), render(failing)
+    failing, passing = served("openssl", recipe(more=wrong), recipe(*TLS, more=wrong))
+    assert broken(failing), render(failing)
     assert passing.verdict == "pass", render(passing)
+    # Suites that old versions do not have would hide those.
+    permissive, newer = served("openssl", recipe(), recipe("versions"))
+    assert "version-old" in warned(permissive) - warned(newer), render(newer)
 
 
 def test_the_request_that_openssl_makes_is_for_the_host(tmp_path: Path) -> None:
@@ -258,7 +262,7 @@ def test_java_passes_with_its_options_changed(tmp_path: Path) -> None:
     }
     right = dict(text("java", fixed).removeprefix("-D").split("=") for fixed in TLS)
     assert right.keys() == wrong.keys()
-    failing, passing = before_and_after(recipes.jsse(wrong, (leaf,)), recipes.jsse(right, (leaf,)), "java")
+    failing, passing = served("java", recipes.jsse(wrong, (leaf,)), recipes.jsse(right, (leaf,)))
     assert broken(failing), render(failing)
     assert passing.verdict == "pass", render(passing)
 
@@ -269,9 +273,7 @@ def test_gnutls_passes_with_its_priorities_changed(tmp_path: Path) -> None:
     leaf = made("sound").written(tmp_path, "sound")
     (right,) = {text("gnutls", fixed) for fixed in TLS[:3]}
     wrong = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.1:-CIPHER-ALL:+AES-128-CBC"
-    failing, passing = before_and_after(
-        recipes.gnutls(wrong, certs=(leaf,)), recipes.gnutls(right, certs=(leaf,)), "gnutls"
-    )
+    failing, passing = served("gnutls", recipes.gnutls(wrong, certs=(leaf,)), recipes.gnutls(right, certs=(leaf,)))
     assert "suite-fcp" in broken(failing), render(failing)
     assert passing.verdict == "pass", render(passing)
 
@@ -281,15 +283,22 @@ def test_go_warns_of_less_with_its_config_changed(tmp_path: Path) -> None:
     require("go")
     leaf = made("sound").written(tmp_path, "sound")
     source = (recipes.SOURCES / "main.go").read_text()
-    lines = "\n".join(text("go", fixed) for fixed in TLS[:3])
-    changed = source.replace("MinVersion: tls.VersionTLS10", f"\n{lines}\n")
-    start, end = changed.index("\tfor _, suite"), changed.index("\tfor files")
-    (tmp_path / "main.go").write_text(changed[:start] + changed[end:])
-    failing, passing = before_and_after(
-        recipes.go(certs=(leaf,)), recipes.go(tmp_path / "main.go", certs=(leaf,)), "go"
+    start, end = source.index("\tfor _, suite"), source.index("\tfor files")
+    oldest = "MinVersion: tls.VersionTLS10"
+    changed = {
+        "newer": source.replace(oldest, f"\n{text('go', 'versions')}\n"),
+        "all": (source[:start] + source[end:]).replace(
+            oldest, "\n" + "\n".join(text("go", name) for name in TLS[:3]) + "\n"
+        ),
+    }
+    for name, lines in changed.items():
+        (tmp_path / f"{name}.go").write_text(lines)
+    written = (tmp_path / f"{name}.go" for name in changed)
+    permissive, newer, passing = served(
+        "go", recipes.go(certs=(leaf,)), *(recipes.go(path, certs=(leaf,)) for path in written)
     )
-    warned = [{rule.id for rule in verdict.rules if rule.verdict == "warn"} for verdict in (failing, passing)]
-    assert warned[0] >= {"version-old", "suite-extra"}, render(failing)
+    assert warned(permissive) >= {"version-old", "suite-extra"}, render(permissive)
+    assert "version-old" not in warned(newer), render(newer)
     # Debian's Go is older than 1.21.
-    assert warned[1] <= {"ems-forced"}, render(passing)
+    assert warned(passing) <= {"ems-forced"}, render(passing)
     assert not broken(passing), render(passing)
