@@ -157,7 +157,7 @@ def test_a_policy_with_a_client_that_wants_everything_gets_both(tmp_path: Path) 
         verdict = checked(policy_of(str(path)), server.port)
     rules = {rule.id: rule.verdict for rule in verdict.rules}
     assert {shown.offer for shown in verdict.handshakes} == {"client", "tls12"}
-    assert rules["suite-fcp"] == rules["ems-tls12"] == rules["suite-extra"] == "pass"
+    assert rules["suite-fcp"] == rules["ems-forced"] == rules["suite-extra"] == "pass"
 
 
 def test_a_port_where_nobody_listens_is_unreachable_for_a_survey() -> None:
