@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parent.parent.parent
 DOCUMENT = (PROJECT / "docs" / "policies.md").read_text(encoding="utf-8")
-GUIDELINES = PROJECT.parent.parent / "shared" / "policies"
+GUIDELINES = PROJECT.parent / "shared" / "policies"
 MUST_SHIP = {
     "apple-mdm-27",
     "apple-ats",
