@@ -42,6 +42,12 @@ if TYPE_CHECKING:
 )
 @click.option("--no-http", is_flag=True, help="Leave out the one GET that shows redirects to plain HTTP.")
 @click.option(
+    "--fix",
+    "product",
+    metavar="PRODUCT",
+    help="Tell what to paste into this server for what is broken (all: tlswire remedy); auto: as it says what it is.",
+)
+@click.option(
     "--timeout", type=Seconds(0, min_open=True), default=5.0, show_default=True, help="Seconds for one answer."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random byte of every hello.")
@@ -54,6 +60,7 @@ def command(
     server_name: str | None,
     anchor_files: tuple[Path, ...],
     no_http: bool,
+    product: str | None,
     timeout: float,
     seed: int,
     verbose: bool,
@@ -65,6 +72,7 @@ def command(
     """
     from tlswire.check.endpoint import check_target  # noqa: PLC0415 - handshakes and their libraries load here
     from tlswire.check.plan import Plan  # noqa: PLC0415 - as above
+    from tlswire.policy.remedies import choice, with_fixes  # noqa: PLC0415 - as above
     from tlswire.probe.proxy import addresses  # noqa: PLC0415 - as above
     from tlswire.probe.targets import parse_target  # noqa: PLC0415 - as above
     from tlswire.report import verdict as verdict_report  # noqa: PLC0415 - as above
@@ -72,6 +80,7 @@ def command(
     from tlswire.scan.pacing import Limits  # noqa: PLC0415 - as above
     from tlswire.scan.trust import public_store, read_store  # noqa: PLC0415 - as above
 
+    fixer = choice(product) if product else None
     plan = Plan(
         policy=policy_of(policy),
         public=public_store(),
@@ -95,6 +104,8 @@ def command(
             results.append(await check_target(target.host, found, plan))
 
     asyncio.run(run())
+    if fixer is not None:
+        results = [with_fixes(verdict, fixer) for verdict in results]
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for verdict in results:
         if json_file == "-":

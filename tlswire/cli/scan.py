@@ -17,6 +17,7 @@ import click
 import msgspec
 
 from tlswire import cli
+from tlswire.cli.judges import Judges, told
 from tlswire.cli.progress import ProgressLine
 from tlswire.cli.scan_options import (
     CATEGORIES,
@@ -97,6 +98,14 @@ if TYPE_CHECKING:
     help="Validate chains against these anchors (PEM or DER) instead of Mozilla's and the system's (repeatable).",
 )
 @click.option(
+    "--policy",
+    "policy_names",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Judge the scan by a policy (repeatable); asks the questions its rules look at. See tlswire policies.",
+)
+@click.option("--verdict-jsonl", "verdict_file", metavar="FILE", help="The verdicts of --policy as JSON Lines.")
+@click.option(
     "--resumptions",
     type=click.IntRange(1, 1000),
     default=Options().resumptions,
@@ -160,6 +169,8 @@ def command(
     questions: str | None,
     attacks: bool,
     anchor_files: tuple[Path, ...],
+    policy_names: tuple[str, ...],
+    verdict_file: str | None,
     resumptions: int,
     keylog_file: str | None,
     concurrency: int | None,
@@ -178,8 +189,8 @@ def command(
 ) -> None:
     """Enumerate what servers accept, one version and one suite at a time.
 
-    Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding,
-    2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
+    Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding or a
+    policy is broken, 2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
     """
     usual = protocols.usual_port(starttls or "") if port is None else port
     wanted = [target for text in targets for target in parse_target(text, default_port=usual)]
@@ -195,6 +206,8 @@ def command(
         server_name = next(parse_target(server_name)).host
     codes, kinds = parse_suites(suites)
     asked = parse_questions(questions, attacks=attacks)
+    judges = Judges(policy_names, anchor_files, verdict_file)
+    asked = tuple(dict.fromkeys([*asked, *judges.questions]))
     _announce(() if quiet else asked)
     options = Options(
         versions=parse_versions(versions),
@@ -217,12 +230,14 @@ def command(
     if json_file is not None and (len(dict.fromkeys(wanted)) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
-        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file}, verbose=verbose)
+        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file, verdict_file}, verbose=verbose)
         run.outputs = [
             (stack.enter_context(_writable(name)), indent)
             for name, indent in ((json_file, 2), (jsonl_file, 0))
             if name is not None
         ]
+        run.verdicts = [stack.enter_context(_writable(name)) for name in (verdict_file,) if name is not None]
+        run.judges = judges
         if keylog_file is not None:
             run.keylog = stack.enter_context(_writable(keylog_file, append=True))
         if trace is not None:
@@ -231,7 +246,7 @@ def command(
         run.stack = stack
         run.progress = stack.enter_context(ProgressLine(enabled=not quiet and sys.stderr.isatty()))
         asyncio.run(run.all(list(dict.fromkeys(wanted)), hosts, all_addresses=all_addresses))
-    sys.exit(exit_code(run.results, categories))
+    sys.exit(exit_code(run.results, categories, broken=run.broken))
 
 
 class _Run:
@@ -244,6 +259,9 @@ class _Run:
         self.outputs: list[tuple[BinaryIO, int]] = []
         self.trace: Path | None = None
         self.keylog: BinaryIO | None = None
+        self.judges = Judges()
+        self.verdicts: list[BinaryIO] = []
+        self.broken = False
         self.progress = ProgressLine(enabled=False)
         self.stack = contextlib.ExitStack()
         self.results: list[Scan] = []
@@ -270,6 +288,13 @@ class _Run:
             if not self.quiet:
                 with self.progress.hidden():
                     click.echo(text_report.render(scan, colour=colour, verbose=self.verbose), color=colour)
+            for verdict in self.judges.verdicts(scan):
+                self.broken = self.broken or verdict.verdict == "fail"
+                for file in self.verdicts:
+                    file.write(to_json(verdict) + b"\n")
+                if not self.quiet:
+                    with self.progress.hidden():
+                        click.echo(told(verdict, colour=colour, verbose=self.verbose), color=colour)
         except BrokenPipeError:
             cli.forget_stdout()
 
@@ -334,10 +359,12 @@ def _announce(asked: tuple[str, ...]) -> None:
             click.echo(f"{name}: sends {QUESTIONS[name].sends}", err=True)
 
 
-def exit_code(results: list[Scan], categories: frozenset[str]) -> int:
-    """What the process ends with: nothing reached, something unknown, a finding asked for, or fine."""
+def exit_code(results: list[Scan], categories: frozenset[str], *, broken: bool = False) -> int:
+    """What the process ends with: nothing reached, a policy broken, something unknown, a finding asked for, or fine."""
     if not any(scan.reachable for scan in results):
         return cli.UNREACHABLE
+    if broken:
+        return cli.FINDINGS
     if not all(scan.complete and scan.reachable for scan in results):
         return cli.INCOMPLETE
     found = {finding.category for scan in results for finding in scan.findings}
