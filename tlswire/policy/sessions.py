@@ -42,7 +42,9 @@ def asked_of_sessions(policy: Policy) -> tuple[Rule, ...]:
 
 
 def _about_sessions(rule: Rule) -> bool:
-    """Whether a rule's ``when`` lets the client of a capture in."""
+    """Whether a rule's ``when`` lets the client of a capture in, and what a session meets can break it."""
+    if rule.need == "any" and rule.of in SAMPLED:
+        return False
     return all(condition.holds(OFFER) for condition in rule.when if condition.field == "offer")
 
 
@@ -88,10 +90,8 @@ class SessionJudge:
 
 
 def _shown(rule: Rule, facts: Facts) -> bool:
-    """Whether a rule that wants any subject of a kind is asked: what a session does not show may be there."""
-    return (
-        rule.need == "every" or rule.of not in SAMPLED or any(applies(rule, subject) for subject in facts.of(rule.of))
-    )
+    """Whether a rule that wants any subject is asked: what a session does not show may be there."""
+    return rule.need == "every" or any(applies(rule, subject) for subject in facts.of(rule.of))
 
 
 def _key(session: Session) -> Hashable:

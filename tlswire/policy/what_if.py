@@ -15,6 +15,7 @@ from tlswire.policy.engine import verdicts
 from tlswire.policy.facts import Facts
 from tlswire.policy.observed.handshakes import TLS12, TLS13, group_parts, scheme_parts
 from tlswire.policy.observed.sessions import (
+    MASTER_SECRET,
     SSLV2,
     choice_subjects,
     choice_values,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from tlswire.policy.terms import Value
     from tlswire.results.session import Hello
 
-_NEGOTIATED = frozenset({"connection", "version", "suite", "group", "scheme"})
-_MASTER_SECRET, _GROUPS = 23, 10
+_NEGOTIATED = frozenset({"connection", "version", "suite", "group", "scheme", "extension"})
+_GROUPS = 10
 _P256 = 0x0017
 _CURVES, _FINITE = frozenset({"ec", "xdh", "ec-binary"}), frozenset({"ffdhe"})
 # The families of schemes that the key of a suite's certificate can make (RFC 5246 section 7.4.3, RFC 8422 section 5.10).
@@ -78,7 +79,7 @@ class WhatIf:
             tuple(hello.suites),
             tuple(hello.groups),
             tuple(hello.signature_schemes),
-            _MASTER_SECRET in hello.extensions,
+            MASTER_SECRET in hello.extensions,
             _GROUPS in hello.extensions,
         )
         known = self._known.get(key)
@@ -115,7 +116,7 @@ class WhatIf:
         """What a server could choose in a version, in the client's order, each with its kind; of what the policy does
         not tell apart the first only.
         """
-        bound = [True] if version >= TLS13 else [True, False] if _MASTER_SECRET in hello.extensions else [False]
+        bound = [True] if version >= TLS13 else [True, False] if MASTER_SECRET in hello.extensions else [False]
         for suite_kind, suite in self._unlike("suite", version, _suites(hello, version)).items():
             groups = self._unlike("group", version, _groups(hello, version, suite))
             schemes = self._unlike("scheme", version, _schemes(hello, version, suite))

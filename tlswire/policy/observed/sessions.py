@@ -42,7 +42,7 @@ SSLV2 = 0x0002
 _DTLS = {0xFEFF: 0x0302, 0x0100: 0x0302, 0xFEFD: TLS12, 0xFEFC: TLS13}
 _DRAFTS = frozenset({0x7F, 0xFB})  # high bytes: the IETF's drafts of TLS 1.3, Facebook's
 _CHOOSABLE = (0x0300, 0x0301, 0x0302, TLS12, TLS13)
-_EARLY_DATA = 42
+MASTER_SECRET, _EARLY_DATA = 23, 42
 # What a server may sign with where the client does not say (RFC 5246 section 7.4.1.4.1).
 UNASKED_SCHEMES = (0x0201, 0x0202, 0x0203)
 # What authenticates without a certificate, and so signs nothing.
@@ -73,9 +73,11 @@ SHOWN = (
     | _fields("scheme")
     | (_fields("certificate") - _fields("certificate", "pinned", "exponent", "signature_family", "must_staple"))
     | _fields("chain", "offer", "matches", "length")
+    | _fields("extension")
+    | _fields("dh", "version", "bits")
 )
-# Kinds of which a session shows one only: a rule that wants any such subject says nothing of it where none is there.
-SAMPLED = frozenset({"version", "suite", "group", "scheme"})
+# Kinds of which a session shows what it met only: a rule that wants any such subject cannot be broken by it.
+SAMPLED = frozenset({"suite", "group", "scheme", "extension", "dh", "certificate", "chain"})
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -140,7 +142,7 @@ def session_seen(session: Session) -> Seen:
     facts = Facts([_attempt(session)])
     if answer is None or session.version is None or session.suite is None:
         why = f"nothing was chosen: {session.outcome}"
-        facts.gaps.update(dict.fromkeys(("connection", *SAMPLED, "certificate", "chain"), why))
+        facts.gaps.update(dict.fromkeys(("connection", "version", *SAMPLED), why))
         return Seen(facts)
     version, suite = as_tls(int(session.version, 16)), int(session.suite, 16)
     chain = shown_certificates(session)
@@ -187,7 +189,7 @@ def _negotiated(
     scheme = None if exchange is None or exchange.signature_scheme is None else int(exchange.signature_scheme, 16)
     offered = None if hello is None or (hello.partial and not hello.signature_schemes) else schemes_of(hello)
     values: dict[str, Value | None] = {
-        **choice_values(version, suite, group, bound=_present(answer, 23, version)),
+        **choice_values(version, suite, group, bound=_present(answer, MASTER_SECRET, version)),
         "encrypt_then_mac": _present(answer, ENCRYPT_THEN_MAC, version, modern=False),
         "secure_renegotiation": _present(answer, RENEGOTIATION_INFO, version),
         "early_data": _early(session, hello),
@@ -203,6 +205,15 @@ def _negotiated(
         values["certificate_schemes"] = schemes
         values["certificate_scheme_offered"] = None if offered is None else bool(set(schemes) & set(offered))
     yield from choice_subjects(values)
+    if version < TLS13 and exchange is not None and exchange.bits is not None:
+        yield Subject("dh", OFFERS[OFFER], {"version": version, "bits": exchange.bits})
+    if hello is not None and ENCRYPT_THEN_MAC in hello.extensions and str(values.get("encryption")).endswith("CBC"):
+        supported = values["encrypt_then_mac"]
+        yield Subject(
+            "extension",
+            OFFERS[OFFER],
+            {"version": version, "extension": ENCRYPT_THEN_MAC, "supported": supported},
+        )
     if hello is not None and not hello.partial:
         for code in versions_of(hello):
             if code > version:
@@ -223,10 +234,15 @@ def choice_values(version: int, suite: int, group: int | None, *, bound: bool | 
 
 
 def choice_subjects(values: dict[str, Value | None]) -> Iterator[Subject]:
-    """The connection with these values, and what it says that its server accepts."""
-    name = OFFERS[OFFER]
+    """The connection with these values, and what it says that its server accepts. A master secret that is no extended
+    one is none, whoever does not know the extension.
+    """
+    name, version, bound = OFFERS[OFFER], values["version"], values["extended_master_secret"]
     yield Subject("connection", name, values)
-    yield Subject("version", name, {"version": values["version"], "accepted": True})
+    yield Subject("version", name, {"version": version, "accepted": True})
+    if isinstance(version, int) and version < TLS13:
+        told: dict[str, Value | None] = {"version": version, "extension": MASTER_SECRET, "supported": bound}
+        yield Subject("extension", name, told)
     for kind in ("suite", "group", "scheme"):
         if values.get(kind) is not None:
             yield Subject(kind, name, {field: values.get(field) for field in KINDS[kind]})
