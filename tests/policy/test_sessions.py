@@ -325,6 +325,27 @@ def test_a_policy_of_ones_own_about_all_a_server_accepts_judges_what_a_session_s
     assert judge(good(start=1_694_000_000.0)).verdict == "pass"
 
 
+def test_extensions_and_primes_are_shown_to_policies_that_ask_for_them() -> None:
+    judge = SessionJudge(shipped("nist-800-52r2"))
+    assert judge(good(group="0x0017")).broken == []
+    assert judge(good(group="0x0017", server_hellos=[answer(extensions=[])])).broken == ["ems-tls12"]
+    weak = KeyExchange(8, None, None, 1024, "0x0401", "rsa_pkcs1_sha256")
+    assert judge(good(suite="0x009F", group=None, key_exchange=weak)).warnings == ["key-size-dhe"]
+    offers = [hello(extensions=[10, 13, 22, 23], versions=["0x0303"], signature_schemes=["0x0401"])]
+    cbc = {"hellos": offers, "suite": "0xC027", "group": "0x0017"}
+    assert judge(good(**cbc)).broken == ["extension-encrypt-then-mac"]
+    assert judge(good(**cbc, server_hellos=[answer(extensions=[22, 23])])).broken == []
+    # GCM has no use for it (RFC 7366 section 3).
+    assert judge(good(hellos=offers, group="0x0017")).broken == []
+
+
+@pytest.mark.parametrize("name", ["nist-800-52r2", "mozilla-modern", "rfc9325"])
+def test_what_wants_any_of_all_a_server_accepts_is_not_broken_by_one_session(name: str) -> None:
+    wanted = {rule.id for rule in shipped(name).rules if rule.need == "any" and rule.of != "version"}
+    (found,) = judged(good(certificates=[certificate(key="EC secp521r1", bits=521)]), policy=name)
+    assert not wanted & {*found.broken, *found.warnings, *found.unknown, *found.unseen}
+
+
 def test_versions_of_dtls_and_of_drafts_are_those_of_tls() -> None:
     assert [as_tls(code) for code in (0xFEFF, 0xFEFD, 0xFEFC, 0x7F1C, 0xFB1A, 0x0303)] == [
         *(0x0302, 0x0303, 0x0304, 0x0304, 0x0304, 0x0303)

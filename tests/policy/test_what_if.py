@@ -157,6 +157,8 @@ remedy = "-"
 def test_the_server_is_made_of_the_rules_of_any_policy() -> None:
     what_if = WhatIf(read_policy("mine.toml", OWN))
     known: dict[str, Any] = {"versions": [], "suites": ["0xC02F", "0xC013"], "extensions": [10, 13]}
+    # Nothing is as nice as it should be.
+    assert what_if(hello(**known, groups=["0x0017"], signature_schemes=["0x0201"])).warnings == ("suite-nice",)
     every = {"groups": ["0x001D", "0x0017"], "signature_schemes": ["0x0401", "0x0201"]}
     assert got(what_if(hello(**known, **every))) == ("0x0303", "0xC013", "0x0017", "0x0201")
     # TLS 1.1 has no schemes to choose from, so SHA-1 is no matter there.
@@ -204,6 +206,28 @@ def test_a_hello_of_everything_is_looked_at_in_little_time() -> None:
     assert what_if(hello(**every)).broken == ("group-offered",)
     # Kinds of choices, not choices: there are some 500,000 of those.
     assert len(what_if._faults) < 2_000
+
+
+def test_what_breaks_no_rule_at_all_comes_before_what_is_warned_of() -> None:
+    own = OWN.replace(b"TLS_AES_128_GCM_SHA256", b"TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA")
+    what_if = WhatIf(read_policy("mine.toml", own))
+    known: dict[str, Any] = {
+        "groups": ["0x0017"],
+        "signature_schemes": ["0x0201"],
+        "versions": [],
+        "extensions": [10, 13],
+    }
+    found = what_if(hello(**known, suites=["0xC013", "0xC014"]))
+    assert (got(found), found.warnings) == (("0x0303", "0xC014", "0x0017", "0x0201"), ())
+    fips = WhatIf(shipped("fips-140-3"))
+    both: dict[str, Any] = {"suites": ["0xC02F"], "signature_schemes": ["0x0401"], "extensions": [10, 13, 23]}
+    assert got(fips(hello(**both, versions=[], groups=["0x001D", "0x0017"]))) == (
+        "0x0303",
+        "0xC02F",
+        "0x0017",
+        "0x0401",
+    )
+    assert fips(hello(**both, versions=[], groups=["0x001D"])).warnings == ("group-approved",)
 
 
 ALL = [WhatIf(shipped(name)) for name in names()]

@@ -1,9 +1,10 @@
 """What a hello could still get of a server that speaks only what a policy allows.
 
 Such a server is derived from the rules: everything it could choose of a hello (version, suite, group, extended master
-secret, signature scheme) is judged as the session that would come of it, and what breaks a rule of level must is not
-chosen. Its certificate is one the client takes. Sources: RFC 9846 section 4.2, RFC 5246 section 7.4.3, RFC 8422 section 4.
-Must not import anything of tlswire but ``registry``, ``results`` and ``policy``.
+secret, signature scheme) is judged as the session that would come of it; what breaks a rule of level must is not chosen,
+what breaks one of level should only for want of better. Its certificate is one the client takes. Sources: RFC 9846
+section 4.2, RFC 5246 section 7.4.3, RFC 8422 section 4. Must not import anything of tlswire but ``registry``, ``results``
+and ``policy``.
 """
 
 from __future__ import annotations
@@ -57,15 +58,13 @@ class WhatIf:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._rules = tuple(
-            rule
-            for rule in asked_of_sessions(policy)
-            if rule.level == "must" and rule.need == "every" and rule.of in _NEGOTIATED
+            rule for rule in asked_of_sessions(policy) if rule.need == "every" and rule.of in _NEGOTIATED
         )
         self._conditions = [
             condition for rule in self._rules for part in (rule.when, *rule.passes) for condition in part
         ]
         self._known: dict[Hashable, Prospect] = {}
-        self._faults: dict[Hashable, tuple[str, ...]] = {}
+        self._faults: dict[Hashable, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._kinds: dict[Hashable, Hashable] = {}
 
     def __call__(self, hello: Hello | None, transport: str = "tcp") -> Prospect:
@@ -90,25 +89,31 @@ class WhatIf:
 
     def _prospect(self, hello: Hello, *, datagrams: bool) -> Prospect:
         why: tuple[str, ...] = ()
+        second: tuple[Pick, tuple[str, ...]] | None = None
         for version in sorted(versions_of(hello), reverse=True):
             faults: list[tuple[str, ...]] = []
             for pick, kind in self._picks(hello, version):
-                broken = self._broken(pick, kind)
-                if not broken:
+                broken, warnings = self._judged(pick, kind)
+                if not broken and not warnings:
                     return Prospect(_choice(pick, datagrams=datagrams))
+                if not broken and second is None:
+                    second = pick, warnings
                 faults.append(broken)
             # The highest version says it best: below it, its being old comes on top.
             if faults and not why:
                 always = tuple(name for name in faults[0] if all(name in others for others in faults))
                 why = always or sorted(faults, key=len)[0]  # noqa: FURB192 - mypy takes len for one of Iterable
+        if second is not None:
+            return Prospect(_choice(second[0], datagrams=datagrams), (), second[1])
         return Prospect(None, why)
 
-    def _broken(self, pick: Pick, kind: Hashable) -> tuple[str, ...]:
-        """The rules a choice breaks, the same for all of its kind."""
+    def _judged(self, pick: Pick, kind: Hashable) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The rules of level must and of level should that a choice breaks, the same for all of its kind."""
         known = self._faults.get(kind)
         if known is None:
             found = verdicts(self._rules, Facts(list(choice_subjects(_values(pick)))))
-            known = tuple(name for name, verdict in found.items() if verdict == "fail")
+            broken = tuple(name for name, verdict in found.items() if verdict == "fail")
+            known = broken, tuple(name for name, verdict in found.items() if verdict == "warn")
             _keep(self._faults, kind, known)
         return known
 

@@ -37,6 +37,7 @@ class ProspectKey(NamedTuple):
     client: str
     choice: Choice | None
     broken: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 class Sightings:
@@ -89,7 +90,7 @@ class Prospects:
     def add(self, session: Session, client: str, prospect: Prospect) -> None:
         """Count one session of the client with this fingerprint."""
         self.verdicts[_verdict(prospect.choice, prospect.broken)] += 1
-        row = self.clients.row(ProspectKey(client, prospect.choice, prospect.broken))
+        row = self.clients.row(ProspectKey(client, prospect.choice, prospect.broken, prospect.warnings))
         row.seen.add(session.start)
         row.devices.row((session.client.address,)).add(session.start)
         if session.process is not None:
@@ -172,6 +173,7 @@ def _client(key: ProspectKey, row: ClientRow) -> Client:
         verdict=_verdict(key.choice, key.broken),
         choice=key.choice,
         broken=list(key.broken),
+        warnings=list(key.warnings),
         sessions=row.seen.sessions,
         last_seen=moment(row.seen.last) or None,
         devices=devices,
@@ -192,6 +194,8 @@ def _lines(key: ProspectKey, row: ClientRow, width: int) -> Iterator[str]:
     if choice is not None:
         parts = (choice.version_name, choice.suite_name, choice.group_name, choice.signature_scheme_name)
         yield f"      with {fit(' '.join(part for part in parts if part), width - 11)}"
+        if key.warnings:
+            yield f"      warned of: {fit(', '.join(map(printable, key.warnings)), width - 17)}"
     elif key.broken:
         yield f"      stopped by {fit(', '.join(map(printable, key.broken)), width - 17)}"
     if row.names.counts:

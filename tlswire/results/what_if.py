@@ -27,12 +27,14 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Prospect(msgspec.Struct, frozen=True):
-    """What becomes of one hello: ``choice`` where it could connect; else ``broken``, the rules that stand in the way of
-    everything it offers. Both are empty where too little of the hello was captured to tell.
+    """What becomes of one hello: ``choice`` where it could connect, and ``warnings``, the rules of level should that even
+    this breaks; else ``broken``, the rules that stand in the way of everything it offers. All are empty where that cannot
+    be told.
     """
 
     choice: Choice | None
     broken: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -53,6 +55,7 @@ class Client(msgspec.Struct, frozen=True):
     verdict: Literal["can", "cannot", "unknown"]
     choice: Choice | None
     broken: list[str]
+    warnings: list[str]
     sessions: int
     last_seen: str | None
     devices: list[Device]
