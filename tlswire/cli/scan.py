@@ -17,6 +17,7 @@ import click
 import msgspec
 
 from tlswire import cli
+from tlswire.cli import writing
 from tlswire.cli.progress import ProgressLine
 from tlswire.cli.scan_options import (
     CATEGORIES,
@@ -31,12 +32,12 @@ from tlswire.probe import starttls as protocols
 from tlswire.probe.proxy import addresses, parse_proxy, resolved
 from tlswire.probe.targets import DEFAULT_PORT, HostPort, parse_target, read_targets
 from tlswire.report import text as text_report
-from tlswire.results import to_json
+from tlswire.results import SCAN_SCHEMA, to_json
 from tlswire.scan.pacing import WIDTH, Limits
 from tlswire.scan.scanner import Options, scan_many, unresolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tlswire.certificates.stores import Anchors
     from tlswire.probe.transport import Address
@@ -133,6 +134,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random byte of every hello.")
 @click.option("--json", "json_file", metavar="FILE", help="The result as JSON (one target); - is stdout.")
 @click.option("--jsonl", "jsonl_file", metavar="FILE", help="The results as JSON Lines; - is stdout.")
+@writing.options(SCAN_SCHEMA)
 @click.option(
     "--trace", type=click.Path(path_type=Path), metavar="DIR", help="Keep every probe's bytes as hex files and a pcap."
 )
@@ -217,14 +219,15 @@ def command(
     if json_file is not None and (len(dict.fromkeys(wanted)) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
-        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file}, verbose=verbose)
+        run = _Run(options, quiet=quiet or writing.to_stdout() or "-" in {json_file, jsonl_file}, verbose=verbose)
+        stack.enter_context(writing.written(run.results))
         run.outputs = [
-            (stack.enter_context(_writable(name)), indent)
+            (stack.enter_context(writing.writable(name)), indent)
             for name, indent in ((json_file, 2), (jsonl_file, 0))
             if name is not None
         ]
         if keylog_file is not None:
-            run.keylog = stack.enter_context(_writable(keylog_file, append=True))
+            run.keylog = stack.enter_context(writing.writable(keylog_file, append=True))
         if trace is not None:
             _check_folder(trace)
         run.trace = trace
@@ -350,20 +353,6 @@ def _anchors(files: tuple[Path, ...]) -> dict[str, Anchors] | None:
     from tlswire.scan.trust import read_store  # noqa: PLC0415 - only with --anchor
 
     return {str(path): read_store(str(path), path) for path in files}
-
-
-@contextlib.contextmanager
-def _writable(name: str, *, append: bool = False) -> Iterator[BinaryIO]:
-    """The file to write to; fails before the first connection."""
-    if name == "-":
-        yield sys.stdout.buffer
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(Path(name).open("ab" if append else "wb"))
-        except OSError as error:
-            raise UsageError(name, f"cannot be written: {error.strerror}") from None
-        yield file
 
 
 def _check_folder(folder: Path) -> None:

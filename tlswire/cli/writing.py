@@ -1,0 +1,88 @@
+"""Options for the formats of ``report.writers``, and the files behind them; ``-`` is stdout.
+
+A command takes ``@options(SCHEMA)`` and ``with written(results):`` around what fills ``results``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import click
+
+from tlswire.errors import UsageError
+from tlswire.report.writers import WRITERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tlswire.report.items import Result
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+_GIVEN = "tlswire.written"
+
+
+def options(schema: str) -> Callable[[Command], Command]:
+    """Give a command an option for each format that takes results of this schema. They are no parameters of it."""
+
+    def decorate(command: Command) -> Command:
+        for name, writer in reversed(WRITERS.items()):
+            if schema in writer.schemas:
+                command = click.option(
+                    f"--{name}", metavar="FILE", help=writer.help, expose_value=False, callback=_remember
+                )(command)
+        return command
+
+    return decorate
+
+
+def _remember(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.meta.setdefault(_GIVEN, {})[option.name] = value
+
+
+def _given() -> dict[str, str]:
+    given: dict[str, str] = click.get_current_context().meta.get(_GIVEN, {})
+    return given
+
+
+def to_stdout() -> bool:
+    """Whether one of the files is stdout, which then holds nothing else."""
+    return "-" in _given().values()
+
+
+@contextlib.contextmanager
+def written(results: Iterable[Result]) -> Iterator[None]:
+    """Open the files now, before the first connection, and write them in the end from what ``results`` then holds.
+
+    Raises UsageError for a file that cannot be written and for two that are stdout.
+    """
+    given = _given()
+    if list(given.values()).count("-") > 1:
+        raise UsageError(
+            "-", "stdout holds one file", " and ".join(f"--{name}" for name in given if given[name] == "-")
+        )
+    with contextlib.ExitStack() as stack:
+        files = {name: stack.enter_context(writable(file)) for name, file in given.items()}
+        yield
+        for name, file in files.items():
+            for chunk in WRITERS[name].chunks(results):
+                file.write(chunk)
+            file.flush()
+
+
+@contextlib.contextmanager
+def writable(name: str, *, append: bool = False) -> Iterator[BinaryIO]:
+    """The file to write to, stdout for ``-``. Raises UsageError."""
+    if name == "-":
+        yield sys.stdout.buffer
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(Path(name).open("ab" if append else "wb"))
+        except OSError as error:
+            raise UsageError(name, f"cannot be written: {error.strerror}") from None
+        yield file

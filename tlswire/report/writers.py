@@ -1,0 +1,42 @@
+"""DOOR: files that scans and verdicts can be written to beside JSON, one row a format: the command's option is its name.
+
+A format is a module with ``chunks(results)``, which gives the file piece by piece. Must not import anything of tlswire
+but ``report`` and ``results``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tlswire.results.scan import SCAN_SCHEMA
+from tlswire.results.verdict import VERDICT_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tlswire.report.items import Result
+
+
+class Writer(msgspec.Struct, frozen=True):
+    """A format: its module in this room, what --help says, and the schemas of the results that it takes."""
+
+    module: str
+    help: str
+    schemas: tuple[str, ...] = (SCAN_SCHEMA, VERDICT_SCHEMA)
+
+    def chunks(self, results: Iterable[Result]) -> Iterator[bytes]:
+        """The file, piece by piece; its module is loaded now."""
+        module = importlib.import_module(f"tlswire.report.{self.module}")
+        made: Callable[[Iterable[Result]], Iterator[bytes]] = module.chunks
+        return made(results)
+
+
+WRITERS: dict[str, Writer] = {
+    "junit": Writer("junit", "JUnit XML for CI: a testsuite a target, a testcase a rule or finding."),
+    "sarif": Writer("sarif", "SARIF 2.1.0 for code scanning: a result for whatever is not in order."),
+    "csv": Writer("sheets", "CSV that no spreadsheet takes for formulas: a row a suite, or a rule."),
+    "markdown": Writer("markdown", "Markdown for a ticket or a pull request: what is broken, proof, remedy."),
+}
