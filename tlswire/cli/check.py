@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlswire import cli
+from tlswire.cli import writing
 from tlswire.cli.scan_options import Seconds
 from tlswire.errors import UsageError
 from tlswire.policy.shipped import DEFAULT, policy_of
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random byte of every hello.")
 @click.option("-v", "--verbose", is_flag=True, help="Every rule with its evidence and source.")
 @click.option("--json", "json_file", metavar="FILE", help="The verdict as JSON (one target); - is stdout.")
+@writing.options("tlswire.verdict/1")
 def command(
     targets: tuple[str, ...],
     policy: str,
@@ -94,12 +96,13 @@ def command(
             found = await addresses(target.host, target.port, plan.proxy)
             results.append(await check_target(target.host, found, plan))
 
-    asyncio.run(run())
+    with writing.written(results):
+        asyncio.run(run())
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for verdict in results:
         if json_file == "-":
             click.echo(to_json(verdict, indent=2))
-        else:
+        elif not writing.to_stdout():
             click.echo(verdict_report.render(verdict, colour=colour, verbose=verbose), color=colour)
     sys.exit(exit_code(results))
 

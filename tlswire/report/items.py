@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tlswire.results.scan import Target
+    from tlswire.results.verdict import RuleVerdict
 
 Result = Scan | Verdict
 # note: worth reading, nothing to do. skip: nothing to judge.
@@ -136,19 +137,23 @@ def _rules(verdict: Verdict) -> Iterator[Item]:
             name=printable(rule.id),
             outcome="skip" if exempt else _JUDGEMENTS.get(rule.verdict, rule.verdict),  # type: ignore[arg-type]  # the rest are the same words
             title=printable(rule.title),
-            evidence=tuple(
-                dict.fromkeys(
-                    printable(
-                        ": ".join(filter(None, (item.subject, item.text))) + (f" ({item.node})" if item.node else "")
-                    )
-                    for item in rule.evidence
-                )
-            ),
+            evidence=_evidence(rule, several=len(verdict.nodes) > 1),
             remedy=printable(rule.remedy),
             source=printable(rule.source),
         )
     if exempt and not verdict.rules:
         yield Item(id="exempt", name="exempt", outcome="skip", title="The policy does not cover the target's role")
+
+
+def _evidence(rule: RuleVerdict, *, several: bool) -> tuple[str, ...]:
+    """A line for what was seen; the same at ``several`` addresses is told once, with them."""
+    same: dict[str, list[str]] = {}
+    for item in rule.evidence:
+        nodes = same.setdefault(": ".join(filter(None, (item.subject, item.text))), [])
+        nodes += [item.node] if several and item.node is not None else []
+    return tuple(
+        printable(f"{said} ({', '.join(dict.fromkeys(nodes))})" if nodes else said) for said, nodes in same.items()
+    )
 
 
 def _findings(scan: Scan) -> Iterator[Item]:
