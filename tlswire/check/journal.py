@@ -13,6 +13,7 @@ import hashlib
 import os
 import tempfile
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 import msgspec
@@ -85,10 +86,12 @@ def head_of(plan: Plan, policies: Sequence[Policy], endpoints: bytes) -> Head:
 
 def marks(given: Mapping[str, Anchors]) -> list[str]:
     """What certificates there are among anchors, and how they are called."""
-    return [
-        digest(name, *(one.layout.whole for one in anchors if one.layout is not None))
-        for name, anchors in given.items()
-    ]
+    return [digest(name, _mark(anchors)) for name, anchors in given.items()]
+
+
+@lru_cache(maxsize=256)
+def _mark(anchors: Anchors) -> str:
+    return digest(*(one.layout.whole for one in anchors if one.layout is not None))
 
 
 class Journal:

@@ -17,7 +17,7 @@ import msgspec
 
 from tlswire import cli
 from tlswire.cli import asking
-from tlswire.cli.check_options import parse_path, parse_resolve
+from tlswire.cli.check_options import parse_resolve
 from tlswire.cli.progress import ProgressLine
 from tlswire.errors import UsageError
 from tlswire.escape import printable
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tlswire.check.journal import Journal
+    from tlswire.check.plan import Plan
     from tlswire.check.runner import Job
+    from tlswire.policy.model import Policy
+    from tlswire.probe.targets import HostPort
     from tlswire.results.verdict import Verdict
     from tlswire.wire.messages import ClientHello
 
@@ -86,6 +89,13 @@ def _outputs(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="NAME|FILE",
     help="A shipped policy, or a TOML file (repeatable).",
 )
+@click.option(
+    "--inventory",
+    "inventory_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Endpoints with roles, environments and anchors of their own, as CSV or TOML (docs/check.md).",
+)
 @click.option("--first-address", is_flag=True, help="Visit only the first address of a name, not all of them.")
 @click.option(
     "--resolve",
@@ -118,6 +128,7 @@ def _outputs(command: Callable[..., Any]) -> Callable[..., Any]:
 def command(
     *,
     policies: tuple[str, ...],
+    inventory_file: Path | None,
     first_address: bool,
     resolve: tuple[str, ...],
     anchor_files: tuple[Path, ...],
@@ -138,9 +149,9 @@ def command(
     how = asking.Asking(**rest)
     wanted = how.wanted()
     judging = [policy_of(text) for text in dict.fromkeys(policies)]
+    from tlswire.check.http import path_of  # noqa: PLC0415 - as above
     from tlswire.check.journal import Journal, head_of  # noqa: PLC0415 - handshakes and their libraries load here
     from tlswire.check.plan import Plan  # noqa: PLC0415 - as above
-    from tlswire.check.runner import Job  # noqa: PLC0415 - as above
     from tlswire.scan.trust import public_store  # noqa: PLC0415 - as above
 
     plan = Plan(
@@ -152,36 +163,69 @@ def command(
         starttls=how.starttls or "",
         proxy=how.way(),
         http=not no_http,
-        path=parse_path(path),
+        path=path_of(path),
         proofs=evidence,
         limits=how.limits(),
         seed=how.seed,
         resolve=parse_resolve(resolve),
         first_address=first_address,
     )
-    if not wanted:
-        raise UsageError("targets", "none given: name a host, or --targets FILE")
-    pairs = [(target, policy) for target in wanted for policy in judging]
+    work = _work(wanted, inventory_file, plan, judging, how)
     for row, name in files:
-        if name is not None and row.single and len(pairs) > 1:
+        if name is not None and row.single and work.count > 1:
             raise UsageError(row.option, "holds one result; use --jsonl for several")
-    jobs = (
-        Job(host=target.host, port=target.port, plan=msgspec.structs.replace(plan, policy=policy), number=number)
-        for number, (target, policy) in enumerate(pairs)
-    )
-    head = head_of(plan, judging, repr(wanted).encode())
     with contextlib.ExitStack() as stack:
         quiet = how.quiet or any(name == "-" for _, name in files)
-        run = _Run(verbose=verbose, quiet=quiet, brief=len(pairs) > MOST_REPORTS, faults=0)
+        run = _Run(verbose=verbose, quiet=quiet, brief=work.brief, faults=work.faults)
         run.outputs = [(row, stack.enter_context(asking.writable(name))) for row, name in files if name is not None]
-        journal = stack.enter_context(Journal(resume_file, head))
+        journal = stack.enter_context(Journal(resume_file, head_of(plan, judging, work.mark)))
         for note in journal.notes:
             click.echo(f"tlswire: {printable(note)}", err=True)
         run.progress = stack.enter_context(ProgressLine(enabled=not how.quiet and sys.stderr.isatty()))
         recorder = asking.Recorder(how, plan.proxy, stack)
-        asyncio.run(run.all(jobs, len(pairs), journal, how, recorder.observe))
+        asyncio.run(run.all(work.jobs, work.count, journal, how, recorder.observe))
         run.finish()
     sys.exit(run.exit_code())
+
+
+class _Work(msgspec.Struct, frozen=True):
+    """What is to be checked: so many jobs, and bytes that tell them from those of other runs."""
+
+    jobs: Iterable[Job]
+    count: int
+    mark: bytes
+    brief: bool
+    faults: int = 0
+
+
+def _work(
+    wanted: Sequence[HostPort],
+    inventory_file: Path | None,
+    plan: Plan,
+    policies: Sequence[Policy],
+    how: asking.Asking,
+) -> _Work:
+    from tlswire.check.runner import Job  # noqa: PLC0415 - handshakes and their libraries load here
+
+    if inventory_file is not None:
+        if wanted:
+            raise UsageError("--inventory", "lists the endpoints: name no others")
+        from tlswire.check.inventory import Inventory  # noqa: PLC0415 - as above
+
+        listed = Inventory(inventory_file, plan, policies, usual_port=how.usual_port)
+        for fault in listed.faults:
+            click.echo(f"tlswire: {printable(str(fault))}", err=True)
+        if listed.fault_count > len(listed.faults):
+            click.echo(f"tlswire: and {listed.fault_count - len(listed.faults)} more faults", err=True)
+        return _Work(listed.jobs(), listed.count, listed.data, brief=True, faults=listed.fault_count)
+    if not wanted:
+        raise UsageError("targets", "none given: name a host, --targets FILE or --inventory FILE")
+    pairs = [(target, policy) for target in wanted for policy in policies]
+    jobs = (
+        Job(host=target.host, port=target.port, plan=msgspec.structs.replace(plan, policy=policy), number=number)
+        for number, (target, policy) in enumerate(pairs)
+    )
+    return _Work(jobs, len(pairs), repr(wanted).encode(), brief=len(pairs) > MOST_REPORTS)
 
 
 def _client(source: str | None, seed: int) -> ClientHello | None:

@@ -32,10 +32,3 @@ def parse_resolve(texts: Iterable[str]) -> dict[tuple[str, int], tuple[Address, 
             raise UsageError(repr(text), _FORM, "--resolve")
         found[target.host, target.port] = known
     return found
-
-
-def parse_path(text: str) -> str:
-    """The path of ``--path``: absolute, in printable ASCII without blanks. Raises UsageError."""
-    if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text:
-        raise UsageError(repr(text), "is no path: write /path, other characters as %XX", "--path")
-    return text
