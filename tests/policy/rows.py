@@ -443,6 +443,8 @@ CERTIFICATES = (
     row("nginx, public, any purpose", nginx(), "eku-of-anything", anchors="public", fails="eku-server-auth"),
     row("nginx, public, both purposes", nginx(), "eku-of-both", anchors="public"),
     row("nginx, private without purposes", nginx(), "no-eku", warns="eku-private"),
+    row("nginx, private, purpose of a client", nginx(), "eku-of-a-client", fails="eku-server-auth"),
+    row("nginx, private, any purpose", nginx(), "eku-of-anything", warns="eku-private"),
 )
 
 CHAINS = (

@@ -57,12 +57,15 @@ def extra_suites() -> tuple[int, ...]:
     return tuple(row.code for row in ranked)
 
 
-def widened(hello: ClientHello) -> Iterator[ClientHello]:
-    """The client's hello with more of one thing each, so that what it lacks shows: schemes, groups, suites."""
+def widened(hello: ClientHello) -> Iterator[tuple[str, ClientHello]]:
+    """The client's hello with more of one thing each, by a name, so that what it lacks shows: schemes, groups, suites."""
     versions = [TLS12_VERSION, *([TLS13_VERSION] if TLS13_VERSION in hello.versions else [])]
-    yield with_schemes(hello, _joined(hello.signature_schemes, *map(_schemes, versions)))
-    yield with_groups(hello, _joined(hello.groups, *map(groups_of, versions)))
-    yield with_suites(hello, _joined(hello.suites, *map(_suites, versions)))
+    yield (
+        "the client's hello with more schemes",
+        with_schemes(hello, _joined(hello.signature_schemes, *map(_schemes, versions))),
+    )
+    yield "the client's hello with more groups", with_groups(hello, _joined(hello.groups, *map(groups_of, versions)))
+    yield "the client's hello with more suites", with_suites(hello, _joined(hello.suites, *map(_suites, versions)))
 
 
 def _joined(*lists: tuple[int, ...]) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from tlswire.policy.facts import Facts, Subject
 from tlswire.probe import transport
 from tlswire.results.scan import Target, Tool
 from tlswire.results.verdict import Endpoint, Node, Verdict
+from tlswire.scan.many import all_of
 from tlswire.scan.prober import Prober
 from tlswire.scan.scanner import sni_of, way
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 # Of a name with more addresses the first are visited.
 MAX_NODES = 16
+# What the notes of a verdict say that was cut short.
+INTERRUPTED = "interrupted: what was not asked by then is unknown"
 
 
 async def check_target(
@@ -52,12 +55,17 @@ async def check_target(
     loop = asyncio.get_running_loop()
     began, started = loop.time(), dt.datetime.now(dt.UTC)
     visited = addresses[:MAX_NODES]
-    seen = await asyncio.gather(*(_visit(host, address, plan, observe) for address in visited))
-    notes = list(dict.fromkeys(f"{one.seen.address}: {note}" for one in seen for note in one.notes))
+    seen = await all_of(_visit(host, address, plan, observe) for address in visited)
+    notes = list(
+        dict.fromkeys(
+            note if note == INTERRUPTED else f"{one.seen.address}: {note}" for one in seen for note in one.notes
+        )
+    )
     if len(addresses) > MAX_NODES:
         notes.append(f"{len(addresses)} addresses: the first {MAX_NODES} were visited")
     return verdict_of(
         host,
+        addresses[0].port,
         visited,
         plan,
         seen,
@@ -89,6 +97,7 @@ async def _visit(host: str, address: Address, plan: Plan, observe: Any) -> Visit
             task.uncancel()
         prober.give_up("interrupted")
         visit.interrupted()
+        return Visited(visit.seen, prober.connections, [*prober.notes, INTERRUPTED])
     return Visited(visit.seen, prober.connections, prober.notes)
 
 
@@ -103,6 +112,7 @@ def client_hello_of(plan: Plan, server_name: bytes | None) -> ClientHello:
 
 def verdict_of(
     host: str,
+    port: int,
     addresses: Sequence[Address],
     plan: Plan,
     visited: Sequence[Visited],
@@ -133,7 +143,7 @@ def verdict_of(
         edition=plan.policy.edition,
         target=Target(
             host,
-            addresses[0].port if addresses else 0,
+            port,
             addresses[0].host if len(addresses) == 1 and addresses[0].family != transport.UNRESOLVED else None,
             None if name is None else name.decode("ascii"),
             plan.starttls or None,

@@ -89,7 +89,7 @@ class Visit:
         else:
             await self._denied(shown)
         self.seen.facts.add(
-            Subject("version", VERSIONS[code].name, {"version": code, "accepted": accepted}, node=self.seen.address)
+            Subject("version", "", {"version": code, "accepted": accepted}, node=self.seen.address)
             for code, accepted in sorted(self._accepted.items(), reverse=True)
         )
         return self.seen
@@ -160,8 +160,8 @@ class Visit:
     async def _instead(self) -> None:
         """What the server does for those who offer more, first of one thing only, then of everything."""
         rng = self._rng("wide")
-        for hello in widened(self.hello):
-            shown = await self._handshake("wide", hello)
+        for title, hello in widened(self.hello):
+            shown = await self._handshake("wide", hello, title)
             if shown.accepts:
                 self._accepted[TLS13_VERSION] = shown.version >= TLS13_VERSION
                 await self._others()
@@ -222,7 +222,7 @@ class Visit:
             kind = _kind(chosen.suite)
             values = {"offer": "sample", "version": TLS12_VERSION, "suite": chosen.suite, **suite_parts(chosen.suite)}
             proof = proof_of(answer) if self.plan.proofs else None
-            self.seen.facts.add([Subject("suite", "TLS 1.2", values, node=self.seen.address, proof=proof)])
+            self.seen.facts.add([Subject("suite", "", values, node=self.seen.address, proof=proof)])
             left = [code for code in left if _kind(code) != kind]
         self._accepted.setdefault(TLS12_VERSION, False)
 
@@ -248,39 +248,48 @@ class Visit:
 
     # One handshake.
 
-    async def _handshake(self, kind: str, hello: ClientHello) -> Conversation:
+    async def _handshake(self, kind: str, hello: ClientHello, title: str = "") -> Conversation:
+        title = title or OFFERS[kind]
         seed = self._rng(kind).random()
 
         def make() -> Client:
             rng = random.Random(seed)
             return Brief(offer(hello, rng), rng)
 
-        shown = await self.prober.ask(Attempt(OFFERS[kind], make))
+        shown = await self.prober.ask(Attempt(title, make))
         if shown.version:
             self._accepted[shown.version] = True
         if shown.hello is not None and not any(self.seen.facts.of("feature")):
             self._speaks(plain=False)
         if kind == "tls12" and is_unknown(shown):
             self._accepted[TLS12_VERSION] = None
-        self._keep(kind, shown)
+        self._keep(kind, title, shown)
         return shown
 
-    def _keep(self, kind: str, shown: Conversation) -> None:
+    def _keep(self, kind: str, title: str, shown: Conversation) -> None:
         chain = self._chain(shown)
         leaf = None if chain is None else chain.report.certificates[0]
         issuer = None if chain is None else issuer_of(chain.report, self.plan.given)
         proof = proof_of(shown) if self.plan.proofs else None
         seen, node = self.seen, self.seen.address
         if is_unknown(shown):
-            seen.facts.gaps.setdefault("attempt", f"{OFFERS[kind]}: {shown.reason or shown.label}")
-            seen.facts.gaps.setdefault("connection", f"{OFFERS[kind]}: {shown.reason or shown.label}")
+            seen.facts.gaps.setdefault("attempt", f"{title}: {shown.reason or shown.label}")
+            seen.facts.gaps.setdefault("connection", f"{title}: {shown.reason or shown.label}")
         elif shown.connected:
             schemes = self.hello.signature_schemes
             told = attempt(
-                shown, kind, leaf=leaf, issuer=issuer, schemes=schemes, node=node, proof=proof, ending=ending_of(shown)
+                shown,
+                kind,
+                title,
+                leaf=leaf,
+                issuer=issuer,
+                schemes=schemes,
+                node=node,
+                proof=proof,
+                ending=ending_of(shown),
             )
             seen.facts.add(told)
-        seen.handshakes.append(_told(kind, shown, node, leaf))
+        seen.handshakes.append(_told(kind, title, shown, node, leaf))
 
     def _chain(self, shown: Conversation) -> PresentedChain | None:
         """The chain a handshake showed, described once; its subjects are those of the first that showed it."""
@@ -320,12 +329,13 @@ def _kind(code: int) -> tuple[str, str]:
     return row.kex, mode
 
 
-def _told(kind: str, shown: Conversation, node: str, leaf: CertificateDetails | None) -> Handshake:
+def _told(kind: str, title: str, shown: Conversation, node: str, leaf: CertificateDetails | None) -> Handshake:
     """A handshake for the reader."""
     known = shown.hello is not None
     return Handshake(
         node=node,
         offer=kind,
+        title=title,
         finished=shown.finished,
         ending=printable(ending_of(shown)),
         version=VERSIONS[shown.version].name if known else None,

@@ -1,19 +1,22 @@
 """Options for the formats of ``report.writers``, and the files behind them; ``-`` is stdout.
 
-A command takes ``@options(SCHEMA)`` and ``with written(results):`` around what fills ``results``.
+A command takes ``@options(SCHEMA)`` and ``with written(results):`` around what fills ``results``, a list or a Spool.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self, TypeVar
 
 import click
+import msgspec
 
 from tlswire.errors import UsageError
 from tlswire.report.writers import WRITERS
+from tlswire.results import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from tlswire.report.items import Result
 
     Command = TypeVar("Command", bound=Callable[..., Any])
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 _GIVEN = "tlswire.written"
 
@@ -49,9 +54,39 @@ def _given() -> dict[str, str]:
     return given
 
 
+def wanted() -> bool:
+    """Whether any file was asked for, so that results are to be kept."""
+    return bool(_given())
+
+
 def to_stdout() -> bool:
     """Whether one of the files is stdout, which then holds nothing else."""
     return "-" in _given().values()
+
+
+class Spool(Generic[R]):
+    """Results kept for ``written`` in bounded memory, beyond that in a temporary file: an inventory may be long."""
+
+    MAX_IN_MEMORY = 1 << 24
+
+    def __init__(self, kind: type[R]) -> None:
+        self._kind = kind
+        self._file = tempfile.SpooledTemporaryFile(self.MAX_IN_MEMORY)  # noqa: SIM115 - closed by __exit__
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, result: R) -> None:
+        """Keep one more."""
+        self._file.write(to_json(result) + b"\n")
+
+    def __iter__(self) -> Iterator[R]:
+        self._file.seek(0)
+        for line in self._file:
+            yield msgspec.json.decode(line, type=self._kind)
 
 
 @contextlib.contextmanager

@@ -156,11 +156,12 @@ def _text(rule: Rule, subject: Subject, verdict: RuleJudgement) -> str:
         text = "; ".join(f"{field.replace('_', ' ')}: {subject.told(field)}" for field in wrong)
     elif verdict == "unknown":
         fields = [field for field in fields_of(rule) if subject.get(field) is None]
-        text = f"not known: {', '.join(field.replace('_', ' ') for field in fields)}"
+        text = "" if notes else f"not known: {', '.join(field.replace('_', ' ') for field in fields)}"
     else:
         way = next((way for way in rule.passes if _all(way, subject)), ())
         text = ", ".join(_passed(one, subject) for one in way)
-    return f"{text} ({'; '.join(dict.fromkeys(notes))})" if notes else text
+    said = "; ".join(dict.fromkeys(notes))
+    return f"{text} ({said})" if text and said else text or said
 
 
 def _passed(condition: Condition, subject: Subject) -> str:

@@ -76,6 +76,7 @@ KINDS: dict[str, dict[str, Term]] = {
         "alternative_names": BOOL,
         "eku_present": BOOL,
         "server_auth": BOOL,
+        "any_purpose": BOOL,
         "authority": BOOL,
         "self_signed": BOOL,
         "embedded_scts": NUMBER,

@@ -1,8 +1,10 @@
 """A policy file (TOML) read into a Policy; whatever is wrong with it is told with file, line and reason.
 
 ``[rules.ID]`` has ``level``, ``title``, ``of``, ``when``, ``pass``, ``need``, ``unless``, ``fault``, ``source``,
-``verified``, ``remedy`` and ``fix``. A condition is ``field = value``, ``field = [values]`` or ``field = { operator = value }``;
-``"@name"`` stands for a list of ``[lists]``. ``pass`` may be a list of tables: any of them will do. ``extends`` takes another policy's rules in first, ``drops`` leaves some out.
+``verified``, ``remedy`` and ``fix``. A condition is ``field = value``, ``field = [values]`` or ``field = { operator =
+value }``; ``"@name"`` stands for a list of ``[lists]``; ``[exempt]`` says by role which endpoints the policy does not
+cover, and why. ``pass`` may be a list of tables: any of them will do. ``extends`` takes another policy's rules in
+first, ``drops`` leaves some out.
 Must not import anything of tlswire but ``errors`` and ``policy``.
 """
 
@@ -72,7 +74,7 @@ def read_policy(name: str, data: bytes, find: Callable[[str], Policy] | None = N
 
 
 def _policy(file: _File, written: dict[str, Any], find: Callable[[str], Policy] | None) -> Policy:
-    _keys(file, "", written, _HEAD, ("drops", "lists", "rules"), ("name", "title", "edition"))
+    _keys(file, "", written, _HEAD, ("drops", "exempt", "lists", "rules"), ("name", "title", "edition"))
     if not _ID.fullmatch(written["name"]):
         raise file.fault("is no name (lower-case letters, digits and hyphens)", "", "name")
     base = _base(file, written, find)
@@ -93,6 +95,7 @@ def _policy(file: _File, written: dict[str, Any], find: Callable[[str], Policy] 
         about=written.get("about", "").strip(),
         client=written.get("client", base.client if base else ""),
         survey=survey,
+        exempt=_exempt(file, _table(file, written, "exempt")),
         rules=tuple(rules.values()),
     )
 
@@ -133,6 +136,13 @@ def _table(file: _File, written: dict[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise file.fault("is no table", "", key)
     return value
+
+
+def _exempt(file: _File, written: dict[str, Any]) -> dict[str, str]:
+    for role, why in written.items():
+        if not isinstance(why, str):
+            raise file.fault("is no text", "exempt", role)
+    return written
 
 
 def _lists(file: _File, written: dict[str, Any]) -> dict[str, list[Any]]:

@@ -37,7 +37,7 @@ def render(verdict: Verdict, *, colour: bool = False, verbose: bool = False) -> 
 
 def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
     yield f"{paint(verdict.verdict.upper(), COLOURS[verdict.verdict])}  {paint(_headline(verdict), _BOLD)}"
-    yield f"  {printable(verdict.title)}, {printable(verdict.edition)}"
+    yield from _filled(f"{verdict.title} ({verdict.edition})", "  ")
     if verdict.error is not None:
         yield f"  {paint(printable(verdict.error), _RED)}"
     for kind in _ORDER:
@@ -85,9 +85,7 @@ def _rules(kind: str, rules: list[RuleVerdict], paint: Paint, *, verbose: bool) 
     yield ""
     if quiet:
         yield paint(_HEADS[kind], _BOLD) + f"  {len(rules)} rules"
-        yield from textwrap.wrap(
-            ", ".join(rule.id for rule in rules), WIDTH - 2, initial_indent="  ", subsequent_indent="  "
-        )
+        yield from _filled(", ".join(rule.id for rule in rules), "  ")
         return
     yield paint(_HEADS[kind], _BOLD)
     width = max(len(rule.id) for rule in rules)
@@ -115,22 +113,22 @@ def _evidence(rule: RuleVerdict, width: int) -> Iterator[str]:
 
 def _wrapped(text: str, width: int) -> list[str]:
     indent = " " * (width + 4)
-    return textwrap.wrap(printable(text), WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ") or [indent]
+    return _filled(text, indent, f"{indent}  ") or [indent]
 
 
-_OFFERS = {
-    "client": "the device",
-    "small": "without post-quantum share",
-    "tls12": "TLS 1.2 only",
-    "wide": "everything offered",
-}
+def _filled(text: str, first: str, then: str = "") -> list[str]:
+    """A text in lines that fit; names with hyphens stay whole."""
+    return textwrap.wrap(
+        printable(text), WIDTH, initial_indent=first, subsequent_indent=then or first, break_on_hyphens=False
+    )
 
 
 def _handshakes(verdict: Verdict) -> Iterator[str]:
     several = len(verdict.nodes) > 1
+    width = max(len(shown.title) for shown in verdict.handshakes)
     for shown in verdict.handshakes:
         where = f"{shown.node}  " if several else ""
-        yield f"  {where}{_OFFERS.get(shown.offer, shown.offer):<26}  {printable(_got(shown))}"
+        yield from _filled(f"{where}{shown.title:<{width}}  {_got(shown)}", "  ", " " * (width + 6))
 
 
 def _got(shown: Handshake) -> str:

@@ -46,12 +46,13 @@ class RuleVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Handshake(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client got: ``offer`` says which (client, tls12, wide, observed ...), ``ending`` how it ended; codes
+    """What one client got: ``offer`` says which (client, small, tls12, wide), ``title`` so in words, ``ending`` how it ended; codes
     beside names, null where it did not come so far. ``certificate`` is the leaf's SHA-256.
     """
 
     node: str
     offer: str
+    title: str
     finished: bool
     ending: str
     version: str | None = None

@@ -193,6 +193,7 @@ def _certificate(
         "alternative_names": any(name.kind in {"dns", "ip"} for name in details.alternative_names),
         "eku_present": purposes is not None,
         "server_auth": purposes is not None and SERVER_AUTH in purposes,
+        "any_purpose": purposes is not None and ANY_PURPOSE in purposes,
         "authority": details.authority,
         "self_signed": details.signs_itself,
         "embedded_scts": sum(sct.origin == "certificate" for sct in details.scts),

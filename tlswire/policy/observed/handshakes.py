@@ -59,6 +59,7 @@ def group_parts(code: int | None) -> dict[str, Value | None]:
 def attempt(
     shown: Conversation,
     offer: str,
+    title: str,
     *,
     leaf: CertificateDetails | None = None,
     issuer: CertificateDetails | None = None,
@@ -69,13 +70,12 @@ def attempt(
 ) -> Iterator[Subject]:
     """The subjects of one handshake: that it was tried, and the connection as far as a ServerHello told of one.
 
-    ``leaf`` is what the server's certificate says, where it showed one, ``issuer`` its issuer's. ``schemes`` are those of
+    ``title`` names the hello in words; ``leaf`` is what the server's certificate says, where it showed one, ``issuer`` its issuer's. ``schemes`` are those of
     the client that counts, where a hello that offers more was sent in its place (None: those of the hello).
     """
-    name = OFFERS.get(offer, offer)
     yield Subject(
         "attempt",
-        name,
+        title,
         {
             "offer": offer,
             "finished": shown.finished,
@@ -87,12 +87,12 @@ def attempt(
     )
     if shown.hello is not None:
         yield Subject(
-            "connection", _name(shown, offer), _values(shown, offer, leaf, issuer, schemes), node=node, proof=proof
+            "connection", _name(shown, title), _values(shown, offer, leaf, issuer, schemes), node=node, proof=proof
         )
 
 
-def _name(shown: Conversation, offer: str) -> str:
-    return f"{VERSIONS[shown.version].name if shown.version else 'TLS'}, {OFFERS.get(offer, offer)}"
+def _name(shown: Conversation, title: str) -> str:
+    return f"{VERSIONS[shown.version].name if shown.version else 'TLS'} for {title}"
 
 
 def _values(
