@@ -6,6 +6,7 @@ A command takes ``@options(SCHEMA)`` and ``with written(results):`` around what 
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 import tempfile
 from pathlib import Path
@@ -81,6 +82,7 @@ class Spool(Generic[R]):
 
     def append(self, result: R) -> None:
         """Keep one more."""
+        self._file.seek(0, io.SEEK_END)
         self._file.write(to_json(result) + b"\n")
 
     def __iter__(self) -> Iterator[R]:

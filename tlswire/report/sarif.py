@@ -72,7 +72,7 @@ def _result(of: Sheet, item: Item, rules: dict[str, tuple[int, dict[str, Any]]])
 
 def _rule(of: Sheet, item: Item, name: str) -> dict[str, Any]:
     """The texts of findings tell what one server did: those of their rules must fit all."""
-    title = item.id.replace("-", " ") if of.judge == "scan" else item.title
+    title = (item.id.replace("-", " ") if of.judge == "scan" else item.title) or name
     labelled = (("Remedy", item.remedy), ("Source", item.source))
     said = _message(*(f"{label}: {text}" for label, text in labelled if text)) or _message(title)
     return {

@@ -173,7 +173,7 @@ def read(name: str, data: bytes) -> list[StoredScan] | list[StoredVerdict]:
     for line, offset, piece in _pieces(data):
         where = f"{name}: line {line}"
         try:
-            schema = msgspec.json.decode(_text(piece), type=_Head).schema
+            schema = msgspec.json.decode(piece.decode(), type=_Head).schema
             if schema not in _KINDS:
                 raise UsageError(where, f"is {schema or 'nothing'} where {' or '.join(_KINDS)} is needed")
             if found and schema != found[0].SCHEMA:
@@ -195,10 +195,6 @@ def read(name: str, data: bytes) -> list[StoredScan] | list[StoredVerdict]:
     if not found:
         raise UsageError(name, "holds no result")
     return found
-
-
-def _text(piece: bytes) -> str:
-    return piece.decode("utf-8")
 
 
 def _pieces(data: bytes) -> Iterator[tuple[int, int, bytes]]:
