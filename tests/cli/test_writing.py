@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import click
 import pytest
 
 from tlswire.cli import COMMANDS, group
-from tlswire.cli.writing import Spool
+from tlswire.cli.writing import Spool, options, written
 from tlswire.lab.server import running
 from tlswire.report.writers import WRITERS
 from tlswire.results import SCAN_SCHEMA, SCHEMAS, VERDICT_SCHEMA, Scan
@@ -88,6 +89,19 @@ def test_files_are_opened_before_anything_is_sent(tmp_path: Path) -> None:
         said = refused(run(*line, "--junit", "-", "--sarif", "-"))
         assert said == "--junit and --sarif: -: stdout holds one file"
         assert lab.connections == 0
+
+
+def test_an_interrupted_run_writes_what_is_known(tmp_path: Path) -> None:
+    @click.command()
+    @options(SCAN_SCHEMA)
+    def command() -> None:
+        with written([], whole=lambda: True):
+            raise KeyboardInterrupt
+
+    with pytest.raises((KeyboardInterrupt, click.Abort)):
+        command.main(["--junit", str(tmp_path / "junit"), "--csv", str(tmp_path / "csv")], standalone_mode=False)
+    assert b"The run was cut short" in (tmp_path / "junit").read_bytes()
+    assert (tmp_path / "csv").read_bytes() == b""
 
 
 def test_a_spool_gives_back_what_it_was_given(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,13 @@ def test_who_was_not_reached_is_an_error() -> None:
         assert [child.tag for child in case] == ["error"]
 
 
+def test_a_run_that_was_cut_short_is_an_error() -> None:
+    *others, last = ET.fromstring(b"".join(chunks([scan()], whole=False)))
+    assert len(others) == 1
+    assert [child.tag for case in last for child in case] == ["error"]
+    assert last.get("errors") == "1"
+
+
 def test_an_exempt_target_breaks_nothing() -> None:
     exempt = msgspec.structs.replace(verdict(), verdict="exempt")
     for result in (exempt, msgspec.structs.replace(exempt, rules=[])):

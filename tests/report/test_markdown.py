@@ -81,6 +81,10 @@ def test_long_evidence_is_cut_and_says_so() -> None:
     assert row[2].split("\n") == [*suites[:8], "and 12 more"]
 
 
+def test_a_run_that_was_cut_short_says_so_first() -> None:
+    assert b"".join(chunks([scan()], whole=False)).startswith(b"**The run was cut short")
+
+
 def test_hostile_results_make_no_tag_no_cell_and_no_link() -> None:
     page = read(*every())
     assert page.tags == TAGS

@@ -59,7 +59,13 @@ RESULT = closed(  # 3.27
     partialFingerprints=HASHES,
 )
 DRIVER = closed("name", name=NAMED, version=NAMED, rules={"type": "array", "items": RULE})  # 3.19
-RUN = closed("tool results", tool=closed("driver", driver=DRIVER), results={"type": "array", "items": RESULT})  # 3.14
+CALL = closed("executionSuccessful", executionSuccessful={"type": "boolean"})  # 3.20
+RUN = closed(  # 3.14
+    "tool results",
+    tool=closed("driver", driver=DRIVER),
+    results={"type": "array", "items": RESULT},
+    invocations={"type": "array", "items": CALL},
+)
 SARIF = closed(  # 3.13
     "version runs",
     **{"$schema": {"type": "string", "format": "uri"}},
@@ -111,6 +117,13 @@ def test_rules_tell_remedy_and_source() -> None:
     assert rule["help"]["text"].startswith("Remedy: Have the certificate issued anew")
     assert "\nSource: KB 103769" in rule["help"]["text"]
     assert run["tool"]["driver"]["version"] == verdict().tool.version
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_run_that_was_cut_short_says_so(*, whole: bool) -> None:
+    value = json.loads(b"".join(chunks([scan()], whole=whole)))
+    VALIDATOR.validate(value)
+    assert value["runs"][0]["invocations"] == [{"executionSuccessful": whole}]
 
 
 def test_who_was_not_reached_does_not_look_repaired() -> None:

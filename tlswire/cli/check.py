@@ -175,8 +175,8 @@ def command(
     with contextlib.ExitStack() as stack:
         quiet = how.quiet or writing.to_stdout() or any(name == "-" for _, name in files)
         kept = stack.enter_context(writing.Spool(Verdict))
-        stack.enter_context(writing.written(kept))
         run = _Run(verbose=verbose, quiet=quiet, brief=work.brief, faults=work.faults, kept=kept)
+        stack.enter_context(writing.written(kept, whole=lambda: not run.interrupted))
         run.outputs = [(row, stack.enter_context(writing.writable(name))) for row, name in files if name is not None]
         journal = stack.enter_context(Journal(resume_file, head_of(plan, judging, work.mark)))
         for note in journal.notes:

@@ -136,7 +136,7 @@ def command(
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
         run = _Run(options, quiet=how.quiet or writing.to_stdout() or "-" in {json_file, jsonl_file}, verbose=verbose)
-        stack.enter_context(writing.written(run.results))
+        stack.enter_context(writing.written(run.results, whole=lambda: len(run.results) == run.expected))
         run.outputs = [
             (stack.enter_context(writing.writable(file)), indent)
             for file, indent in ((json_file, 2), (jsonl_file, 0))
@@ -157,14 +157,17 @@ class _Run:
         self.outputs: list[tuple[BinaryIO, int]] = []
         self.progress = ProgressLine(enabled=False)
         self.results: list[Scan] = []
+        self.expected = 1
 
     async def all(
         self, targets: list[HostPort], how: asking.Asking, stack: contextlib.ExitStack, *, all_addresses: bool
     ) -> None:
+        self.expected = len(targets)
         asking.heed_sigterm()
         self.options = msgspec.structs.replace(self.options, proxy=await resolved(self.options.proxy))
         recorder = asking.Recorder(how, self.options.proxy, stack)
         pairs = await self._resolve(targets, all_addresses=all_addresses)
+        self.expected = len(self.results) + len(pairs)
         colour = asking.colourful()
         async for scan in scan_many(
             pairs, self.options, side_by_side=how.hosts, observe=recorder.observe, progress=self.progress.host

@@ -1,6 +1,7 @@
 """Options for the formats of ``report.writers``, and the files behind them; ``-`` is stdout.
 
-A command takes ``@options(SCHEMA)`` and ``with written(results):`` around what fills ``results``, a list or a Spool.
+A command takes ``@options(SCHEMA)`` and ``with written(results, whole=...):`` around what fills
+``results``, a list or a Spool.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self, TypeVar
 import click
 import msgspec
 
+from tlswire import cli
 from tlswire.errors import UsageError
 from tlswire.report.writers import WRITERS
 from tlswire.results import to_json
@@ -92,8 +94,9 @@ class Spool(Generic[R]):
 
 
 @contextlib.contextmanager
-def written(results: Iterable[Result]) -> Iterator[None]:
-    """Open the files now, before the first connection, and write them in the end from what ``results`` then holds.
+def written(results: Iterable[Result], *, whole: Callable[[], bool]) -> Iterator[None]:
+    """Open the files now, before the first connection, and write them in the end from what ``results`` then holds, also
+    when interrupted; ``whole`` says whether that is all there should be.
 
     Raises UsageError for a file that cannot be written and for two that are stdout.
     """
@@ -104,11 +107,22 @@ def written(results: Iterable[Result]) -> Iterator[None]:
         )
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(writable(file)) for name, file in given.items()}
-        yield
-        for name, file in files.items():
-            for chunk in WRITERS[name].chunks(results):
+        try:
+            yield
+        except KeyboardInterrupt:
+            _write(files, results, whole=False)
+            raise
+        _write(files, results, whole=whole())
+
+
+def _write(files: dict[str, BinaryIO], results: Iterable[Result], *, whole: bool) -> None:
+    for name, file in files.items():
+        try:
+            for chunk in WRITERS[name].chunks(results, whole=whole):
                 file.write(chunk)
             file.flush()
+        except BrokenPipeError:
+            cli.forget_stdout()
 
 
 @contextlib.contextmanager

@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
     from tlswire.report.items import Item, Result, Sheet
 
+_CUT = b"""\
+  <testsuite name="run" tests="1" failures="0" errors="1" skipped="0">
+    <testcase classname="run" name="complete"><error message="The run was cut short" type="unknown"/></testcase>
+  </testsuite>
+"""
 # The element a testcase holds; that of the others is its output, if anything.
 _ELEMENTS = {"fail": "failure", "unknown": "error", "skip": "skipped"}
 
 
-def chunks(results: Iterable[Result]) -> Iterator[bytes]:
-    """The file, a piece a result. Items hold nothing but printable characters, and XML may hold all of those."""
+def chunks(results: Iterable[Result], *, whole: bool = True) -> Iterator[bytes]:
+    """The file, a piece a result; not ``whole``: there should be more. Items hold nothing but printable characters, and
+    XML may hold all of those.
+    """
     yield b'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="tlswire">\n'
     told: set[tuple[str, str]] = set()
     for result in results:
@@ -32,6 +39,8 @@ def chunks(results: Iterable[Result]) -> Iterator[bytes]:
         name = f"{of.judge} {of.where if (of.judge, of.label) in told else of.label}"
         told.add((of.judge, of.label))
         yield "".join(f"{line}\n" for line in _suite(of, name)).encode()
+    if not whole:
+        yield _CUT
     yield b"</testsuites>\n"
 
 

@@ -25,9 +25,11 @@ _TOLD = ("fail", "unknown", "warn", "note")
 _NAMES = {"pass": "Kept", "skip": "Not applicable"}
 
 
-def chunks(results: Iterable[Result]) -> Iterator[bytes]:
-    """The file: the list of targets where there are several, then a section each."""
+def chunks(results: Iterable[Result], *, whole: bool = True) -> Iterator[bytes]:
+    """The file: the list of targets where there are several, then a section each; not ``whole``: there should be more."""
     sheets = [sheet(result) for result in results]
+    if not whole:
+        yield _lines(("**The run was cut short: there should be more targets.**", ""))
     if len(sheets) > 1:
         yield _lines(_overview(sheets))
     for of in sheets:

@@ -28,8 +28,8 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"fail": "error", "warn": "warning", "unknown": "note", "note": "note"}
 
 
-def chunks(results: Iterable[Result]) -> Iterator[bytes]:
-    """The file, a piece a result. The rules that were met come last: JSON has no order."""
+def chunks(results: Iterable[Result], *, whole: bool = True) -> Iterator[bytes]:
+    """The file, a piece a result; not ``whole``: there should be more. What was met comes last: JSON has no order."""
     yield b'{"$schema":"%s","version":"2.1.0","runs":[{"results":[' % _SCHEMA.encode()
     rules: dict[str, tuple[int, dict[str, Any]]] = {}
     tool: Tool | None = None
@@ -44,7 +44,8 @@ def chunks(results: Iterable[Result]) -> Iterator[bytes]:
     driver: dict[str, Any] = {"name": "tlswire", "rules": [rule for _, rule in rules.values()]}
     if tool is not None:
         driver |= {"name": printable(tool.name), "version": printable(tool.version)}
-    yield b'],"tool":%s}]}\n' % msgspec.json.encode({"driver": driver})
+    rest = {"tool": {"driver": driver}, "invocations": [{"executionSuccessful": whole}]}
+    yield b"],%s]}\n" % msgspec.json.encode(rest)[1:]
 
 
 def _result(of: Sheet, item: Item, rules: dict[str, tuple[int, dict[str, Any]]]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ VERDICT: dict[str, Callable[[Row], Cell]] = {
 }
 
 
-def chunks(results: Iterable[Result]) -> Iterator[bytes]:
+def chunks(results: Iterable[Result], *, whole: bool = True) -> Iterator[bytes]:  # noqa: ARG001 - a table has no place for it
     """The file, a piece a result; the first one, which gives the columns, says what the others are."""
     columns = None
     for result in results:

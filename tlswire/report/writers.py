@@ -1,6 +1,6 @@
 """DOOR: files that scans and verdicts can be written to beside JSON, one row a format: the command's option is its name.
 
-A format is a module with ``chunks(results)``, which gives the file piece by piece. Must not import anything of tlswire
+A format is a module with ``chunks(results, whole=True)``, which gives the file piece by piece. Must not import anything of tlswire
 but ``report`` and ``results``.
 """
 
@@ -27,11 +27,11 @@ class Writer(msgspec.Struct, frozen=True):
     help: str
     schemas: tuple[str, ...] = (SCAN_SCHEMA, VERDICT_SCHEMA)
 
-    def chunks(self, results: Iterable[Result]) -> Iterator[bytes]:
-        """The file, piece by piece; its module is loaded now."""
+    def chunks(self, results: Iterable[Result], *, whole: bool = True) -> Iterator[bytes]:
+        """The file, piece by piece; not ``whole``: the run was cut short. The format's module is loaded now."""
         module = importlib.import_module(f"tlswire.report.{self.module}")
-        made: Callable[[Iterable[Result]], Iterator[bytes]] = module.chunks
-        return made(results)
+        made: Callable[..., Iterator[bytes]] = module.chunks
+        return made(results, whole=whole)
 
 
 WRITERS: dict[str, Writer] = {
