@@ -1,0 +1,24 @@
+"""Results as one self-contained HTML page: nothing is loaded from anywhere, everything is there without JavaScript.
+
+``scans_page`` and ``sessions_page`` make the bytes of a page; the same results make the same bytes. Whatever comes
+from outside is text there: the templates escape it as HTML and as ``printable``, it stands in no address, script or
+style, and the page's Content-Security-Policy lets nothing load. Must not import anything of tlswire but ``errors``, ``escape``,
+``registry``, ``results`` and ``report``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tlswire.report.html.page import render
+from tlswire.report.html.scans import overview
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tlswire.results.scan import Scan
+
+
+def scans_page(scans: Sequence[Scan], *, interrupted: bool = False) -> bytes:
+    """The page of one scan, or of several with an index, the worst first; ``interrupted``: there should be more."""
+    return render("scans", overview(scans, interrupted=interrupted))

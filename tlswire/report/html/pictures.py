@@ -1,0 +1,101 @@
+"""The geometry of the page's pictures: where cells, bars and marks stand. The templates draw them as inline SVG.
+
+Widths that follow the page are percentages, so that no picture needs to be scaled. Must not import anything of
+tlswire.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COLUMNS = 24  # cells in a row of a strip: what a narrow screen takes
+PITCH = 13
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A square of a strip: its place in pixels, its colour by ``kind``, and what it stands for."""
+
+    x: int
+    y: int
+    kind: str
+    title: str
+
+
+class Strip(msgspec.Struct, frozen=True):
+    """Squares in rows, as wide and high as said, in pixels."""
+
+    width: int
+    height: int
+    cells: tuple[Cell, ...]
+
+
+def strip(cells: Sequence[tuple[str, str]]) -> Strip:
+    """A strip of (kind, title), in their order."""
+    rows = -(-len(cells) // COLUMNS)
+    placed = tuple(
+        Cell(at % COLUMNS * PITCH, at // COLUMNS * PITCH, kind, title) for at, (kind, title) in enumerate(cells)
+    )
+    return Strip(min(len(cells), COLUMNS) * PITCH, rows * PITCH, placed)
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """A span of time: where it begins and how wide it is, in percent of the picture, and whether it goes on beyond."""
+
+    start: float
+    width: float
+    before: bool
+    after: bool
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """Validity of certificates one below the other: a bar each (None: it says none), now, and both ends as dates."""
+
+    bars: tuple[Bar | None, ...]
+    now: float
+    first: str
+    last: str
+
+
+def validity(spans: Sequence[tuple[str | None, str | None]], now: str) -> Timeline | None:
+    """Spans of RFC 3339 times, the leaf's first, which sets the scale: a root is valid for so long that beside it
+    nobody would see the leaf. None where the leaf says nothing.
+    """
+    times = [_seconds(span) for span in spans]
+    leaf, today = times[0] if times else None, _moment(now)
+    if leaf is None or today is None:
+        return None
+    begin, end = min(leaf[0], today), max(leaf[1], today)
+    margin = (end - begin) * 0.15 or 1.0
+    begin, end = begin - margin, end + margin
+    whole = end - begin
+
+    def place(moment: float) -> float:
+        return round(min(max((moment - begin) / whole, 0), 1) * 100, 2)
+
+    bars = tuple(
+        None
+        if span is None
+        else Bar(
+            place(span[0]), round(place(span[1]) - place(span[0]), 2), before=span[0] < begin, after=span[1] > end
+        )
+        for span in times
+    )
+    return Timeline(bars, place(today), (spans[0][0] or "")[:10], (spans[0][1] or "")[:10])
+
+
+def _seconds(span: tuple[str | None, str | None]) -> tuple[float, float] | None:
+    start, end = _moment(span[0]), _moment(span[1])
+    return None if start is None or end is None or end < start else (start, end)
+
+
+def _moment(text: str | None) -> float | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
