@@ -115,9 +115,7 @@ class Page:
 
     def prefer(self, **features: str) -> None:
         """What the system prefers: color_scheme, reduced_motion."""
-        named = [
-            {"name": f"prefers-{name.replace('_', '-')}", "value": value} for name, value in features.items()
-        ]
+        named = [{"name": f"prefers-{name.replace('_', '-')}", "value": value} for name, value in features.items()]
         self.call("Emulation.setEmulatedMedia", features=named)
 
     def picture(self, *, whole: bool = False) -> bytes:

@@ -133,6 +133,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random byte of every hello.")
 @click.option("--json", "json_file", metavar="FILE", help="The result as JSON (one target); - is stdout.")
 @click.option("--jsonl", "jsonl_file", metavar="FILE", help="The results as JSON Lines; - is stdout.")
+@click.option("--html", "html_file", metavar="FILE", help="The report as one HTML page; - is stdout.")
 @click.option(
     "--trace", type=click.Path(path_type=Path), metavar="DIR", help="Keep every probe's bytes as hex files and a pcap."
 )
@@ -171,6 +172,7 @@ def command(
     seed: int,
     json_file: str | None,
     jsonl_file: str | None,
+    html_file: str | None,
     trace: Path | None,
     fail_on: str,
     verbose: bool,
@@ -217,18 +219,8 @@ def command(
     if json_file is not None and (len(dict.fromkeys(wanted)) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
-        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file}, verbose=verbose)
-        run.outputs = [
-            (stack.enter_context(_writable(name)), indent)
-            for name, indent in ((json_file, 2), (jsonl_file, 0))
-            if name is not None
-        ]
-        if keylog_file is not None:
-            run.keylog = stack.enter_context(_writable(keylog_file, append=True))
-        if trace is not None:
-            _check_folder(trace)
-        run.trace = trace
-        run.stack = stack
+        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file, html_file}, verbose=verbose)
+        run.open(stack, json=json_file, jsonl=jsonl_file, html=html_file, keylog=keylog_file, trace=trace)
         run.progress = stack.enter_context(ProgressLine(enabled=not quiet and sys.stderr.isatty()))
         asyncio.run(run.all(list(dict.fromkeys(wanted)), hosts, all_addresses=all_addresses))
     sys.exit(exit_code(run.results, categories))
@@ -246,14 +238,44 @@ class _Run:
         self.keylog: BinaryIO | None = None
         self.progress = ProgressLine(enabled=False)
         self.stack = contextlib.ExitStack()
+        self.html: BinaryIO | None = None
         self.results: list[Scan] = []
+        self.expected = 1
+
+    def open(
+        self,
+        stack: contextlib.ExitStack,
+        *,
+        json: str | None,
+        jsonl: str | None,
+        html: str | None,
+        keylog: str | None,
+        trace: Path | None,
+    ) -> None:
+        """Open what is written to, on ``stack``. Raises UsageError before the first connection."""
+        self.stack = stack
+        self.outputs = [
+            (stack.enter_context(_writable(name)), indent)
+            for name, indent in ((json, 2), (jsonl, 0))
+            if name is not None
+        ]
+        if html is not None:
+            self.html = stack.enter_context(_writable(html))
+            stack.push(self._page)
+        if keylog is not None:
+            self.keylog = stack.enter_context(_writable(keylog, append=True))
+        if trace is not None:
+            _check_folder(trace)
+            self.trace = trace
 
     async def all(self, targets: list[HostPort], hosts: int, *, all_addresses: bool) -> None:
+        self.expected = len(targets)
         task = asyncio.current_task()
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         self.options = msgspec.structs.replace(self.options, proxy=await resolved(self.options.proxy))
         pairs = await self._resolve(targets, all_addresses=all_addresses)
+        self.expected = len(self.results) + len(pairs)
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         observe = self._observer if self.trace is not None or self.keylog is not None else None
         async for scan in scan_many(
@@ -270,6 +292,18 @@ class _Run:
             if not self.quiet:
                 with self.progress.hidden():
                     click.echo(text_report.render(scan, colour=colour, verbose=self.verbose), color=colour)
+        except BrokenPipeError:
+            cli.forget_stdout()
+
+    def _page(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write the page, also when the run was interrupted: of what is known then."""
+        if self.html is None or (kind is not None and issubclass(kind, Exception)):
+            return
+        from tlswire.report.html import scans_page  # noqa: PLC0415 - only pages need it
+
+        try:
+            self.html.write(scans_page(self.results, interrupted=len(self.results) < self.expected))
+            self.html.flush()
         except BrokenPipeError:
             cli.forget_stdout()
 

@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING
 
 from tlswire.report.html.page import render
 from tlswire.report.html.scans import overview
+from tlswire.report.html.sessions import MAX_SESSIONS, captures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tlswire.report.sessions import Material
+    from tlswire.report.tally import Summary
     from tlswire.results.scan import Scan
+
+__all__ = ["MAX_SESSIONS", "scans_page", "sessions_page"]
 
 
 def scans_page(scans: Sequence[Scan], *, interrupted: bool = False) -> bytes:
     """The page of one scan, or of several with an index, the worst first; ``interrupted``: there should be more."""
     return render("scans", overview(scans, interrupted=interrupted))
+
+
+def sessions_page(summary: Summary, material: Material, *, interrupted: bool = False) -> bytes:
+    """The page of the sessions of one or more captures; ``Summary(MAX_SESSIONS)`` keeps what its table has room for."""
+    return render("sessions", captures(summary, material, interrupted=interrupted))

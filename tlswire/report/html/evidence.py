@@ -17,7 +17,20 @@ if TYPE_CHECKING:
 MAX_PAGE = 16 << 20  # characters of all proofs of a page
 MAX_PROOF = 1 << 14  # of one direction of one proof
 MAX_ANSWER = 96  # proofs of one answer
-_LABELS = ("version", "of", "offered_in", "change", "way", "flight", "topic", "title", "kind", "name", "group", "method")
+_LABELS = (
+    "version",
+    "of",
+    "offered_in",
+    "change",
+    "way",
+    "flight",
+    "topic",
+    "title",
+    "kind",
+    "name",
+    "group",
+    "method",
+)
 
 
 class Evidence(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The geometry of the page's pictures: where cells, bars and marks stand. The templates draw them as inline SVG.
 
 Widths that follow the page are percentages, so that no picture needs to be scaled. Must not import anything of
-tlswire.
+tlswire but ``report.table``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from tlswire.report.table import moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +44,39 @@ def strip(cells: Sequence[tuple[str, str]]) -> Strip:
         Cell(at % COLUMNS * PITCH, at // COLUMNS * PITCH, kind, title) for at, (kind, title) in enumerate(cells)
     )
     return Strip(min(len(cells), COLUMNS) * PITCH, rows * PITCH, placed)
+
+
+HEIGHT = 96  # of columns over time, in pixels
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column over time: place and width in percent, and for each kind of session (place, height) in pixels."""
+
+    x: float
+    width: float
+    start: str
+    sessions: int
+    weak: int
+    failed: int
+    stack: tuple[tuple[str, float, float], ...]
+
+
+def columns(times: Sequence[tuple[float, int, int, int]]) -> tuple[Column, ...]:
+    """A column for every (start in seconds, sessions, weak ones, failed ones), weak ones on the ground."""
+    tallest = max((sessions for _, sessions, _, _ in times), default=0)
+    width = 100 / len(times) if times else 0.0
+    made = []
+    for at, (start, sessions, weak, failed) in enumerate(times):
+        stack, top = [], float(HEIGHT)
+        for kind, count in (("weak", weak), ("legacy", failed), ("info", sessions - weak - failed)):
+            if count:
+                height = max(count / tallest * HEIGHT, 1.0)
+                top -= height
+                stack.append((kind, round(top, 1), round(height, 1)))
+        made.append(
+            Column(round(at * width, 3), round(width * 0.86, 3), moment(start), sessions, weak, failed, tuple(stack))
+        )
+    return tuple(made)
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -81,9 +116,7 @@ def validity(spans: Sequence[tuple[str | None, str | None]], now: str) -> Timeli
     bars = tuple(
         None
         if span is None
-        else Bar(
-            place(span[0]), round(place(span[1]) - place(span[0]), 2), before=span[0] < begin, after=span[1] > end
-        )
+        else Bar(place(span[0]), round(place(span[1]) - place(span[0]), 2), before=span[0] < begin, after=span[1] > end)
         for span in times
     )
     return Timeline(bars, place(today), (spans[0][0] or "")[:10], (spans[0][1] or "")[:10])

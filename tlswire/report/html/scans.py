@@ -159,9 +159,7 @@ def overview(scans: Sequence[Scan], *, interrupted: bool) -> Overview:
     ranked = sorted(scans, key=lambda scan: (_WORST.index(worst(scan)), *_key(scan), scan.target.address or ""))
     room = Room()
     reports = tuple(_report(f"t{at}", scan, room) for at, scan in enumerate(ranked[:MAX_TARGETS], 1))
-    index = tuple(
-        _entry(scan, f"t{at}" if at <= MAX_TARGETS else "") for at, scan in enumerate(ranked[:MAX_INDEX], 1)
-    )
+    index = tuple(_entry(scan, f"t{at}" if at <= MAX_TARGETS else "") for at, scan in enumerate(ranked[:MAX_INDEX], 1))
     hosts: dict[tuple[str, int, str, str], list[Scan]] = {}
     for scan in ranked:
         hosts.setdefault(_key(scan), []).append(scan)
