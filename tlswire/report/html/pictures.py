@@ -16,6 +16,8 @@ from tlswire.report.table import moment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_DAY = 86400
+_SOON = 30  # days: a certificate that ends so soon is worth a look
 COLUMNS = 24  # cells in a row of a strip: what a narrow screen takes
 PITCH = 13
 
@@ -46,7 +48,7 @@ def strip(cells: Sequence[tuple[str, str]]) -> Strip:
     return Strip(min(len(cells), COLUMNS) * PITCH, rows * PITCH, placed)
 
 
-HEIGHT = 96  # of columns over time, in pixels
+HEIGHT = 128  # of columns over time, in pixels
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -80,21 +82,19 @@ def columns(times: Sequence[tuple[float, int, int, int]]) -> tuple[Column, ...]:
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """A span of time: where it begins and how wide it is, in percent of the picture, and whether it goes on beyond."""
+    """A span of time: where it begins and how wide it is, in percent of the picture; ``said`` tells it in words."""
 
     start: float
     width: float
-    before: bool
-    after: bool
+    kind: str
+    said: str
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """Validity of certificates one below the other: a bar each (None: it says none), now, and both ends as dates."""
+    """Validity of certificates one below the other: a bar each (None: it says none), and where now is, in percent."""
 
     bars: tuple[Bar | None, ...]
     now: float
-    first: str
-    last: str
 
 
 def validity(spans: Sequence[tuple[str | None, str | None]], now: str) -> Timeline | None:
@@ -106,20 +106,28 @@ def validity(spans: Sequence[tuple[str | None, str | None]], now: str) -> Timeli
     if leaf is None or today is None:
         return None
     begin, end = min(leaf[0], today), max(leaf[1], today)
-    margin = (end - begin) * 0.15 or 1.0
+    margin = (end - begin) * 0.1 or 1.0
     begin, end = begin - margin, end + margin
-    whole = end - begin
 
     def place(moment: float) -> float:
-        return round(min(max((moment - begin) / whole, 0), 1) * 100, 2)
+        return round(min(max((moment - begin) / (end - begin), 0), 1) * 100, 2)
 
-    bars = tuple(
-        None
-        if span is None
-        else Bar(place(span[0]), round(place(span[1]) - place(span[0]), 2), before=span[0] < begin, after=span[1] > end)
-        for span in times
-    )
-    return Timeline(bars, place(today), (spans[0][0] or "")[:10], (spans[0][1] or "")[:10])
+    def bar(first: float, last: float) -> Bar:
+        days = int((last - today) // _DAY)
+        if today > last:
+            kind, left = "weak", f"expired {-days:,} days ago"
+        elif today < first:
+            kind, left = "weak", "not yet valid"
+        else:
+            kind, left = ("legacy" if days < _SOON else "strong"), f"{days:,} days left"
+        said = f"{_date(first)} to {_date(last)}, {left}"
+        return Bar(place(first), round(place(last) - place(first), 2), kind, said)
+
+    return Timeline(tuple(None if span is None else bar(*span) for span in times), place(today))
+
+
+def _date(seconds: float) -> str:
+    return moment(seconds)[:10]
 
 
 def _seconds(span: tuple[str | None, str | None]) -> tuple[float, float] | None:

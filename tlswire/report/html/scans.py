@@ -30,11 +30,11 @@ MAX_INDEX = 5000
 # The categories of findings, the worst first: how many there are of each is said in these words.
 CATEGORIES = {
     "weak": "weak",
-    "fault": "against the rules",
+    "fault": "faults",
     "misplaced": "misplaced",
-    "no-forward-secrecy": "without forward secrecy",
+    "no-forward-secrecy": "no forward secrecy",
     "legacy": "legacy",
-    "info": "to know",
+    "info": "info",
 }
 _HEADLINES = {
     "weak": "Weak",
@@ -54,7 +54,6 @@ class Trouble(msgspec.Struct, frozen=True):
     """A problem, and where in the page the evidence is (empty: nowhere)."""
 
     problem: Problem
-    suites: tuple[str, ...]
     link: str
 
 
@@ -258,7 +257,7 @@ def _report(id_: str, scan: Scan, room: Room) -> Report:
         problems=tuple(_troubles(id_, scan, proved, {one.id for one in told}, bool(chains))),
         versions=tuple(map(_version, reversed(scan.versions))),
         matrix=tuple(version.version for version in accepted),
-        orders=tuple(f"{version.version}: {_order(version)}" for version in accepted),
+        orders=tuple(_orders(accepted)),
         suites=suites,
         grades=tuple((grade, counts[grade]) for grade in ("weak", "legacy", "unrated", "strong") if counts[grade]),
         chains=chains,
@@ -268,12 +267,15 @@ def _report(id_: str, scan: Scan, room: Room) -> Report:
     )
 
 
-def _order(version: Version) -> str:
-    if len(version.suites) == 1:
-        return "the only one"
-    return {"server": "the server's order", "client": "the client's order decides"}.get(
-        version.preference, "order unknown"
-    )
+def _orders(accepted: Sequence[Version]) -> Iterator[str]:
+    """Whose order decides, with the versions where it does."""
+    same: dict[str, list[str]] = {}
+    for version in accepted:
+        whose = {"server": "in the server's order", "client": "the client's order decides"}.get(version.preference)
+        same.setdefault("the only one" if len(version.suites) == 1 else whose or "order unknown", []).append(
+            version.version
+        )
+    return (f"{', '.join(versions)}: {whose}" for whose, versions in same.items())
 
 
 def _version(version: Version) -> VersionRow:
@@ -314,14 +316,19 @@ def _suites(accepted: Sequence[Version], proved: dict[tuple[str, str], Proved]) 
 def _troubles(
     id_: str, scan: Scan, proved: dict[tuple[str, str], Proved], told: set[str], chains: bool
 ) -> Iterator[Trouble]:
-    names = {suite.code: suite.name for version in scan.versions for suite in version.suites}
-    for problem in merged(scan.findings):
-        link = next((one.id for (_, code), one in proved.items() if code in problem.suites), "")
+    places: dict[str, str] = {}
+    for version in reversed(scan.versions):
+        for suite in version.suites:
+            if (there := proved.get((version.code, suite.code))) is not None:
+                places.setdefault(suite.name, there.id)
+    order = list(CATEGORIES)
+    for problem in sorted(merged(scan.findings), key=lambda problem: order.index(problem.category)):
+        link = next((places[name] for name in problem.suites if name in places), "")
         if problem.question == "certificates":
             link = f"{id_}-certificates" if chains else ""
         elif problem.question is not None and f"{id_}-{problem.question}" in told:
             link = f"{id_}-{problem.question}"
-        yield Trouble(problem, tuple(names.get(code, code) for code in problem.suites), link)
+        yield Trouble(problem, link)
 
 
 def _told(id_: str, scan: Scan, room: Room) -> Iterator[Told]:

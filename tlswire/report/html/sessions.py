@@ -6,6 +6,7 @@ but ``registry``, ``results`` and ``report``.
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -59,7 +60,7 @@ class Common(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """One way a server answered."""
+    """One way a server answered; ``version`` is empty where it chose nothing."""
 
     kind: str
     version: str
@@ -131,7 +132,8 @@ class Captures(msgspec.Struct, frozen=True):
 
 def captures(summary: Summary, material: Material, *, interrupted: bool) -> Captures:
     """What the page says of the sessions of captures; those of its table are what ``summary`` kept."""
-    name = material.name if material.captures == 1 else counted(material.captures, "capture")
+    one = material.captures == 1
+    name = PurePath(material.name).name if one else counted(material.captures, "capture")
     broken = failed(summary)
     shown = summary.foremost.rows()
     servers = sorted(summary.servers, key=lambda row: (-row[1].weak, -row[1].sessions, row[0]))
@@ -140,7 +142,7 @@ def captures(summary: Summary, material: Material, *, interrupted: bool) -> Capt
     kinds = {kind: sum(row.kind == kind for row in shown) for kind in ("weak", "failed", "fine")}
     words = {"weak": "weak", "failed": "not established", "fine": "without problems"}
     return Captures(
-        title=name or "no capture",
+        title=name or material.name or "no capture",
         interrupted=interrupted,
         kind="weak" if summary.weak else "legacy" if broken else "fine" if summary.sessions else "none",
         headline=_headline(summary, broken),
@@ -190,6 +192,8 @@ def _headline(summary: Summary, broken: int) -> str:
 
 
 def _facts(summary: Summary, material: Material) -> Iterator[str]:
+    if material.captures == 1 and PurePath(material.name).name != material.name:
+        yield material.name
     filtered = material.sessions - summary.sessions
     yield counted(summary.sessions, "session") + (f" of {material.sessions:,} pass the filters" if filtered else "")
     if len(summary.transports) > 1 or "tcp" not in summary.transports:
@@ -253,8 +257,11 @@ def _common(shares: Kept[tuple[str], Share], rank: Callable[[str], int], kind: s
         yield Common(text, kind or _SEVERITIES[severity_], share.sessions, _names(share.servers))
 
 
-def _names(tally: Tally) -> str:
-    return ", ".join(tally.names()) + (" and more" if tally.full else "")
+def _names(tally: Tally, most: int = 5) -> str:
+    names = tally.names()
+    left = len(names) - most
+    more = " and more" if tally.full else f" and {left} more" if left > 0 else ""
+    return ", ".join(names[:most]) + more
 
 
 def _server(key: ServerKey, server: Server) -> ServerRow:
@@ -275,7 +282,7 @@ def _server(key: ServerKey, server: Server) -> ServerRow:
 def _answered(key: AnswerKey, answer: Answer) -> Answered:
     version, what, after = chosen(key, answer)
     kind = "weak" if answer.weak else "strong" if key.suite else "legacy"
-    return Answered(kind, version, what, after, answer.sessions, _names(answer.clients))
+    return Answered(kind, version if key.suite else "", what, after, answer.sessions, _names(answer.clients, 1))
 
 
 def _left_out(material: Material) -> Iterator[LeftOut]:
