@@ -1,4 +1,4 @@
-"""``tlswire pcap``: captures in, sessions out, as a summary, as rows, JSON Lines, CSV and files of hellos.
+"""``tlswire pcap``: captures in, sessions out, as a summary, as rows, JSON Lines, CSV, an HTML page and files of hellos.
 
 Parses, has ``capture`` read, writes what was asked for, chooses the exit code. ``live`` shares its options and its
 machinery. Must not hold logic of the reading or of the formats themselves.
@@ -79,12 +79,17 @@ def command(files: tuple[str, ...], jobs: int, keylogs: tuple[str, ...], **optio
             if error is not None:
                 run.refuse(error)
         with run.progress(paths) as progress:
-            work = partial(Renderer, wanted)
-            for item in read_captures(paths, work, jobs=jobs, keylog=keylog, progress=progress):
-                if isinstance(item, Report):
-                    run.ended(item)
-                else:
-                    run.write(item, flush="-" in files)  # a pipe may go on for hours
+            own = Renderer(wanted)
+            work = partial(Renderer, wanted) if jobs > 1 else lambda: own
+            try:
+                for item in read_captures(paths, work, jobs=jobs, keylog=keylog, progress=progress):
+                    if isinstance(item, Report):
+                        run.ended(item)
+                    else:
+                        run.write(item, flush="-" in files)  # a pipe may go on for hours
+            except KeyboardInterrupt:
+                run.interrupted(own)
+                raise
         code = run.finish()
     sys.exit(code)
 
@@ -112,6 +117,7 @@ class Wanted(msgspec.Struct, frozen=True):
     filter: SessionFilter
     jsonl: str | None
     csv: str | None
+    html: str | None
     rows: Rows | None
     export: Path | None
     categories: frozenset[str]
@@ -125,6 +131,7 @@ class Wanted(msgspec.Struct, frozen=True):
         rows: bool,
         jsonl_file: str | None,
         csv_file: str | None,
+        html_file: str | None,
         export_hellos: Path | None,
         names: tuple[str, ...],
         hosts: tuple[str, ...],
@@ -136,22 +143,31 @@ class Wanted(msgspec.Struct, frozen=True):
         quiet: bool,
     ) -> Self:
         """From the options of the command line. Raises UsageError."""
-        if jsonl_file is not None and csv_file is not None and Path(jsonl_file).absolute() == Path(csv_file).absolute():
-            taken = "stdout" if csv_file == "-" else "this file"
-            raise UsageError(csv_file, f"{taken} is taken by --jsonl {jsonl_file}", "--csv")
-        quiet = quiet or "-" in {jsonl_file, csv_file}
+        files = {"--jsonl": jsonl_file, "--csv": csv_file, "--html": html_file}
+        _check_distinct({option: name for option, name in files.items() if name is not None})
+        quiet = quiet or "-" in files.values()
         # A pipe gets rows as wide as they are; a terminal's must not wrap.
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         return cls(
             filter=session_filter(names=names, hosts=hosts, ports=ports, versions=versions, weak=weak),
             jsonl=jsonl_file,
             csv=csv_file,
+            html=html_file,
             rows=Rows(width, colour=_colour()) if rows and not quiet else None,
             export=export_hellos,
             categories=parse_categories(fail_on),
             top=top,
             quiet=quiet,
         )
+
+
+def _check_distinct(files: dict[str, str]) -> None:
+    """Two outputs must not share a file. Raises UsageError."""
+    taken: dict[Path, str] = {}
+    for option, name in files.items():
+        if (other := taken.setdefault(Path(name).absolute(), option)) != option:
+            what = "stdout" if name == "-" else "this file"
+            raise UsageError(name, f"{what} is taken by {other} {files[other]}", option)
 
 
 def parse_categories(text: str) -> frozenset[str]:
@@ -168,6 +184,15 @@ def _colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
+def _summary(wanted: Wanted) -> Summary:
+    """An empty one, which keeps sessions where a page has a table of them."""
+    if wanted.html is None:
+        return Summary()
+    from tlswire.report.html import MAX_SESSIONS  # noqa: PLC0415 - only pages need it
+
+    return Summary(MAX_SESSIONS)
+
+
 class Renderer:
     """Makes lines of sessions, in the process that found them, and sums them up."""
 
@@ -175,7 +200,7 @@ class Renderer:
         self._wanted = wanted
         self._silent = wanted.jsonl is None and wanted.csv is None and wanted.rows is None and wanted.export is None
         self._seen: set[str] = set()
-        self._summary = Summary()
+        self._summary = _summary(wanted)
         self._sessions = 0
         self.matched = 0  # sessions that passed the filter
 
@@ -199,7 +224,7 @@ class Renderer:
     def close(self) -> tuple[Summary, int]:
         """The sums since the last call, and how many sessions there were before the filter."""
         sums = self._summary, self._sessions
-        self._summary, self._sessions = Summary(), 0
+        self._summary, self._sessions = _summary(self._wanted), 0
         return sums
 
     def _hellos(self, found: Found) -> Iterator[tuple[Hello, str]]:
@@ -217,12 +242,13 @@ class Run:
 
     def __init__(self, wanted: Wanted, inputs: Iterable[str] = ()) -> None:
         self.wanted = wanted
-        self.summary = Summary()
+        self.summary = _summary(wanted)
         self.material = Material()
         self._inputs = tuple(inputs)
         self._stack = contextlib.ExitStack()
         self._jsonl: BinaryIO | None = None
         self._csv: BinaryIO | None = None
+        self._html: BinaryIO | None = None
         self._folder: HelloFolder | None = None
         self._headed = False
 
@@ -230,6 +256,7 @@ class Run:
         with self._stack:
             self._jsonl = self._open(self.wanted.jsonl, "--jsonl")
             self._csv = self._open(self.wanted.csv, "--csv")
+            self._html = self._open(self.wanted.html, "--html")
             if self.wanted.export is not None:
                 self._folder = HelloFolder(self.wanted.export)
             if self._csv is not None:
@@ -289,7 +316,7 @@ class Run:
                 click.echo(f"tlswire: {printable(line)}", err=True)
 
     def finish(self) -> int:
-        """Print the report; the exit code."""
+        """Print the report and write the page; the exit code."""
         if self._folder is not None:
             self.material.notes += self._folder.notes()
         if not self.wanted.quiet and self.material.captures:
@@ -304,7 +331,22 @@ class Run:
                 brief=rows,
             )
             click.echo(f"\n{report}" if self._headed else report, nl=False, color=_colour())
+        self._page(interrupted=False)
         return exit_code(self.summary, self.material, self.wanted.categories)
+
+    def interrupted(self, work: Renderer) -> None:
+        """The page of what is known when the run is cut short, with what ``work`` counted of the last capture."""
+        summary, sessions = work.close()
+        self.summary.merge(summary)
+        self.material.sessions += sessions
+        self._page(interrupted=True)
+
+    def _page(self, *, interrupted: bool) -> None:
+        if self._html is not None:
+            from tlswire.report.html import sessions_page  # noqa: PLC0415 - only pages need it
+
+            self._html.write(sessions_page(self.summary, self.material, interrupted=interrupted))
+            self._html.flush()
 
     def _row(self, line: str) -> None:
         if not self._headed and self.wanted.rows is not None:
