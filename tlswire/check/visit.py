@@ -240,12 +240,16 @@ class Visit:
         """One suite of each kind that TLS 1.2 takes beside those of the client; first whether it takes any."""
         offered = frozenset(self.hello.suites)
         left = [code for code in extra_suites() if code not in offered]
-        while left and not self._spent():
+        while left:
+            if self._spent():
+                self._accepted.setdefault(TLS12_VERSION, None)
+                return
             hello = client_hello(TLS12_VERSION, tuple(left), rng=rng, shape=shape)
             answer = await self.prober.ask(Probe((TLS12_VERSION,), hello.suites, encode_client_hello(hello), hello))
             chosen = answer.hello
             if is_unknown(answer):
                 self.seen.facts.gaps.setdefault("suite", f"suites of TLS 1.2: {answer.reason or answer.label}")
+                self._accepted.setdefault(TLS12_VERSION, None)
             if chosen is None or chosen.version != TLS12_VERSION or chosen.suite not in left:
                 break
             self._accepted[TLS12_VERSION] = True

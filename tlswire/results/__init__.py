@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
 from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
@@ -18,6 +19,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     SCAN_SCHEMA: Scan,
     SESSION_SCHEMA: Session,
     VERDICT_SCHEMA: Verdict,
+    APPLELOG_SCHEMA: AppleLog,
 }
 
 
@@ -36,10 +38,12 @@ def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
 
 
 __all__ = [
+    "APPLELOG_SCHEMA",
     "SCAN_SCHEMA",
     "SCHEMAS",
     "SESSION_SCHEMA",
     "VERDICT_SCHEMA",
+    "AppleLog",
     "Scan",
     "Session",
     "Verdict",
