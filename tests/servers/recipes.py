@@ -274,7 +274,7 @@ def jsse(properties: Mapping[str, str] = {}, certs: Sequence[str | Leaf] = ("rsa
     """Java's own TLS with nothing disabled, compiled on first use; ``properties`` narrow it."""
 
     def recipe(_: Path, port: int) -> Launch:
-        classes = _built("JsseServer.java", ("javac", "-d", "{out}", "{source}"))
+        classes = _built(SOURCES / "JsseServer.java", ("javac", "-d", "{out}", "{source}"))
         narrowed = (f"-D{name}={value}" for name, value in properties.items())
         quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
         files = _keys_then_certs(*certs)
@@ -283,13 +283,12 @@ def jsse(properties: Mapping[str, str] = {}, certs: Sequence[str | Leaf] = ("rsa
     return recipe
 
 
-def go() -> Recipe:
+def go(source: Path = SOURCES / "main.go", certs: Sequence[str | Leaf] = ("rsa2048", "p256", "ed25519")) -> Recipe:
     """Go's crypto/tls, compiled on first use (which takes a while)."""
 
     def recipe(_: Path, port: int) -> Launch:
-        program = _built("main.go", ("go", "build", "-o", "{out}/server", "{source}")) / "server"
-        keys = _keys_then_certs("rsa2048", "p256", "ed25519")
-        return Launch((str(program), str(port), *keys))
+        program = _built(source, ("go", "build", "-o", "{out}/server", "{source}")) / "server"
+        return Launch((str(program), str(port), *_keys_then_certs(*certs)))
 
     return recipe
 
@@ -298,7 +297,7 @@ def go_ech() -> Recipe:
     """The newest Go, which has Encrypted Client Hello, for public.example; compiled on first use."""
 
     def recipe(_: Path, port: int) -> Launch:
-        program = _built("ech.go", (str(GO), "build", "-o", "{out}/server", "{source}")) / "server"
+        program = _built(SOURCES / "ech.go", (str(GO), "build", "-o", "{out}/server", "{source}")) / "server"
         return Launch((str(program), str(port), *_keys_then_certs("rsa2048")))
 
     return recipe
@@ -345,9 +344,8 @@ def _keys_then_certs(*kinds: str | Leaf) -> tuple[str, ...]:
     return tuple(str(path) for leaf in leaves for path in (leaf.key, leaf.cert))
 
 
-def _built(source: str, command: Sequence[str]) -> Path:
+def _built(path: Path, command: Sequence[str]) -> Path:
     """The folder `command` builds into, made once per version of the source."""
-    path = SOURCES / source
     home = cache_folder()
     built = home / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     if not built.exists():

@@ -32,7 +32,7 @@ CipherString = ALL:COMPLEMENTOFALL:@SECLEVEL=0
 class Site:
     """What one address does, names as in OpenSSL's configuration; without certificates it speaks plain HTTP.
 
-    ``ems`` is extended_master_secret, ``redirect`` where every request is sent.
+    ``ems`` is extended_master_secret, ``redirect`` where every request is sent, ``behind`` who answers it instead.
     """
 
     certs: tuple[Leaf, ...] = ()
@@ -43,6 +43,7 @@ class Site:
     schemes: str = ""
     ems: bool = True
     redirect: str = ""
+    behind: str = ""
 
 
 # A site, its host and its port.
@@ -93,7 +94,12 @@ def _nginx(site: Site, host: str, port: int) -> Iterable[str]:
         yield f"ssl_certificate_key {leaf.key};"
     for name, value in _commands(site).items():
         yield f"ssl_ecdh_curve {value};" if name == "Groups" else f"ssl_conf_command {name} {value};"
-    yield f"return 301 {site.redirect};" if site.redirect else 'return 200 "tlswire\\n";'
+    if site.behind:
+        yield "location / {"
+        yield f"    proxy_pass {site.behind};"
+        yield "}"
+    else:
+        yield f"return 301 {site.redirect};" if site.redirect else 'return 200 "tlswire\\n";'
 
 
 def apache(folder: Path, sites: Sequence[Placed]) -> Launch:
@@ -120,11 +126,13 @@ SSLSessionCache none
     return _unhindered(folder, Launch(("apache2", "-D", "FOREGROUND", "-f", str(folder / "httpd.conf"))))
 
 
-_APACHE_MODULES = ("mpm_event", "authz_core", "alias", "ssl")
+_APACHE_MODULES = ("mpm_event", "authz_core", "alias", "headers", "proxy", "proxy_http", "ssl")
 
 
 def _apache(site: Site, host: str, port: int) -> str:
     lines = [f"Redirect 301 / {site.redirect}" if site.redirect else "Redirect 404 /"]
+    if site.behind:
+        lines = [f"ProxyPass / {site.behind}"]
     if site.certs:
         lines += ["SSLEngine on", f"SSLProtocol -all {' '.join(f'+{version}' for version in site.versions)}"]
         lines += [f'SSLCipherSuite "{site.ciphers}"']
@@ -153,6 +161,8 @@ defaults
 
 
 def _haproxy(site: Site, host: str, port: int) -> str:
+    if site.behind:
+        raise ServerError("nobody is behind HAProxy here")
     bind = [f"bind {host}:{port}"]
     if site.certs:
         bind += ["ssl", *(f"crt {leaf.combined}" for leaf in site.certs), f"ciphers {site.ciphers}"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire import __version__
-from tlswire.check.visit import Seen, Visit
+from tlswire.check.visit import MOST_CONNECTIONS, Seen, Visit
 from tlswire.hello.edit import SERVER_NAME, with_extension
 from tlswire.hello.profiles import profile, profile_hello
 from tlswire.hello.replay import replayed
@@ -86,7 +86,8 @@ class Visited(msgspec.Struct):
 
 async def _visit(host: str, address: Address, plan: Plan, observe: Any) -> Visited:
     opening = await way(host, address, plan.starttls, plan.proxy, plan.server_name)
-    prober = Prober(address, plan.limits, None if observe is None else observe(address), opening=opening)
+    limits = msgspec.structs.replace(plan.limits, connections=MOST_CONNECTIONS)
+    prober = Prober(address, limits, None if observe is None else observe(address), opening=opening)
     name = sni_of(host, plan.server_name)
     visit = Visit(prober, plan, host, name, client_hello_of(plan, name))
     task = asyncio.current_task()

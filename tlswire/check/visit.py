@@ -9,6 +9,7 @@ Must not import ``report`` or ``cli``.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import random
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from tlswire.hello.replay import only_version
 from tlswire.policy.facts import KINDS, Facts, Subject
 from tlswire.policy.observed.chains import chain_subjects, issuer_of
 from tlswire.policy.observed.handshakes import OFFERS, attempt, suite_parts
-from tlswire.probe.exchange import NOT_TLS, PROXY, REFUSED, STARTTLS, UNREACHABLE
+from tlswire.probe.exchange import NOT_TLS, PROXY, REFUSED, STALLED, STARTTLS, TIMEOUT, UNREACHABLE
 from tlswire.probe.transport import Cuts
 from tlswire.registry import GROUPS, SCHEMES, SUITES, VERSIONS
 from tlswire.results.answers.certificates import Occasion, PresentedChain
@@ -49,9 +50,12 @@ if TYPE_CHECKING:
 
 # Where the hello is cut, and how long the pieces are apart in seconds: less than a full segment of Ethernet.
 CUT, PAUSE = 1200, 0.02
-# What comes after is not worth more connections than this.
-MOST_CONNECTIONS = 22
+# No server is asked more often, whatever it does.
+MOST_CONNECTIONS = 25
 _NOBODY = frozenset({REFUSED, UNREACHABLE, PROXY, STARTTLS})
+_SILENCE = frozenset({TIMEOUT, STALLED})
+# A hello that nobody finds too long or too new has so many suites and one of these versions.
+MODEST, _MODEST_VERSIONS = 20, (TLS12_VERSION, 0x0301)
 _OLD = (0x0302, 0x0301, SSLV3_VERSION)
 PLAIN_HTTP = "plain-http"
 
@@ -101,22 +105,23 @@ class Visit:
 
     # The client got a handshake.
 
-    async def _granted(self, shown: Conversation) -> None:
+    async def _granted(self, shown: Conversation, *, large: bool = True) -> None:
         newest, forced = shown.version, None
         if TLS13_VERSION in self.hello.versions:
             self._accepted[TLS13_VERSION] = newest >= TLS13_VERSION
         if newest >= TLS13_VERSION:
             forced = await self._handshake("tls12", only_version(self.hello, TLS12_VERSION))
-        self._tolerates("a hello with a post-quantum share", tolerated=True)
-        await self._in_segments()
+        if self.plan.http and not self.plan.starttls:
+            await self._get()
+        if large:
+            self._tolerates("a hello with a post-quantum share", tolerated=True)
+            await self._in_segments()
         await self._others()
         if forced is not None and not forced.accepts and self._accepted.get(TLS12_VERSION) is False:
             # Who has no TLS 1.2 at all cannot be forced to it.
             self.seen.facts.subjects = [
                 one for one in self.seen.facts.subjects if (one.kind, one.get("offer")) != ("attempt", "tls12")
             ]
-        if self.plan.http and not self.plan.starttls:
-            await self._get()
 
     async def _in_segments(self) -> None:
         """The same hello in two pieces, as links whose segments are shorter than it deliver it."""
@@ -148,14 +153,39 @@ class Visit:
         if shown.kind == NOT_TLS:
             self.seen.error, self.seen.reachable = shown.reason, False
             return
+        if not self.prober.answered and shown.kind in _SILENCE and not await self._stirs():
+            self._wordless("says nothing to any hello within the timeout")
+            return
         small = without_post_quantum(self.hello)
         if small is not None and shown.hello is None:
             again = await self._handshake("small", small)
             if again.finished:
                 self._tolerates("a hello with a post-quantum share", tolerated=False, answer=shown)
-                await self._granted(again)
+                await self._granted(again, large=False)
                 return
         await self._instead()
+        if not self.prober.answered:
+            self._wordless("ends every connection without a word")
+        elif self.prober.control is None and shown.kind in _SILENCE:
+            # Without a hello that is known to work silence is no refusal.
+            why = f"no hello is known to work, and the client's was met by silence ({shown.reason or shown.label})"
+            self.seen.facts.gaps |= dict.fromkeys(("attempt", "connection"), why)
+            self._accepted = {version: accepted or None for version, accepted in self._accepted.items()}
+            self.seen.error = why
+
+    async def _stirs(self) -> bool:
+        """Whether a server that met the client's hello with silence says anything to others, all sent at once."""
+        rng = self._rng("stirring")
+        shape = Shape(server_name=self.server_name)
+        hellos = [wide(version, self.server_name, rng) for version in (TLS13_VERSION, TLS12_VERSION)]
+        hellos += [client_hello(version, extra_suites()[:MODEST], rng=rng, shape=shape) for version in _MODEST_VERSIONS]
+        probes = [Probe(hello.versions, hello.suites, encode_client_hello(hello), hello) for hello in hellos]
+        answers = await asyncio.gather(*map(self.prober.once, probes))
+        return any(answer.decisive for answer in answers)
+
+    def _wordless(self, what: str) -> None:
+        """Silence is no answer: of who never says a word nothing is known."""
+        self.seen.error, self.seen.reachable = f"accepts connections, but {what}", False
 
     async def _instead(self) -> None:
         """What the server does for those who offer more, first of one thing only, then of everything."""
@@ -210,12 +240,16 @@ class Visit:
         """One suite of each kind that TLS 1.2 takes beside those of the client; first whether it takes any."""
         offered = frozenset(self.hello.suites)
         left = [code for code in extra_suites() if code not in offered]
-        while left and not self._spent():
+        while left:
+            if self._spent():
+                self._accepted.setdefault(TLS12_VERSION, None)
+                return
             hello = client_hello(TLS12_VERSION, tuple(left), rng=rng, shape=shape)
             answer = await self.prober.ask(Probe((TLS12_VERSION,), hello.suites, encode_client_hello(hello), hello))
             chosen = answer.hello
             if is_unknown(answer):
                 self.seen.facts.gaps.setdefault("suite", f"suites of TLS 1.2: {answer.reason or answer.label}")
+                self._accepted.setdefault(TLS12_VERSION, None)
             if chosen is None or chosen.version != TLS12_VERSION or chosen.suite not in left:
                 break
             self._accepted[TLS12_VERSION] = True
@@ -227,9 +261,9 @@ class Visit:
         self._accepted.setdefault(TLS12_VERSION, False)
 
     def _spent(self) -> bool:
-        if self.prober.connections < MOST_CONNECTIONS:
+        if not self.prober.over:
             return False
-        self.seen.facts.gaps.setdefault("suite", f"not asked after {MOST_CONNECTIONS} connections")
+        self.seen.facts.gaps.setdefault("suite", f"not asked: {self.prober.over}")
         return True
 
     async def _get(self) -> None:

@@ -112,6 +112,12 @@ def _outputs(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--as", "client", metavar="NAME|FILE", help="Speak as this client: a profile, or a hello from a file.")
 @click.option("--no-http", is_flag=True, help="Leave out the one GET that shows redirects to plain HTTP.")
 @click.option("--path", default="/", show_default=True, metavar="PATH", help="What that GET asks for.")
+@click.option(
+    "--fix",
+    "product",
+    metavar="PRODUCT",
+    help="Tell what to paste into this server for what is broken (all: tlswire remedy); auto: as it says what it is.",
+)
 @click.option("--evidence", is_flag=True, help="The bytes that prove each line, in the report and in JSON.")
 @click.option(
     "--resume",
@@ -133,6 +139,7 @@ def command(
     client: str | None,
     no_http: bool,
     path: str,
+    product: str | None,
     evidence: bool,
     resume_file: Path | None,
     verbose: bool,
@@ -150,6 +157,7 @@ def command(
     from tlswire.check.http import path_of  # noqa: PLC0415 - as above
     from tlswire.check.journal import Journal, head_of  # noqa: PLC0415 - handshakes and their libraries load here
     from tlswire.check.plan import Plan  # noqa: PLC0415 - as above
+    from tlswire.policy.remedies import choice  # noqa: PLC0415 - as above
     from tlswire.scan.trust import public_store  # noqa: PLC0415 - as above
 
     plan = Plan(
@@ -176,6 +184,7 @@ def command(
         quiet = how.quiet or writing.to_stdout() or any(name == "-" for _, name in files)
         kept = stack.enter_context(writing.Spool(Verdict))
         run = _Run(verbose=verbose, quiet=quiet, brief=work.brief, faults=work.faults, kept=kept)
+        run.fixer = choice(product) if product else None
         stack.enter_context(writing.written(kept, whole=lambda: not run.interrupted))
         run.outputs = [(row, stack.enter_context(writing.writable(name))) for row, name in files if name is not None]
         journal = stack.enter_context(Journal(resume_file, head_of(plan, judging, work.mark)))
@@ -245,6 +254,7 @@ class _Run:
         self.quiet = quiet
         self.brief = brief
         self.faults = faults
+        self.fixer: str | None = None
         self.outputs: list[tuple[Output, BinaryIO]] = []
         self.progress = ProgressLine(enabled=False)
         self.tally = inventory_report.Tally()
@@ -284,6 +294,10 @@ class _Run:
         self.interrupted = told < count
 
     def _tell(self, verdict: Verdict) -> None:
+        if self.fixer is not None:
+            from tlswire.policy.remedies import with_fixes  # noqa: PLC0415 - only with --fix
+
+            verdict = with_fixes(verdict, self.fixer)
         self.tally.add(verdict)
         self._reached += verdict.reachable
         # A host without an address.

@@ -12,7 +12,7 @@ import msgspec
 
 from tlswire.escape import printable
 from tlswire.report.text import Paint
-from tlswire.report.verdict import COLOURS
+from tlswire.report.verdict import COLOURS, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +32,6 @@ def line(verdict: Verdict, *, colour: bool = False) -> str:
     called = [part for part in (verdict.endpoint.name, verdict.endpoint.role, verdict.endpoint.environment) if part]
     parts = [named(verdict), *called, *([verdict.policy] if verdict.rules else []), _why(verdict)]
     return f"{mark}  {'  '.join(printable(part) for part in parts if part)}"
-
-
-def named(verdict: Verdict) -> str:
-    """Host and port."""
-    host = verdict.target.host
-    return f"{f'[{host}]' if ':' in host else host}:{verdict.target.port}"
 
 
 def _why(verdict: Verdict) -> str:

@@ -10,6 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from tlswire.escape import printable
+from tlswire.report import fixes
 from tlswire.report.text import Paint
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
         rules = [rule for rule in verdict.rules if rule.verdict == kind]
         if rules:
             yield from _rules(kind, rules, paint, verbose=verbose)
+    yield from _fixes(verdict, paint)
     if verdict.handshakes:
         yield ""
         yield paint("Handshakes", _BOLD)
@@ -67,8 +69,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
 
 def _headline(verdict: Verdict) -> str:
     target = verdict.target
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    line = f"{host}:{target.port}"
+    line = named(verdict)
     if target.address is not None and target.address != target.host:
         line += f"  address {target.address}"
     elif len(verdict.nodes) > 1:
@@ -78,6 +79,12 @@ def _headline(verdict: Verdict) -> str:
     if target.proxy:
         line += f"  through {target.proxy}"
     return printable(line) + f"  {verdict.policy}"
+
+
+def named(verdict: Verdict) -> str:
+    """The target as one names it."""
+    host = f"[{verdict.target.host}]" if ":" in verdict.target.host else verdict.target.host
+    return f"{host}:{verdict.target.port}"
 
 
 def _rules(kind: str, rules: list[RuleVerdict], paint: Paint, *, verbose: bool) -> Iterator[str]:
@@ -116,6 +123,12 @@ def _wrapped(text: str, width: int) -> list[str]:
     return _filled(text, indent, f"{indent}  ") or [indent]
 
 
+def _fixes(verdict: Verdict, paint: Paint) -> Iterator[str]:
+    for fix in verdict.fixes:
+        yield ""
+        yield from fixes.lines(fix, paint, f"tlswire check {named(verdict)}")
+
+
 def _filled(text: str, first: str, then: str = "") -> list[str]:
     """A text in lines that fit; names with hyphens stay whole."""
     return textwrap.wrap(
@@ -143,5 +156,9 @@ def _got(shown: Handshake) -> str:
 
 
 def _footer(verdict: Verdict) -> str:
+    """What it took; and how to get what there is to paste, if that was not asked for."""
     connections = "1 connection" if verdict.connections == 1 else f"{verdict.connections} connections"
-    return f"{connections} in {verdict.elapsed_s:.2f} s"
+    told = f"{connections} in {verdict.elapsed_s:.2f} s"
+    broken = [rule.fix for rule in verdict.rules if rule.fix is not None and rule.verdict in {"fail", "warn"}]
+    asked = verdict.fixes or not broken
+    return told if asked else f"{told}; --fix PRODUCT tells what to paste (nginx, iis ...; all: tlswire remedy)"

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
 from tlswire.results.diff import DIFF_SCHEMA, Diff
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
@@ -19,6 +20,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     SCAN_SCHEMA: Scan,
     SESSION_SCHEMA: Session,
     VERDICT_SCHEMA: Verdict,
+    APPLELOG_SCHEMA: AppleLog,
     DIFF_SCHEMA: Diff,
 }
 
@@ -38,11 +40,13 @@ def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
 
 
 __all__ = [
+    "APPLELOG_SCHEMA",
     "DIFF_SCHEMA",
     "SCAN_SCHEMA",
     "SCHEMAS",
     "SESSION_SCHEMA",
     "VERDICT_SCHEMA",
+    "AppleLog",
     "Diff",
     "Scan",
     "Session",

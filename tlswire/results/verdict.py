@@ -31,7 +31,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 class RuleVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """One rule: a broken one of level must is a fail, of level should a warning. ``verified`` says how sure the source
-    is; ``fix`` names a remedy that can be pasted (``tlswire policies fix``), null where there is none.
+    is; ``fix`` names a remedy that can be pasted (``tlswire remedy``), null where there is none.
     """
 
     id: str
@@ -43,6 +43,27 @@ class RuleVerdict(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     verified: str | None = None
     fix: str | None = None
+
+
+class Fix(msgspec.Struct, frozen=True, kw_only=True):
+    """What to change in one product for ``rules``: ``run`` these commands, put ``text`` at ``where`` in place of the
+    settings ``instead_of``, then ``reload``. Empty is what it does not take. ``since`` names the oldest versions that can,
+    ``verified`` says how sure it is.
+    """
+
+    fix: str
+    rules: list[str]
+    product: str
+    title: str
+    where: str
+    instead_of: list[str]
+    run: str
+    text: str
+    reload: str
+    since: str
+    note: str
+    source: str
+    verified: str
 
 
 class Handshake(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +119,9 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """``tlswire.verdict/1``: what a policy says of one target, all its addresses together."""
+    """``tlswire.verdict/1``: what a policy says of one target, all its addresses together. ``fixes`` are there when they
+    were asked for.
+    """
 
     schema: Literal["tlswire.verdict/1"] = VERDICT_SCHEMA
     policy: str
@@ -117,6 +140,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     handshakes: list[Handshake]
     chains: list[PresentedChain]
     http: list[Hop]
+    fixes: list[Fix] = []
     notes: list[str]
     error: str | None
     tool: Tool
