@@ -14,7 +14,7 @@ from tlswire.lab.server import running
 from tlswire.policy.shipped import shipped
 from tlswire.probe.transport import Address
 from tlswire.results.scan import Finding, Scan
-from tlswire.results.verdict import Evidence, Verdict
+from tlswire.results.verdict import Evidence, Fix, Verdict
 from tlswire.scan.pacing import Limits
 from tlswire.scan.scanner import Options, scan_host
 from tlswire.scan.trust import public_store
@@ -62,10 +62,12 @@ def hostile(text: str = NASTY) -> tuple[Scan, Verdict]:
     old = scan().versions[2]
     suite = msgspec.structs.replace(old.suites[0], name=text, openssl_name=text, reasons=[text, text])
     version = msgspec.structs.replace(old, suites=[suite])
+    parts = dict.fromkeys(Fix.__struct_fields__, text)
+    fix = Fix(**parts | {"rules": [text], "instead_of": [text], "text": f"{text}\n```\n{text}"})  # type: ignore[arg-type]  # of Fix's fields
     told = {"target": target, "error": text, "notes": [text]}
     return (
         msgspec.structs.replace(scan(), versions=[version], findings=[finding, finding], **told),
-        msgspec.structs.replace(verdict(), rules=rules, policy=text, title=text, edition=text, **told),
+        msgspec.structs.replace(verdict(), rules=rules, policy=text, title=text, edition=text, fixes=[fix], **told),
     )
 
 

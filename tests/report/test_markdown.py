@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -11,13 +13,14 @@ from markdown_it import MarkdownIt
 from tlswire.escape import printable
 from tlswire.report.markdown import chunks, code, table, text
 
-from .asked import NASTY, every, scan, verdict
+from .asked import NASTY, every, hostile, scan, verdict
 
 if TYPE_CHECKING:
     from tlswire.report.items import Result
 
 RENDERER = MarkdownIt("commonmark", {"html": True}).enable("table").enable("strikethrough")
 TAGS = {"h2", "p", "table", "thead", "tbody", "tr", "th", "td", "code", "br"}
+FIXES = {"h3", "ul", "li", "pre"}
 
 
 class Read(HTMLParser):
@@ -81,19 +84,28 @@ def test_long_evidence_is_cut_and_says_so() -> None:
     assert row[2].split("\n") == [*suites[:8], "and 12 more"]
 
 
+def test_what_is_to_be_pasted_can_be_copied() -> None:
+    pasted = "ssl_protocols TLSv1.2;\n\tssl_ciphers '`x`';"
+    fix = msgspec.structs.replace(hostile("a")[1].fixes[0], text=pasted, title="nginx", where="server { }")
+    html = RENDERER.render(b"".join(chunks([msgspec.structs.replace(verdict(), fixes=[fix])])).decode())
+    blocks = [unescape(block) for block in re.findall(r"<pre><code>(.*?)\n</code></pre>", html, re.DOTALL)]
+    assert blocks == ["a", pasted]
+
+
 def test_a_run_that_was_cut_short_says_so_first() -> None:
     assert b"".join(chunks([scan()], whole=False)).startswith(b"**The run was cut short")
 
 
 def test_hostile_results_make_no_tag_no_cell_and_no_link() -> None:
     page = read(*every())
-    assert page.tags == TAGS
+    assert page.tags == TAGS | FIXES
     assert not page.attributes
     assert {len(row) for row in page.rows} == {4}
     raw = b"".join(chunks(every()))
-    assert b"<script" not in raw
-    assert b"://" not in raw
-    assert b"www." not in raw
+    # But for what is to be copied, which stands in fences.
+    said = re.sub(rb"(?ms)^  (`{3,})\n.*?^  \1\n", b"", raw)
+    assert b"<script" in raw
+    assert not [word for word in (b"<script", b"://", b"www.") if word in said]
     assert any(printable(NASTY) in cell for row in page.rows for cell in row)
 
 

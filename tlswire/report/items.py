@@ -14,7 +14,7 @@ import msgspec
 
 from tlswire.escape import printable
 from tlswire.results.scan import Scan
-from tlswire.results.verdict import Verdict
+from tlswire.results.verdict import Fix, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     """One result: ``judge`` is the policy's name or ``scan``, ``label`` host and port, ``address`` the only one that was
-    asked (empty: several, or the host is one), ``outcome`` the verdict's own or the worst of all items.
+    asked (empty: several, or the host is one), ``outcome`` the verdict's own or the worst of all items; ``fixes`` are as
+    the result has them.
     """
 
     judge: str
@@ -62,6 +63,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     started: str
     elapsed: float
     items: tuple[Item, ...]
+    fixes: tuple[Fix, ...] = ()
 
     @property
     def where(self) -> str:
@@ -94,6 +96,7 @@ def sheet(result: Result) -> Sheet:
         started=printable(result.started),
         elapsed=result.elapsed_s,
         items=_named(items),
+        fixes=tuple(result.fixes) if isinstance(result, Verdict) else (),
     )
 
 

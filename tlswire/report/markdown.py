@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tlswire.report.items import Item, Result, Sheet
+    from tlswire.results.verdict import Fix
 
 # An entity is never markup, in every dialect; a backslash is, within tables and code. Within words and hosts nothing is:
 # a bare link needs www. or ://, emphasis by underscores an end of a word.
@@ -87,6 +88,32 @@ def _section(of: Sheet) -> Iterator[str]:
             yield ""
             yield f"{_NAMES[outcome]}: {', '.join(names)}"
     yield ""
+    for fix in of.fixes:
+        yield from _fix(fix)
+
+
+def _fix(fix: Fix) -> Iterator[str]:
+    yield f"### {text(fix.title) or code(fix.fix)}"
+    yield ""
+    told = (("For", ", ".join(fix.rules)), ("Takes", fix.since), ("Note", fix.note), ("How sure", fix.verified))
+    yield from (f"- {name}: {text(said)}" for name, said in told if said)
+    if fix.run:
+        yield "- Run:"
+        yield from _fenced(fix.run)
+    if fix.text:
+        instead = f" in place of {', '.join(map(code, fix.instead_of))}" if fix.instead_of else ""
+        yield f"- Paste ({text(fix.where)}){instead}:"
+        yield from _fenced(fix.text)
+        yield f"- Then: {text(fix.reload)}"
+    yield ""
+
+
+def _fenced(pasted: str) -> Iterator[str]:
+    """A block to copy, in a fence that is longer than any within it."""
+    fence = "`" * (max((len(run) for run in re.findall("`+", pasted)), default=0) + 3)
+    yield f"  {fence}"
+    yield from ("  " + "\t".join(map(printable, line.split("\t"))) for line in pasted.split("\n"))
+    yield f"  {fence}"
 
 
 def _row(item: Item) -> tuple[str, str, str, str]:
