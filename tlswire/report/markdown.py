@@ -104,7 +104,7 @@ def _fix(fix: Fix) -> Iterator[str]:
         instead = f" in place of {', '.join(map(code, fix.instead_of))}" if fix.instead_of else ""
         yield f"- Paste ({text(fix.where)}){instead}:"
         yield from _fenced(fix.text)
-        yield f"- Then: {text(fix.reload)}"
+        yield f"- Then: {code(fix.reload)}"
     yield ""
 
 
