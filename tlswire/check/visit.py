@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.certificates.report import describe_chain
-from tlswire.check import http
-from tlswire.check.clients import extra_suites, for_http, wide, widened, without_post_quantum
+from tlswire.check import fetch, http
+from tlswire.check.clients import extra_suites, wide, widened, without_post_quantum
 from tlswire.check.plain import Spoken
 from tlswire.escape import printable
 from tlswire.handshake.client import Brief, Client
@@ -269,13 +269,7 @@ class Visit:
     async def _get(self) -> None:
         """What the server answers to one GET, above all where it redirects to."""
         url = http.url_of(self.host, self.prober.address.port, self.plan.path)
-        hello, seed = for_http(self.hello), self._rng("http").random()
-
-        def make() -> Client:
-            rng = random.Random(seed)
-            return Client(offer(hello, rng), rng, request=http.request(url))
-
-        shown = await self.prober.ask(Attempt("GET", make))
+        shown = await self.prober.ask(fetch.get(url, self.hello, self._rng("http").random()))
         hop = http.Response(url, shown.application).hop
         self.seen.hops.append(hop)
         self.seen.facts.add(http.subjects(hop, self.seen.address))

@@ -93,6 +93,11 @@ def _outputs(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="FILE",
     help="Endpoints with roles, environments and anchors of their own, as CSV or TOML (docs/check.md).",
 )
+@click.option(
+    "--account",
+    metavar="USER@DOMAIN",
+    help="Follow service discovery of this account like an enrolling device, and check every server on the way.",
+)
 @click.option("--first-address", is_flag=True, help="Visit only the first address of a name, not all of them.")
 @click.option(
     "--resolve",
@@ -133,6 +138,7 @@ def command(
     *,
     policies: tuple[str, ...],
     inventory_file: Path | None,
+    account: str | None,
     first_address: bool,
     resolve: tuple[str, ...],
     anchor_files: tuple[Path, ...],
@@ -176,65 +182,87 @@ def command(
         resolve=parse_resolve(resolve),
         first_address=first_address,
     )
-    work = _work(wanted, inventory_file, plan, judging, how)
-    for row, name in files:
-        if name is not None and row.single and work.count > 1:
-            raise UsageError(row.option, "holds one result; use --jsonl for several")
+    if sum(map(bool, (wanted, inventory_file, account))) != 1:
+        raise UsageError("targets", "name hosts, --targets FILE, --inventory FILE or --account, one of them")
     with contextlib.ExitStack() as stack:
-        quiet = how.quiet or writing.to_stdout() or any(name == "-" for _, name in files)
         kept = stack.enter_context(writing.Spool(Verdict))
+        stack.enter_context(writing.written(kept, whole=lambda: not run.interrupted))
+        recorder = asking.Recorder(how, plan.proxy, stack)
+        if account is not None:
+            work = _discovered(account, plan, judging, recorder)
+        elif inventory_file is not None:
+            work = _listed(inventory_file, plan, judging, how)
+        else:
+            work = _named(wanted, plan, judging)
+        for row, name in files:
+            if name is not None and row.single and work.count > 1:
+                raise UsageError(row.option, "holds one result; use --jsonl for several")
+        quiet = how.quiet or writing.to_stdout() or any(name == "-" for _, name in files)
         run = _Run(verbose=verbose, quiet=quiet, brief=work.brief, faults=work.faults, kept=kept)
         run.fixer = choice(product) if product else None
-        stack.enter_context(writing.written(kept, whole=lambda: not run.interrupted))
         run.outputs = [(row, stack.enter_context(writing.writable(name))) for row, name in files if name is not None]
         journal = stack.enter_context(Journal(resume_file, head_of(plan, judging, work.mark)))
         for note in journal.notes:
             click.echo(f"tlswire: {printable(note)}", err=True)
         run.progress = stack.enter_context(ProgressLine(enabled=not how.quiet and sys.stderr.isatty()))
-        recorder = asking.Recorder(how, plan.proxy, stack)
+        for verdict in work.known:
+            run.tell(verdict)
         asyncio.run(run.all(work.jobs, work.count, journal, how, recorder.observe))
         run.finish()
     sys.exit(run.exit_code())
 
 
 class _Work(msgspec.Struct, frozen=True):
-    """What is to be checked: so many jobs, and bytes that tell them from those of other runs."""
+    """What is to be checked: so many jobs, bytes that tell them from those of other runs, and verdicts there are already."""
 
     jobs: Iterable[Job]
     count: int
     mark: bytes
     brief: bool
     faults: int = 0
+    known: Sequence[Verdict] = ()
 
 
-def _work(
-    wanted: Sequence[HostPort],
-    inventory_file: Path | None,
-    plan: Plan,
-    policies: Sequence[Policy],
-    how: asking.Asking,
-) -> _Work:
+def _named(wanted: Sequence[HostPort], plan: Plan, policies: Sequence[Policy]) -> _Work:
     from tlswire.check.runner import Job  # noqa: PLC0415 - handshakes and their libraries load here
 
-    if inventory_file is not None:
-        if wanted:
-            raise UsageError("--inventory", "lists the endpoints: name no others")
-        from tlswire.check.inventory import Inventory  # noqa: PLC0415 - as above
-
-        listed = Inventory(inventory_file, plan, policies, usual_port=how.usual_port)
-        for fault in listed.faults:
-            click.echo(f"tlswire: {printable(str(fault))}", err=True)
-        if listed.fault_count > len(listed.faults):
-            click.echo(f"tlswire: and {listed.fault_count - len(listed.faults)} more faults", err=True)
-        return _Work(listed.jobs(), listed.count, listed.data, brief=True, faults=listed.fault_count)
-    if not wanted:
-        raise UsageError("targets", "none given: name a host, --targets FILE or --inventory FILE")
     pairs = [(target, policy) for target in wanted for policy in policies]
     jobs = (
         Job(host=target.host, port=target.port, plan=msgspec.structs.replace(plan, policy=policy), number=number)
         for number, (target, policy) in enumerate(pairs)
     )
     return _Work(jobs, len(pairs), repr(wanted).encode(), brief=len(pairs) > MOST_REPORTS)
+
+
+def _listed(file: Path, plan: Plan, policies: Sequence[Policy], how: asking.Asking) -> _Work:
+    from tlswire.check.inventory import Inventory  # noqa: PLC0415 - handshakes and their libraries load here
+
+    listed = Inventory(file, plan, policies, usual_port=how.usual_port)
+    for fault in listed.faults:
+        click.echo(f"tlswire: {printable(str(fault))}", err=True)
+    if listed.fault_count > len(listed.faults):
+        click.echo(f"tlswire: and {listed.fault_count - len(listed.faults)} more faults", err=True)
+    return _Work(listed.jobs(), listed.count, listed.data, brief=True, faults=listed.fault_count)
+
+
+def _discovered(account: str, plan: Plan, policies: Sequence[Policy], recorder: asking.Recorder) -> _Work:
+    from tlswire.check.discovery import discover  # noqa: PLC0415 - handshakes and their libraries load here
+    from tlswire.check.runner import Job  # noqa: PLC0415 - as above
+    from tlswire.results.verdict import Endpoint  # noqa: PLC0415 - as above
+
+    found = asyncio.run(discover(account, plan, observe=recorder.observe))
+    pairs = [(one, policy) for one in found.endpoints for policy in policies]
+    jobs = [
+        Job(
+            host=one.target.host,
+            port=one.target.port,
+            plan=msgspec.structs.replace(plan, policy=policy, path=one.path),
+            endpoint=Endpoint(role=one.role),
+            number=number,
+        )
+        for number, (one, policy) in enumerate(pairs)
+    ]
+    return _Work(jobs, len(jobs), repr(found.endpoints).encode(), brief=False, known=[found.verdict])
 
 
 def _client(source: str | None, seed: int) -> ClientHello | None:
@@ -286,14 +314,14 @@ class _Run:
             progress.settled += 1
             progress.connections += verdict.connections
             for ready in shelf.take():
-                self._tell(ready)
+                self.tell(ready)
                 told += 1
         for ready in (*shelf.take(), *shelf.rest()):
-            self._tell(ready)
+            self.tell(ready)
             told += 1
         self.interrupted = told < count
 
-    def _tell(self, verdict: Verdict) -> None:
+    def tell(self, verdict: Verdict) -> None:
         if self.fixer is not None:
             from tlswire.policy.remedies import with_fixes  # noqa: PLC0415 - only with --fix
 

@@ -36,6 +36,7 @@ CATEGORIES = (
     "tolerance",
     "extension",
     "feature",
+    "discovery",
 )
 
 
