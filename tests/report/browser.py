@@ -10,9 +10,8 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
+import signal
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -136,18 +135,16 @@ def browsing() -> Iterator[Page]:
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        # A shell puts the pipes where the browser looks for them: 3 and 4.
-        script = f'exec "$0" "$@" 3<&{to_read} 4>&{from_write}'
-        command = ["sh", "-c", script, path, *_FLAGS, f"--user-data-dir={Path(profile)}", "about:blank"]
-        process = subprocess.Popen(
-            command, pass_fds=(to_read, from_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+        pipes = [(os.POSIX_SPAWN_DUP2, to_read, 3), (os.POSIX_SPAWN_DUP2, from_write, 4)]
+        command = [path, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        process = os.posix_spawn(path, command, dict(os.environ), file_actions=[*quiet, *pipes])
         os.close(to_read)
         os.close(from_write)
         try:
             yield Page(to_write, from_read)
         finally:
             os.close(to_write)
-            process.terminate()
-            process.wait(10)
             os.close(from_read)
+            os.kill(process, signal.SIGTERM)
+            os.waitpid(process, 0)

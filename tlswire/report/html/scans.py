@@ -237,10 +237,10 @@ def _report(id_: str, scan: Scan, room: Room) -> Report:
     accepted = [version for version in reversed(scan.versions) if version.suites]
     certificates = scan.answers.certificates
     chains = () if certificates is None else tuple(chain(one, room) for one in certificates.chains)
+    pairs = [(version, suite) for version in accepted for suite in version.suites]
     proved = {
-        (version.code, suite.code): Proved(f"{id_}-{version.code}-{suite.code}", evidence)
-        for version in accepted
-        for suite in version.suites
+        (version.code, suite.code): Proved(f"{id_}-{number}", evidence)
+        for number, (version, suite) in enumerate(pairs, 1)
         if (evidence := room.evidence(f"{version.version}  {suite.code}  {suite.name}", suite.proof)) is not None
     }
     told = tuple(_told(id_, scan, room))
