@@ -13,7 +13,7 @@ from tlswire.report.junit import chunks
 
 from .asked import every, hostile, scan, unreached, verdict
 
-OUTCOMES = {"failure": "fail", "error": "unknown", "skipped": "skip"}
+TAGS = ("failure", "error", "skipped")
 
 
 def suites(*results: Result) -> list[ET.Element]:
@@ -46,11 +46,12 @@ def test_a_verdict_is_a_testsuite_and_a_rule_a_testcase() -> None:
 
 def test_the_sums_are_those_of_the_testcases() -> None:
     for suite, result in zip(suites(*every()), every(), strict=True):
-        found = Counter(OUTCOMES.get(child.tag, "") for case in suite for child in case)
+        found = Counter(child.tag for case in suite for child in case)
+        assert not {*found} - {*TAGS, "system-out"}
         assert suite.get("tests") == str(len(suite)) == str(len(sheet(result).items))
-        assert suite.get("failures") == str(found["fail"])
-        assert suite.get("errors") == str(found["unknown"])
-        assert suite.get("skipped") == str(found["skip"])
+        assert suite.get("failures") == str(found["failure"])
+        assert suite.get("errors") == str(found["error"])
+        assert suite.get("skipped") == str(found["skipped"])
 
 
 def test_no_testcase_hides_another() -> None:
@@ -76,6 +77,15 @@ def test_who_was_not_reached_is_an_error() -> None:
         (case,) = suite
         assert case.get("name") == "reachable"
         assert [child.tag for child in case] == ["error"]
+
+
+def test_what_could_only_warn_is_no_error_when_it_is_unknown() -> None:
+    rules = [msgspec.structs.replace(rule, verdict="unknown") for rule in verdict().rules]
+    (suite,) = suites(msgspec.structs.replace(verdict(), rules=rules))
+    elements = {case.get("name"): [child.tag for child in case] for case in suite}
+    for rule in rules:
+        assert elements[rule.id] == (["error"] if rule.level == "must" else ["system-out"])
+    assert suite.get("errors") == str(sum(rule.level == "must" for rule in rules))
 
 
 def test_a_run_that_was_cut_short_is_an_error() -> None:

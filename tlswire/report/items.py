@@ -33,6 +33,7 @@ _JUDGEMENTS: dict[str, Outcome] = {"not-applicable": "skip"}
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One thing said of one target. ``id`` is the same in every result, ``name`` is the item's alone within its sheet.
+    ``must``: as long as it is unknown, so is the whole.
 
     All strings are printable; ``evidence`` has a line each.
     """
@@ -44,6 +45,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     remedy: str = ""
     source: str = ""
+    must: bool = True
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +145,7 @@ def _rules(verdict: Verdict) -> Iterator[Item]:
             evidence=_evidence(rule, several=len(verdict.nodes) > 1),
             remedy=printable(rule.remedy),
             source=printable(rule.source),
+            must=rule.level == "must",
         )
     if exempt and not verdict.rules:
         yield Item(id="exempt", name="exempt", outcome="skip", title="The policy does not cover the target's role")

@@ -2,7 +2,7 @@
 
 JUnit has no standard; this is the part that Jenkins, GitLab and GitHub's actions agree on. What is broken is a failure,
 what stayed unknown an error (the test could not be carried out), what does not apply is skipped; a warning passes, with
-its text as output, for it is not to stop a pipeline. Must not import anything of tlswire but ``report`` and ``results``.
+its text as output, for it is not to stop a pipeline, and so does what is unknown of a rule that could only warn. Must not import anything of tlswire but ``report`` and ``results``.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def chunks(results: Iterable[Result], *, whole: bool = True) -> Iterator[bytes]:
 
 
 def _suite(of: Sheet, name: str) -> Iterator[str]:
-    counts = Counter(item.outcome for item in of.items)
+    counts = Counter(map(_element, of.items))
     yield (
         f"  <testsuite name={quoteattr(name)} hostname={quoteattr(of.host)} timestamp={quoteattr(of.started)}"
-        f' tests="{len(of.items)}" failures="{counts["fail"]}" errors="{counts["unknown"]}"'
-        f' skipped="{counts["skip"]}" time="{of.elapsed:.3f}">'
+        f' tests="{len(of.items)}" failures="{counts["failure"]}" errors="{counts["error"]}"'
+        f' skipped="{counts["skipped"]}" time="{of.elapsed:.3f}">'
     )
     for item in of.items:
         yield from _case(item, name)
@@ -59,7 +59,7 @@ def _suite(of: Sheet, name: str) -> Iterator[str]:
 def _case(item: Item, suite: str) -> Iterator[str]:
     # GitLab shows the class name as the suite, and tells testcases apart by both names.
     start = f"    <testcase classname={quoteattr(suite)} name={quoteattr(item.name)}"
-    element = _ELEMENTS.get(item.outcome)
+    element = _element(item)
     if item.outcome == "pass":
         yield f"{start}/>"
     elif element is None:
@@ -68,6 +68,10 @@ def _case(item: Item, suite: str) -> Iterator[str]:
         message = f"message={quoteattr(item.title)}"
         kind = "" if element == "skipped" else f' type="{item.outcome}"'
         yield f"{start}><{element} {message}{kind}>{escape(_text(item))}</{element}></testcase>"
+
+
+def _element(item: Item) -> str | None:
+    return None if item.outcome == "unknown" and not item.must else _ELEMENTS.get(item.outcome)
 
 
 def _text(item: Item) -> str:
