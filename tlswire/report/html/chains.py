@@ -142,9 +142,14 @@ def _occasions(presented: PresentedChain) -> str:
 
 
 def _stores(presented: PresentedChain) -> Iterator[Fact]:
+    """What stores say, those that say the same together."""
+    same: dict[str, list[str]] = {}
     for verdict in presented.report.verdicts:
         told = "; ".join(dict.fromkeys(problem.text for problem in verdict.problems))
-        yield Fact(verdict.store, f"{'valid' if verdict.valid else 'not valid'}{f': {told}' if told else ''}")
+        same.setdefault(f"{'valid' if verdict.valid else 'not valid'}{f': {told}' if told else ''}", []).append(
+            verdict.store
+        )
+    return (Fact(", ".join(stores), said) for said, stores in same.items())
 
 
 def _facts(one: CertificateDetails) -> Iterator[Fact]:
