@@ -86,8 +86,12 @@ def test_files_are_opened_before_anything_is_sent(tmp_path: Path) -> None:
         for name in WRITERS:
             said = refused(run(*line, f"--{name}", nowhere))
             assert said == f"{nowhere}: cannot be written: No such file or directory"
-        said = refused(run(*line, "--junit", "-", "--sarif", "-"))
-        assert said == "--junit and --sarif: -: stdout holds one file"
+        assert refused(run(*line, "--junit", "-", "--sarif", "-")) == "--sarif: -: stdout is taken by --junit"
+        assert refused(run(*line, "--jsonl", "-", "--csv", "-")) == "--csv: -: stdout is taken by --jsonl"
+        same = tmp_path / "same"
+        said = refused(run(*line, "--sarif", same, "--markdown", same))
+        assert said == f"--markdown: {same}: this file is taken by --sarif"
+        assert not same.exists()
         assert lab.connections == 0
 
 

@@ -98,13 +98,10 @@ def written(results: Iterable[Result], *, whole: Callable[[], bool]) -> Iterator
     """Open the files now, before the first connection, and write them in the end from what ``results`` then holds, also
     when interrupted; ``whole`` says whether that is all there should be.
 
-    Raises UsageError for a file that cannot be written and for two that are stdout.
+    Raises UsageError for a file that cannot be written and for two options with one file.
     """
     given = _given()
-    if list(given.values()).count("-") > 1:
-        raise UsageError(
-            "-", "stdout holds one file", " and ".join(f"--{name}" for name in given if given[name] == "-")
-        )
+    _check_distinct({f"--{name}": file for name, file in (*_streamed(), *given.items())})
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(writable(file)) for name, file in given.items()}
         try:
@@ -113,6 +110,19 @@ def written(results: Iterable[Result], *, whole: Callable[[], bool]) -> Iterator
             _write(files, results, whole=False)
             raise
         _write(files, results, whole=whole())
+
+
+def _streamed() -> Iterator[tuple[str, str]]:
+    """The files that the command writes as results come."""
+    params = click.get_current_context().params
+    yield from ((name, params[f"{name}_file"]) for name in ("json", "jsonl") if params.get(f"{name}_file") is not None)
+
+
+def _check_distinct(files: dict[str, str]) -> None:
+    taken: dict[Path, str] = {}
+    for option, name in files.items():
+        if (other := taken.setdefault(Path(name).absolute(), option)) != option:
+            raise UsageError(name, f"{'stdout' if name == '-' else 'this file'} is taken by {other}", option)
 
 
 def _write(files: dict[str, BinaryIO], results: Iterable[Result], *, whole: bool) -> None:
