@@ -79,6 +79,18 @@ def test_several_files_of_several_targets(port: int, tmp_path: Path) -> None:
     assert files["markdown"].read_text().startswith("| verdict | target | by | rules |\n")
 
 
+def test_a_scan_with_a_policy_tells_its_verdict_too(port: int, tmp_path: Path) -> None:
+    line = ("scan", f"127.0.0.1:{port}", "--method", "eliminate", "--policy", "mozilla-intermediate", "--quiet")
+    files = {name: tmp_path / name for name in WRITERS}
+    outcome = run(*line, *(text for name, path in files.items() for text in (f"--{name}", path)))
+    assert outcome.code == 1
+    names = {suite.get("name") for suite in ET.parse(files["junit"]).getroot()}
+    assert names == {f"scan 127.0.0.1:{port}", f"mozilla-intermediate 127.0.0.1:{port}"}
+    assert b'"mozilla-intermediate/' in files["sarif"].read_bytes()
+    assert "mozilla-intermediate" in files["markdown"].read_text()
+    assert b"mozilla" not in files["csv"].read_bytes()
+
+
 def test_files_are_opened_before_anything_is_sent(tmp_path: Path) -> None:
     with running("plain") as lab:
         line = arguments("scan", lab.port)

@@ -44,6 +44,13 @@ def test_a_verdict_has_a_row_for_each_rule() -> None:
     assert {row["verdict"] for row in rows} == {"fail"}
 
 
+def test_a_table_is_of_one_kind() -> None:
+    mixed, alone = (
+        [row["host"] for row in read(*results)] for results in ((scan(), verdict(), scan()), (scan(), scan()))
+    )
+    assert mixed == alone
+
+
 def test_who_was_not_reached_has_a_row() -> None:
     for result in unreached():
         (row,) = read(result)

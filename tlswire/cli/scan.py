@@ -16,6 +16,7 @@ import msgspec
 
 from tlswire import cli
 from tlswire.cli import asking, writing
+from tlswire.cli.judges import Judges, told
 from tlswire.cli.progress import ProgressLine
 from tlswire.cli.scan_options import (
     CATEGORIES,
@@ -33,7 +34,7 @@ from tlswire.scan.scanner import Options, scan_many, unresolved
 if TYPE_CHECKING:
     from tlswire.probe.targets import HostPort
     from tlswire.probe.transport import Address
-    from tlswire.results import Scan
+    from tlswire.results import Scan, Verdict
 
 
 @click.command()
@@ -66,6 +67,14 @@ if TYPE_CHECKING:
     help="Validate chains against these anchors (PEM or DER) instead of Mozilla's and the system's (repeatable).",
 )
 @click.option(
+    "--policy",
+    "policy_names",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Judge the scan by a policy (repeatable); asks the questions its rules look at. See tlswire policies.",
+)
+@click.option("--verdict-jsonl", "verdict_file", metavar="FILE", help="The verdicts of --policy as JSON Lines.")
+@click.option(
     "--resumptions",
     type=click.IntRange(1, 1000),
     default=Options().resumptions,
@@ -93,6 +102,8 @@ def command(
     questions: str | None,
     attacks: bool,
     anchor_files: tuple[Path, ...],
+    policy_names: tuple[str, ...],
+    verdict_file: str | None,
     resumptions: int,
     json_file: str | None,
     jsonl_file: str | None,
@@ -102,8 +113,8 @@ def command(
 ) -> None:
     """Enumerate what servers accept, one version and one suite at a time.
 
-    Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding,
-    2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
+    Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding or a
+    policy is broken, 2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
     """
     how = asking.Asking(**common)
     wanted, name = how.wanted(), how.name()
@@ -113,6 +124,8 @@ def command(
         raise UsageError("--all-codes", "contradicts --suites")
     codes, kinds = parse_suites(suites)
     asked = parse_questions(questions, attacks=attacks)
+    judges = Judges(policy_names, anchor_files, verdict_file)
+    asked = tuple(dict.fromkeys([*asked, *judges.questions]))
     _announce(() if how.quiet else asked)
     options = Options(
         versions=parse_versions(versions),
@@ -135,16 +148,19 @@ def command(
     if json_file is not None and (len(wanted) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
-        run = _Run(options, quiet=how.quiet or writing.to_stdout() or "-" in {json_file, jsonl_file}, verbose=verbose)
-        stack.enter_context(writing.written(run.results, whole=lambda: len(run.results) == run.expected))
+        quiet = how.quiet or writing.to_stdout() or "-" in {json_file, jsonl_file, verdict_file}
+        run = _Run(options, quiet=quiet, verbose=verbose)
+        stack.enter_context(writing.written(run.told, whole=lambda: len(run.results) == run.expected))
         run.outputs = [
             (stack.enter_context(writing.writable(file)), indent)
             for file, indent in ((json_file, 2), (jsonl_file, 0))
             if file is not None
         ]
+        run.verdicts = [stack.enter_context(writing.writable(name)) for name in (verdict_file,) if name is not None]
+        run.judges = judges
         run.progress = stack.enter_context(ProgressLine(enabled=not how.quiet and sys.stderr.isatty()))
         asyncio.run(run.all(wanted, how, stack, all_addresses=all_addresses))
-    sys.exit(exit_code(run.results, categories))
+    sys.exit(exit_code(run.results, categories, broken=run.broken))
 
 
 class _Run:
@@ -155,8 +171,12 @@ class _Run:
         self.quiet = quiet
         self.verbose = verbose
         self.outputs: list[tuple[BinaryIO, int]] = []
+        self.judges = Judges()
+        self.verdicts: list[BinaryIO] = []
+        self.broken = False
         self.progress = ProgressLine(enabled=False)
         self.results: list[Scan] = []
+        self.told: list[Scan | Verdict] = []
         self.expected = 1
 
     async def all(
@@ -175,7 +195,9 @@ class _Run:
             self._tell(scan, colour=colour)
 
     def _tell(self, scan: Scan, *, colour: bool) -> None:
+        verdicts = list(self.judges.verdicts(scan))
         self.results.append(scan)
+        self.told += [scan, *verdicts]
         try:
             for file, indent in self.outputs:
                 file.write(to_json(scan, indent=indent) + b"\n")
@@ -183,6 +205,13 @@ class _Run:
             if not self.quiet:
                 with self.progress.hidden():
                     click.echo(text_report.render(scan, colour=colour, verbose=self.verbose), color=colour)
+            for verdict in verdicts:
+                self.broken = self.broken or verdict.verdict == "fail"
+                for file in self.verdicts:
+                    file.write(to_json(verdict) + b"\n")
+                if not self.quiet:
+                    with self.progress.hidden():
+                        click.echo(told(verdict, colour=colour, verbose=self.verbose), color=colour)
         except BrokenPipeError:
             cli.forget_stdout()
 
@@ -212,10 +241,12 @@ def _announce(asked: tuple[str, ...]) -> None:
             click.echo(f"{name}: sends {QUESTIONS[name].sends}", err=True)
 
 
-def exit_code(results: list[Scan], categories: frozenset[str]) -> int:
-    """What the process ends with: nothing reached, something unknown, a finding asked for, or fine."""
+def exit_code(results: list[Scan], categories: frozenset[str], *, broken: bool = False) -> int:
+    """What the process ends with: nothing reached, a policy broken, something unknown, a finding asked for, or fine."""
     if not any(scan.reachable for scan in results):
         return cli.UNREACHABLE
+    if broken:
+        return cli.FINDINGS
     if not all(scan.complete and scan.reachable for scan in results):
         return cli.INCOMPLETE
     found = {finding.category for scan in results for finding in scan.findings}

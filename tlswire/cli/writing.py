@@ -128,7 +128,9 @@ def _check_distinct(files: dict[str, str]) -> None:
 def _write(files: dict[str, BinaryIO], results: Iterable[Result], *, whole: bool) -> None:
     for name, file in files.items():
         try:
-            for chunk in WRITERS[name].chunks(results, whole=whole):
+            writer = WRITERS[name]
+            taken = (result for result in results if result.schema in writer.schemas)
+            for chunk in writer.chunks(taken, whole=whole):
                 file.write(chunk)
             file.flush()
         except BrokenPipeError:

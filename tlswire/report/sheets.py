@@ -93,12 +93,15 @@ VERDICT: dict[str, Callable[[Row], Cell]] = {
 
 
 def chunks(results: Iterable[Result], *, whole: bool = True) -> Iterator[bytes]:  # noqa: ARG001 - a table has no place for it
-    """The file, a piece a result; the first one, which gives the columns, says what the others are."""
-    columns = None
+    """The file, a piece a result. The first gives the columns: those of another kind have no place there."""
+    kind: type | None = None
     for result in results:
-        if columns is None:
-            columns = SCAN if isinstance(result, Scan) else VERDICT
+        columns = SCAN if isinstance(result, Scan) else VERDICT
+        if kind is None:
+            kind = type(result)
             yield line(columns)
+        if type(result) is not kind:
+            continue
         rows = _suites(result) if isinstance(result, Scan) else _rules(result)
         yield b"".join(line(cell(value(row)) for value in columns.values()) for row in rows)
 
