@@ -84,9 +84,9 @@ def test_jobs_are_taken_when_their_turn_comes() -> None:
 
     async def run() -> list[int]:
         behind = []
-        async with Lab("modern") as lab, contextlib.aclosing(check_many(jobs(lab.port), side_by_side=3)) as verdicts:
+        async with Lab("modern") as lab:
             done = 0
-            async for _ in verdicts:
+            async for _ in check_many(jobs(lab.port), side_by_side=3):
                 done += 1
                 behind.append(taken - done)
         return behind

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import random
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -355,6 +356,7 @@ class Visit:
         return random.Random(f"{self.plan.seed} {what}")
 
 
+@cache
 def _kind(code: int) -> tuple[str, str]:
     """What kind of suite it is, for who wants to hear of one of each: its key exchange and its cipher."""
     row = SUITES[code]

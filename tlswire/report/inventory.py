@@ -85,7 +85,7 @@ class Tally:
         return sum(self._groups.values(), Counter())
 
     def render(self, *, colour: bool = False, faults: int = 0) -> str:
-        """The summary, ending in a newline; ``faults`` is how many lines of an inventory could not be read."""
+        """The summary, ending in a newline; ``faults`` is how many there are in an inventory."""
         return "\n".join(self._lines(Paint(colour=colour), faults)) + "\n"
 
     def _lines(self, paint: Paint, faults: int) -> Iterator[str]:
@@ -100,9 +100,8 @@ class Tally:
                 yield from self._broken(self._rules[kind], paint, kind)
         if faults:
             yield ""
-            yield paint(
-                f"{faults} {'line' if faults == 1 else 'lines'} of the inventory could not be used", COLOURS["fail"]
-            )
+            told = "1 fault" if faults == 1 else f"{faults} faults"
+            yield paint(f"{told} in the inventory: see above", COLOURS["fail"])
 
     def _table(self, paint: Paint) -> Iterator[str]:
         policies = {policy for _, policy in self._groups}

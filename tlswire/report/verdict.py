@@ -16,6 +16,7 @@ from tlswire.report.text import Paint
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tlswire.results.proof import Proof
     from tlswire.results.verdict import Handshake, RuleVerdict, Verdict
 
 _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
@@ -29,6 +30,8 @@ _HEADS = {
     "not-applicable": "Not applicable",
 }
 WIDTH = 110
+# So many digits of hexadecimal stand in a line.
+HEX = 96
 
 
 def render(verdict: Verdict, *, colour: bool = False, verbose: bool = False) -> str:
@@ -58,6 +61,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
             yield f"  {node.address}: {printable('; '.join(node.differs) or node.error or 'not reached')}"
     for hop in verdict.http if verbose else ():
         yield f"  GET {hop.url}: {hop.problem or hop.status}{f', to {hop.location}' if hop.location else ''}"
+    yield from _bytes(verdict, paint)
     if verdict.notes:
         yield ""
         yield paint("What happened on the way", _BOLD)
@@ -116,6 +120,23 @@ def _evidence(rule: RuleVerdict, width: int) -> Iterator[str]:
     many = len({node for nodes in same.values() for node in nodes}) > 1
     for text, nodes in same.items():
         yield from _wrapped(f"{text} ({', '.join(dict.fromkeys(nodes))})" if many and nodes else text, width)
+
+
+def _bytes(verdict: Verdict, paint: Paint) -> Iterator[str]:
+    """What proves the lines, where it was asked for: the same bytes once, with the rules they are for."""
+    proofs: dict[Proof, list[str]] = {}
+    for rule in verdict.rules:
+        for item in rule.evidence:
+            if item.proof is not None:
+                proofs.setdefault(item.proof, []).append(rule.id)
+    if proofs:
+        yield ""
+        yield paint("Bytes, as tlswire decode reads them", _BOLD)
+    for proof, rules in proofs.items():
+        yield from _filled(", ".join(dict.fromkeys(rules)), "  ")
+        for side, data in (("sent", proof.sent), ("received", proof.received)):
+            yield f"    {side}, {len(data) // 2} bytes"
+            yield from (f"      {data[at : at + HEX]}" for at in range(0, len(data), HEX))
 
 
 def _wrapped(text: str, width: int) -> list[str]:
