@@ -33,6 +33,8 @@ ROOMS = (
     "probe",
     "capture",
     "scan",
+    "policy",
+    "check",
     "report",
     "lab",
     "cli",
@@ -45,6 +47,17 @@ ALLOWED = {
     "results": {"errors", "registry", "certificates", "results"},
     "handshake": {"errors", "registry", "wire", "crypto", "hello", "certificates", "handshake"},
     "capture": {"errors", "escape", "registry", "wire", "crypto", "hello", "certificates", "results", "capture"},
+    "policy": {
+        "errors",
+        "escape",
+        "registry",
+        "wire",
+        "hello",
+        "certificates",
+        "results",
+        "handshake",
+        "policy",
+    },
     "lab": {"errors", "registry", "wire", "crypto", "hello", "lab"},
     "report": {"errors", "escape", "registry", "wire", "results", "report"},
 }
@@ -157,7 +170,8 @@ def test_architecture_names_every_room() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["capture", "certificates", "crypto", "handshake", "lab", "probe", "report", "results"]
+    "room",
+    ["capture", "certificates", "check", "crypto", "handshake", "lab", "policy", "probe", "report", "results"],
 )
 def test_architecture_names_every_module_of_the_room(room: str) -> None:
     section = re.search(rf"^### `{room}/`\n(.*?)(?=^#|\Z)", ARCHITECTURE, re.MULTILINE | re.DOTALL)

@@ -39,13 +39,16 @@ def key_of(kind: str, label: str = "") -> Any:  # noqa: ARG001 - the cache tells
     """A private key; equal arguments give the same one."""
     makers: dict[str, Callable[[], Any]] = {
         "rsa1024": lambda: rsa.generate_private_key(65537, 1024),
+        "rsa2047": lambda: rsa.generate_private_key(65537, 2047),
         "rsa": lambda: rsa.generate_private_key(65537, 2048),
         "rsa-e3": lambda: rsa.generate_private_key(3, 2048),
         "dsa": lambda: dsa.generate_private_key(2048),
         "dsa1024": lambda: dsa.generate_private_key(1024),
         "p192": lambda: ec.generate_private_key(ec.SECP192R1()),
+        "p224": lambda: ec.generate_private_key(ec.SECP224R1()),
         "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
         "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
+        "p521": lambda: ec.generate_private_key(ec.SECP521R1()),
         "brainpool": lambda: ec.generate_private_key(ec.BrainpoolP256R1()),
         "ed25519": ed25519.Ed25519PrivateKey.generate,
         "ed448": ed448.Ed448PrivateKey.generate,
@@ -98,11 +101,13 @@ SIGNERS: dict[str, tuple[bytes, Callable[[Any, bytes], bytes]]] = {
     "rsa-md5": (sequence(oid("1.2.840.113549.1.1.4"), NULL), _rsa(hashes.MD5())),
     "rsa-sha1": (sequence(oid("1.2.840.113549.1.1.5"), NULL), _rsa(hashes.SHA1())),
     "rsa-sha256": (sequence(oid("1.2.840.113549.1.1.11"), NULL), _rsa(hashes.SHA256())),
+    "rsa-sha384": (sequence(oid("1.2.840.113549.1.1.12"), NULL), _rsa(hashes.SHA384())),
     "rsa-sha512": (sequence(oid("1.2.840.113549.1.1.13"), NULL), _rsa(hashes.SHA512())),
     "rsa-pss": (sequence(oid(RSA_PSS), _PSS_256), _pss),
     "ecdsa-sha1": (sequence(oid("1.2.840.10045.4.1")), _ecdsa(hashes.SHA1())),
     "ecdsa-sha256": (sequence(oid("1.2.840.10045.4.3.2")), _ecdsa(hashes.SHA256())),
     "ecdsa-sha384": (sequence(oid("1.2.840.10045.4.3.3")), _ecdsa(hashes.SHA384())),
+    "ecdsa-sha512": (sequence(oid("1.2.840.10045.4.3.4")), _ecdsa(hashes.SHA512())),
     "ecdsa-sha3": (sequence(oid("2.16.840.1.101.3.4.3.10")), _ecdsa(hashes.SHA3_256())),
     "dsa-sha1": (sequence(oid("1.2.840.10040.4.3")), _hashed(hashes.SHA1())),
     "dsa-sha256": (sequence(oid("2.16.840.1.101.3.4.3.2")), _hashed(hashes.SHA256())),
@@ -237,7 +242,7 @@ def mint(  # as many fields as a certificate has
     giver = by.name if by else name
     if extensions is None:
         usual = _usual(ca=ca, own_id=own_id, by_id=issuer_key_id or (by.key_id if by else None))
-        own = {_code(item): item for item in (*usual, *more)}
+        own = {code_of(item): item for item in (*usual, *more)}
         extensions = (*(item for code, item in own.items() if code not in {oid(out) for out in without}),)
         extensions += tuple(item for item in more if item not in extensions)
     used, sign = SIGNERS[signer or usual_signer(by.kind if by else kind)]
@@ -260,7 +265,7 @@ def _usual(*, ca: bool, own_id: bytes, by_id: bytes | None) -> tuple[bytes, ...]
     return (*own, subject_key(own_id), *((issuer_key(by_id),) if by_id is not None else ()))
 
 
-def _code(item: bytes) -> bytes:
+def code_of(item: bytes) -> bytes:
     """The identifier an extension begins with, with its header."""
     at = 2 if item[1] < 0x80 else 2 + (item[1] & 0x7F)
     return item[at : at + 2 + item[at + 1]]

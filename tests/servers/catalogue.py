@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import daemons, forwarders, recipes
+from . import daemons, forwarders, recipes, sites
 from .forwarders import KNOWN
 from .oracle import Oracle
 from .prefaces import TURNS, preface
@@ -273,6 +273,22 @@ ROWS: tuple[Row, ...] = (
         singly=True,
     ),
     Row("node", "node (OpenSSL)", "nodejs", (exe("node"),), recipes.node()),
+    Row(
+        "apache",
+        "Apache httpd (OpenSSL)",
+        "apt:apache2-bin",
+        (exe("apache2"), file(f"{sites.MODULES}/mod_ssl.so")),
+        sites.alone(sites.apache, "rsa2048"),
+        truth=Counts(0, 0, 0, 2, 3),
+    ),
+    Row(
+        "haproxy",
+        "HAProxy (OpenSSL)",
+        "apt:haproxy",
+        (exe("haproxy"),),
+        sites.alone(sites.haproxy, "rsa2048"),
+        truth=Counts(0, 0, 0, 2, 3),
+    ),
     Row("granian", "granian (rustls)", "pip:granian", (module("granian"),), recipes.granian()),
 )
 

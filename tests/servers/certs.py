@@ -51,11 +51,14 @@ VALID_DAYS = 825
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One end-entity certificate. `combined` is key then certificate, for servers that read one file."""
+    """One end-entity certificate. `combined` is key then certificate, for servers that read one file; `issuers` holds
+    the rest of its chain once more, for those that want it apart.
+    """
 
     key: Path
     cert: Path
     combined: Path
+    issuers: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

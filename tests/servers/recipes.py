@@ -7,6 +7,7 @@ Must not know which rows exist (catalogue.py) or what they accept (oracle.py).
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .certs import cache_folder, certificates
+from .certs import Leaf, cache_folder, certificates
 from .process import HOST, Launch, Recipe, ServerError
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ def nginx_hosts(hosts: Mapping[str, str | None]) -> Recipe:
     return recipe
 
 
+def _leaf(kind: str | Leaf) -> Leaf:
+    return certificates().leaf(kind) if isinstance(kind, str) else kind
+
+
 def _shown(kind: str) -> Sequence[str]:
     leaf = certificates().leaf(kind)
     return (f"ssl_certificate {leaf.cert};", f"ssl_certificate_key {leaf.key};")
@@ -97,6 +102,11 @@ def _nginx(folder: Path, port: int, servers: Mapping[str, Sequence[str]], listen
         for at, (name, lines) in enumerate(servers.items())
         for joined in ["\n        ".join(lines)]
     )
+    return nginx_with(folder, blocks)
+
+
+def nginx_with(folder: Path, servers: str) -> Launch:
+    """nginx with these server blocks: one worker, everything it writes inside the folder."""
     (folder / "nginx.conf").write_text(f"""\
 daemon off;
 worker_processes 1;
@@ -110,21 +120,21 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-{blocks}}}
+{servers}}}
 """)
     return Launch(("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")))
 
 
-def openssl_s_server(*options: str, certs: Sequence[str] = ("rsa2048",)) -> Recipe:
+def openssl_s_server(*options: str, certs: Sequence[str | Leaf] = ("rsa2048",)) -> Recipe:
     """openssl s_server: one client at a time, at most two certificates."""
 
     def recipe(_: Path, port: int) -> Launch:
-        minted = certificates()
         argv = ["openssl", "s_server", "-accept", f"{HOST}:{port}", "-quiet", "-www"]
-        argv += ["-dhparam", str(minted.dhparam)]
+        argv += ["-dhparam", str(certificates().dhparam)]
         for prefix, kind in zip(("", "d"), certs, strict=False):
-            leaf = minted.leaf(kind)
+            leaf = _leaf(kind)
             argv += [f"-{prefix}cert", str(leaf.cert), f"-{prefix}key", str(leaf.key)]
+            argv += [f"-{prefix}cert_chain", str(leaf.issuers)] if leaf.issuers else []
         return Launch((*argv, *options))
 
     return recipe
@@ -164,7 +174,7 @@ ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "{oldest}", "CipherString" => "{cip
     return recipe
 
 
-def gnutls(priority: str, *options: str, certs: Sequence[str] = ("rsa2048", "p256", "ed25519")) -> Recipe:
+def gnutls(priority: str, *options: str, certs: Sequence[str | Leaf] = ("rsa2048", "p256", "ed25519")) -> Recipe:
     """gnutls-serv; it has no option to bind, so it listens on every address."""
 
     def recipe(folder: Path, port: int) -> Launch:
@@ -174,8 +184,7 @@ def gnutls(priority: str, *options: str, certs: Sequence[str] = ("rsa2048", "p25
         argv = ["gnutls-serv", "--port", str(port), "--http", "--quiet", "--nodb"]
         argv += [] if any("client-cert" in option for option in options) else ["--disable-client-cert"]
         argv += ["--priority", priority, "--dhparams", str(minted.dhparam), "--pskpasswd", str(psk), *options]
-        for kind in certs:
-            leaf = minted.leaf(kind)
+        for leaf in map(_leaf, certs):
             argv += ["--x509keyfile", str(leaf.key), "--x509certfile", str(leaf.cert)]
         return Launch(tuple(argv))
 
@@ -252,34 +261,34 @@ def pyopenssl(options: Mapping[str, str], certs: Sequence[str] = ("rsa2048",)) -
     return recipe
 
 
-def tlslite_ng() -> Recipe:
-    """tlslite-ng, pure Python."""
+def tlslite_ng(settings: Mapping[str, object] = {}, certs: Sequence[str | Leaf] = ("rsa2048", "p256")) -> Recipe:
+    """tlslite-ng, pure Python; ``settings`` narrow its HandshakeSettings."""
 
     def recipe(_: Path, port: int) -> Launch:
-        return _python("tlslite_ng.py", str(port), *_keys_then_certs("rsa2048", "p256"))
+        return _python("tlslite_ng.py", str(port), json.dumps(dict(settings)), *_keys_then_certs(*certs))
 
     return recipe
 
 
-def jsse() -> Recipe:
-    """Java's own TLS with nothing disabled, compiled on first use."""
+def jsse(properties: Mapping[str, str] = {}, certs: Sequence[str | Leaf] = ("rsa2048", "p256", "ed25519")) -> Recipe:
+    """Java's own TLS with nothing disabled, compiled on first use; ``properties`` narrow it."""
 
     def recipe(_: Path, port: int) -> Launch:
-        classes = _built("JsseServer.java", ("javac", "-d", "{out}", "{source}"))
-        return Launch(
-            ("java", "-cp", str(classes), "JsseServer", str(port), *_keys_then_certs("rsa2048", "p256", "ed25519"))
-        )
+        classes = _built(SOURCES / "JsseServer.java", ("javac", "-d", "{out}", "{source}"))
+        narrowed = (f"-D{name}={value}" for name, value in properties.items())
+        quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+        files = _keys_then_certs(*certs)
+        return Launch(("java", *quick, *narrowed, "-cp", str(classes), "JsseServer", str(port), *files))
 
     return recipe
 
 
-def go() -> Recipe:
+def go(source: Path = SOURCES / "main.go", certs: Sequence[str | Leaf] = ("rsa2048", "p256", "ed25519")) -> Recipe:
     """Go's crypto/tls, compiled on first use (which takes a while)."""
 
     def recipe(_: Path, port: int) -> Launch:
-        program = _built("main.go", ("go", "build", "-o", "{out}/server", "{source}")) / "server"
-        keys = _keys_then_certs("rsa2048", "p256", "ed25519")
-        return Launch((str(program), str(port), *keys))
+        program = _built(source, ("go", "build", "-o", "{out}/server", "{source}")) / "server"
+        return Launch((str(program), str(port), *_keys_then_certs(*certs)))
 
     return recipe
 
@@ -288,7 +297,7 @@ def go_ech() -> Recipe:
     """The newest Go, which has Encrypted Client Hello, for public.example; compiled on first use."""
 
     def recipe(_: Path, port: int) -> Launch:
-        program = _built("ech.go", (str(GO), "build", "-o", "{out}/server", "{source}")) / "server"
+        program = _built(SOURCES / "ech.go", (str(GO), "build", "-o", "{out}/server", "{source}")) / "server"
         return Launch((str(program), str(port), *_keys_then_certs("rsa2048")))
 
     return recipe
@@ -330,14 +339,13 @@ def _python(source: str, *arguments: str) -> Launch:
     return Launch((sys.executable, "-u", str(SOURCES / source), *arguments))
 
 
-def _keys_then_certs(*kinds: str) -> tuple[str, ...]:
-    leaves = map(certificates().leaf, kinds)
+def _keys_then_certs(*kinds: str | Leaf) -> tuple[str, ...]:
+    leaves = map(_leaf, kinds)
     return tuple(str(path) for leaf in leaves for path in (leaf.key, leaf.cert))
 
 
-def _built(source: str, command: Sequence[str]) -> Path:
+def _built(path: Path, command: Sequence[str]) -> Path:
     """The folder `command` builds into, made once per version of the source."""
-    path = SOURCES / source
     home = cache_folder()
     built = home / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     if not built.exists():

@@ -21,6 +21,10 @@ FINE, FINDINGS, USAGE, INCOMPLETE, UNREACHABLE = 0, 1, 2, 3, 4
 # One row a command: its module below this package, and the line that --help shows.
 COMMANDS: dict[str, tuple[str, str]] = {
     "scan": ("scan", "What a server accepts, one version and one suite at a time."),
+    "check": ("check", "Will Apple devices still connect? Servers judged by a policy, with proof and remedies."),
+    "policies": ("policies", "The policies that are shipped, and what they say."),
+    "remedy": ("remedy", "What to paste into a server's configuration to keep a rule."),
+    "applelog": ("applelog", "The servers that Apple devices complain of, from their logs."),
     "questions": ("questions", "What else a scan can ask of a server."),
     "pcap": ("pcap", "The TLS, DTLS and QUIC sessions of captures."),
     "live": ("live", "The same from a network interface, as it happens."),

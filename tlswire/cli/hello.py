@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from tlswire.cli.decode import read_bytes
+from tlswire.cli.hello_source import profile_lines
 from tlswire.errors import LookupFailedError, UsageError
 from tlswire.hello import edit
 from tlswire.hello.builder import (
@@ -26,6 +27,7 @@ from tlswire.hello.builder import (
     client_hello,
     sslv2_client_hello,
 )
+from tlswire.hello.profiles import profile, profile_hello
 from tlswire.registry import ALPN, GROUPS, SCHEMES, SSLV2_KINDS, SUITES, VERSIONS
 from tlswire.wire.messages import ClientHello
 
@@ -132,6 +134,8 @@ _EXTENSIONS = ("server_name", "alpn", "groups", "key_shares", "schemes")
     metavar="FILE|HEX|-",
     help="Change this hello instead: what no option names stays byte for byte.",
 )
+@click.option("--profile", "client", metavar="NAME", help="The hello of this client instead, of any --seed.")
+@click.option("--profiles", "listing", is_flag=True, help="List the clients that --profile knows, and stop.")
 @click.option(
     "--layer",
     type=click.Choice(get_args(edit.Layer)),
@@ -160,14 +164,19 @@ def command(
     record_size: int | None,
     seed: int | None,
     origin: str | None,
+    client: str | None,
+    listing: bool,
     layer: edit.Layer | None,
     form: str | None,
     output: str | None,
 ) -> None:
     """Build a ClientHello and print its bytes; `tlswire hello | tlswire decode` explains them.
 
-    The same options give the same bytes. With --from, parts of an existing hello are replaced in place.
+    The same options give the same bytes. With --from and --profile, parts of an existing hello are replaced in place.
     """
+    if listing:
+        click.echo("\n".join(profile_lines()))
+        return
     parts = Parts(
         versions=tuple(map(_version, versions)) or None,
         suites=tuple(name for text in suites for name in _split(text)) or None,
@@ -180,9 +189,15 @@ def command(
         record_version=None if record_version is None else _version(record_version),
         record_size=record_size,
     )
-    if origin is not None:
+    if origin is not None or client is not None:
+        option = "--profile" if origin is None else "--from"
         if sslv2 or sslv2_framed:
-            raise UsageError("--from", "keeps the form of its hello; leave out --sslv2 and --sslv2-framed")
+            raise UsageError(option, "keeps the form of its hello; leave out --sslv2 and --sslv2-framed")
+        if origin is not None and client is not None:
+            raise UsageError("--profile", "is a hello of its own; leave out --from")
+    if client is not None:
+        sample = _as_client(client, parts, Random(seed or 0))
+    elif origin is not None:
         sample = _changed(edit.read_hello(read_bytes(origin)), parts, seed)
     elif sslv2 or sslv2_framed or parts.versions == (SSLV2_VERSION,):
         sample = _sslv2(parts, Random(seed or 0), framed=sslv2_framed)
@@ -211,6 +226,12 @@ def _built(parts: Parts, rng: Random) -> edit.Sample:
     suites = _suites(parts.suites, SUITES) or _everyday(versions)
     hello = client_hello(versions, suites, rng=rng, shape=shape)
     # What was asked for by name is there, whether or not it makes sense under the version.
+    return _reframed(edit.Sample(_edited(hello, parts)), parts)
+
+
+def _as_client(name: str, parts: Parts, rng: Random) -> edit.Sample:
+    _refuse_contradictions(parts)
+    hello = profile_hello(profile(name), rng=rng, server_name=parts.server_name)
     return _reframed(edit.Sample(_edited(hello, parts)), parts)
 
 

@@ -17,6 +17,8 @@ import click
 import msgspec
 
 from tlswire import cli
+from tlswire.cli.judges import Judges, told
+from tlswire.cli.outputs import check_folder, writable
 from tlswire.cli.progress import ProgressLine
 from tlswire.cli.scan_options import (
     CATEGORIES,
@@ -36,11 +38,12 @@ from tlswire.scan.pacing import WIDTH, Limits
 from tlswire.scan.scanner import Options, scan_many, unresolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tlswire.certificates.stores import Anchors
     from tlswire.probe.transport import Address
     from tlswire.results import Scan
+    from tlswire.results.verdict import Verdict
 
 
 @click.command()
@@ -96,6 +99,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Validate chains against these anchors (PEM or DER) instead of Mozilla's and the system's (repeatable).",
 )
+@click.option(
+    "--policy",
+    "policy_names",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Judge the scan by a policy (repeatable); asks the questions its rules look at. See tlswire policies.",
+)
+@click.option("--verdict-jsonl", "verdict_file", metavar="FILE", help="The verdicts of --policy as JSON Lines.")
 @click.option(
     "--resumptions",
     type=click.IntRange(1, 1000),
@@ -161,6 +172,8 @@ def command(
     questions: str | None,
     attacks: bool,
     anchor_files: tuple[Path, ...],
+    policy_names: tuple[str, ...],
+    verdict_file: str | None,
     resumptions: int,
     keylog_file: str | None,
     concurrency: int | None,
@@ -180,8 +193,8 @@ def command(
 ) -> None:
     """Enumerate what servers accept, one version and one suite at a time.
 
-    Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding,
-    2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
+    Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding or a
+    policy is broken, 2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
     """
     usual = protocols.usual_port(starttls or "") if port is None else port
     wanted = [target for text in targets for target in parse_target(text, default_port=usual)]
@@ -197,6 +210,8 @@ def command(
         server_name = next(parse_target(server_name)).host
     codes, kinds = parse_suites(suites)
     asked = parse_questions(questions, attacks=attacks)
+    judges = Judges(policy_names, anchor_files, verdict_file)
+    asked = tuple(dict.fromkeys([*asked, *judges.questions]))
     _announce(() if quiet else asked)
     options = Options(
         versions=parse_versions(versions),
@@ -219,11 +234,20 @@ def command(
     if json_file is not None and (len(dict.fromkeys(wanted)) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
-        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file, html_file}, verbose=verbose)
-        run.open(stack, json=json_file, jsonl=jsonl_file, html=html_file, keylog=keylog_file, trace=trace)
+        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file, html_file, verdict_file}, verbose=verbose)
+        run.judges = judges
+        run.open(
+            stack,
+            json=json_file,
+            jsonl=jsonl_file,
+            html=html_file,
+            verdicts=verdict_file,
+            keylog=keylog_file,
+            trace=trace,
+        )
         run.progress = stack.enter_context(ProgressLine(enabled=not quiet and sys.stderr.isatty()))
         asyncio.run(run.all(list(dict.fromkeys(wanted)), hosts, all_addresses=all_addresses))
-    sys.exit(exit_code(run.results, categories))
+    sys.exit(exit_code(run.results, categories, broken=run.broken))
 
 
 class _Run:
@@ -236,10 +260,14 @@ class _Run:
         self.outputs: list[tuple[BinaryIO, int]] = []
         self.trace: Path | None = None
         self.keylog: BinaryIO | None = None
+        self.judges = Judges()
+        self.verdicts: list[BinaryIO] = []
+        self.broken = False
         self.progress = ProgressLine(enabled=False)
         self.stack = contextlib.ExitStack()
         self.html: BinaryIO | None = None
         self.results: list[Scan] = []
+        self.judged: list[list[Verdict]] = []
         self.expected = 1
 
     def open(
@@ -249,23 +277,25 @@ class _Run:
         json: str | None,
         jsonl: str | None,
         html: str | None,
+        verdicts: str | None,
         keylog: str | None,
         trace: Path | None,
     ) -> None:
         """Open what is written to, on ``stack``. Raises UsageError before the first connection."""
         self.stack = stack
         self.outputs = [
-            (stack.enter_context(_writable(name)), indent)
+            (stack.enter_context(writable(name)), indent)
             for name, indent in ((json, 2), (jsonl, 0))
             if name is not None
         ]
+        self.verdicts = [stack.enter_context(writable(name)) for name in (verdicts,) if name is not None]
         if html is not None:
-            self.html = stack.enter_context(_writable(html))
+            self.html = stack.enter_context(writable(html))
             stack.push(self._page)
         if keylog is not None:
-            self.keylog = stack.enter_context(_writable(keylog, append=True))
+            self.keylog = stack.enter_context(writable(keylog, append=True))
         if trace is not None:
-            _check_folder(trace)
+            check_folder(trace, "--trace")
             self.trace = trace
 
     async def all(self, targets: list[HostPort], hosts: int, *, all_addresses: bool) -> None:
@@ -285,6 +315,7 @@ class _Run:
 
     def _tell(self, scan: Scan, *, colour: bool) -> None:
         self.results.append(scan)
+        self.judged.append(list(self.judges.verdicts(scan)))
         try:
             for file, indent in self.outputs:
                 file.write(to_json(scan, indent=indent) + b"\n")
@@ -292,6 +323,13 @@ class _Run:
             if not self.quiet:
                 with self.progress.hidden():
                     click.echo(text_report.render(scan, colour=colour, verbose=self.verbose), color=colour)
+            for verdict in self.judged[-1]:
+                self.broken = self.broken or verdict.verdict == "fail"
+                for file in self.verdicts:
+                    file.write(to_json(verdict) + b"\n")
+                if not self.quiet:
+                    with self.progress.hidden():
+                        click.echo(told(verdict, colour=colour, verbose=self.verbose), color=colour)
         except BrokenPipeError:
             cli.forget_stdout()
 
@@ -302,7 +340,8 @@ class _Run:
         from tlswire.report.html import scans_page  # noqa: PLC0415 - only pages need it
 
         try:
-            self.html.write(scans_page(self.results, interrupted=len(self.results) < self.expected))
+            page = scans_page(self.results, self.judged, interrupted=len(self.results) < self.expected)
+            self.html.write(page)
             self.html.flush()
         except BrokenPipeError:
             cli.forget_stdout()
@@ -368,10 +407,12 @@ def _announce(asked: tuple[str, ...]) -> None:
             click.echo(f"{name}: sends {QUESTIONS[name].sends}", err=True)
 
 
-def exit_code(results: list[Scan], categories: frozenset[str]) -> int:
-    """What the process ends with: nothing reached, something unknown, a finding asked for, or fine."""
+def exit_code(results: list[Scan], categories: frozenset[str], *, broken: bool = False) -> int:
+    """What the process ends with: nothing reached, a policy broken, something unknown, a finding asked for, or fine."""
     if not any(scan.reachable for scan in results):
         return cli.UNREACHABLE
+    if broken:
+        return cli.FINDINGS
     if not all(scan.complete and scan.reachable for scan in results):
         return cli.INCOMPLETE
     found = {finding.category for scan in results for finding in scan.findings}
@@ -384,26 +425,3 @@ def _anchors(files: tuple[Path, ...]) -> dict[str, Anchors] | None:
     from tlswire.scan.trust import read_store  # noqa: PLC0415 - only with --anchor
 
     return {str(path): read_store(str(path), path) for path in files}
-
-
-@contextlib.contextmanager
-def _writable(name: str, *, append: bool = False) -> Iterator[BinaryIO]:
-    """The file to write to; fails before the first connection."""
-    if name == "-":
-        yield sys.stdout.buffer
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(Path(name).open("ab" if append else "wb"))
-        except OSError as error:
-            raise UsageError(name, f"cannot be written: {error.strerror}") from None
-        yield file
-
-
-def _check_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(str(folder), f"cannot be written: {error.strerror}", "--trace") from None
-    if not os.access(folder, os.W_OK):
-        raise UsageError(str(folder), "cannot be written", "--trace")

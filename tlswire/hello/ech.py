@@ -84,13 +84,14 @@ def hpke_kem(code: int) -> str:
     return _KEMS.get(code, f"0x{code:04X}")
 
 
-def grease(rng: Random) -> bytes:
+def grease(rng: Random, payload: int = 4 * 32 + _TAG) -> bytes:
     """The body of an encrypted_client_hello that offers nothing and looks as if (RFC 9849 section 6.2).
 
-    A server with ECH answers with the configurations it has (section 7.1).
+    A server with ECH answers with the configurations it has (section 7.1). By default the ``payload`` is as long as
+    that of a padded inner hello.
     """
-    # Any 32 bytes are an X25519 key; the payload is as long as that of a padded inner hello.
-    outer = EchOuter(HpkeSuite(1, 1), rng.randrange(256), rng.randbytes(32), rng.randbytes(4 * 32 + _TAG))
+    # Any 32 bytes are an X25519 key.
+    outer = EchOuter(HpkeSuite(1, 1), rng.randrange(256), rng.randbytes(32), rng.randbytes(payload))
     return encode_extension(ECH, EchClientHello(0, outer), "ch")
 
 

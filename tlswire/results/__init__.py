@@ -10,10 +10,17 @@ from typing import Any
 
 import msgspec
 
+from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
+from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
 
-SCHEMAS: dict[str, type[msgspec.Struct]] = {SCAN_SCHEMA: Scan, SESSION_SCHEMA: Session}
+SCHEMAS: dict[str, type[msgspec.Struct]] = {
+    SCAN_SCHEMA: Scan,
+    SESSION_SCHEMA: Session,
+    VERDICT_SCHEMA: Verdict,
+    APPLELOG_SCHEMA: AppleLog,
+}
 
 
 def json_schema(name: str) -> dict[str, Any]:
@@ -30,4 +37,16 @@ def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
     return msgspec.json.format(data, indent=indent) if indent else data
 
 
-__all__ = ["SCAN_SCHEMA", "SCHEMAS", "SESSION_SCHEMA", "Scan", "Session", "json_schema", "to_json"]
+__all__ = [
+    "APPLELOG_SCHEMA",
+    "SCAN_SCHEMA",
+    "SCHEMAS",
+    "SESSION_SCHEMA",
+    "VERDICT_SCHEMA",
+    "AppleLog",
+    "Scan",
+    "Session",
+    "Verdict",
+    "json_schema",
+    "to_json",
+]

@@ -91,9 +91,8 @@ def candidates(options: Options, version: int) -> tuple[int, ...]:
     return tuple(row.code for row in ranked if row.code not in SCSV)
 
 
-def sni_of(host: str, options: Options) -> bytes | None:
-    """The server_name to send: the override, else the host unless it is an address (RFC 6066 section 3)."""
-    name = options.server_name
+def sni_of(host: str, name: str | None) -> bytes | None:
+    """The server_name to send: the override ``name``, else the host unless it is an address (RFC 6066 section 3)."""
     if name is None:
         name = "" if transport.is_numeric(host) else host
     return name.rstrip(".").encode("ascii") or None
@@ -114,17 +113,20 @@ async def scan_address(
     """
     options = Options() if options is None else options
     progress = Progress() if progress is None else progress
-    job = _Job(host, address, options, observe, progress, await _way(host, address, options))
+    opening = await way(host, address, options.starttls, options.proxy, options.server_name)
+    job = _Job(host, address, options, observe, progress, opening)
     return await job.run()
 
 
-async def _way(host: str, address: Address, options: Options) -> Opening | None:
-    if not options.starttls and options.proxy is None:
+async def way(
+    host: str, address: Address, starttls: str, proxy: Proxy | None, server_name: str | None
+) -> Opening | None:
+    """What comes before TLS at ``address``; None where TLS begins with the first byte. Raises UsageError."""
+    if not starttls and proxy is None:
         return None
     from tlswire.probe.opening import opening  # noqa: PLC0415 - most scans begin with TLS
 
-    name = options.server_name or host
-    return await opening(address, starttls=options.starttls, name=name, proxy=options.proxy)
+    return await opening(address, starttls=starttls, name=server_name or host, proxy=proxy)
 
 
 def unresolved(host: str, port: int, reason: str, options: Options | None = None) -> Scan:
@@ -193,7 +195,7 @@ class _Job:
     ) -> None:
         self.options = options
         self.progress = progress
-        self.server_name = sni_of(host, options)
+        self.server_name = sni_of(host, options.server_name)
         numeric = None if address.family == transport.UNRESOLVED else address.host
         sni = None if self.server_name is None else self.server_name.decode("ascii")
         self.target = _target(host, address.port, numeric, sni, options)

@@ -42,11 +42,17 @@ def read_store(name: str, path: Path) -> Anchors:
 
 
 @lru_cache(maxsize=1)
-def usual_stores() -> Mapping[str, Anchors]:
-    """Mozilla's list, and this system's own where there is one."""
+def public_store() -> Anchors:
+    """Mozilla's list: what stands for the public CAs."""
     import certifi  # noqa: PLC0415 - only questions about certificates need it
 
-    stores = {"mozilla": read_anchors("mozilla", certifi.contents().encode("ascii"))}
+    return read_anchors("mozilla", certifi.contents().encode("ascii"))
+
+
+@lru_cache(maxsize=1)
+def usual_stores() -> Mapping[str, Anchors]:
+    """Mozilla's list, and this system's own where there is one."""
+    stores = {"mozilla": public_store()}
     for bundle in (os.environ.get("SSL_CERT_FILE", ""), *_BUNDLES):
         if bundle and Path(bundle).is_file():
             try:

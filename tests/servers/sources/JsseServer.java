@@ -18,7 +18,7 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLServerSocket;
 import javax.net.ssl.SSLSocket;
 
-/** A JSSE server that disables nothing, one thread a client: PORT KEY CERT [KEY CERT]... */
+/** A JSSE server that disables nothing but what jdk.tls.server.* properties say, one thread a client: PORT KEY CERT [KEY CERT]... */
 public final class JsseServer {
     private static final char[] PASSWORD = "test".toCharArray();
 
@@ -30,9 +30,9 @@ public final class JsseServer {
         KeyStore store = KeyStore.getInstance("PKCS12");
         store.load(null, PASSWORD);
         for (int at = 1; at + 1 < arguments.length; at += 2) {
-            Certificate certificate = certificate(arguments[at + 1]);
-            PrivateKey key = key(arguments[at], certificate.getPublicKey().getAlgorithm());
-            store.setKeyEntry("key" + at, key, PASSWORD, new Certificate[] {certificate});
+            Certificate[] chain = chain(arguments[at + 1]);
+            PrivateKey key = key(arguments[at], chain[0].getPublicKey().getAlgorithm());
+            store.setKeyEntry("key" + at, key, PASSWORD, chain);
         }
         KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
         keys.init(store, PASSWORD);
@@ -42,8 +42,12 @@ public final class JsseServer {
         ExecutorService clients = Executors.newCachedThreadPool();
         try (SSLServerSocket listener = (SSLServerSocket) context.getServerSocketFactory()
                 .createServerSocket(Integer.parseInt(arguments[0]), 1024, InetAddress.getLoopbackAddress())) {
-            listener.setEnabledProtocols(listener.getSupportedProtocols());
-            listener.setEnabledCipherSuites(listener.getSupportedCipherSuites());
+            if (System.getProperty("jdk.tls.server.protocols") == null) {
+                listener.setEnabledProtocols(listener.getSupportedProtocols());
+            }
+            if (System.getProperty("jdk.tls.server.cipherSuites") == null) {
+                listener.setEnabledCipherSuites(listener.getSupportedCipherSuites());
+            }
             while (true) {
                 SSLSocket client = (SSLSocket) listener.accept();
                 clients.execute(() -> serve(client));
@@ -63,9 +67,9 @@ public final class JsseServer {
         }
     }
 
-    private static Certificate certificate(String path) throws Exception {
+    private static Certificate[] chain(String path) throws Exception {
         try (InputStream input = Files.newInputStream(Path.of(path))) {
-            return CertificateFactory.getInstance("X.509").generateCertificate(input);
+            return CertificateFactory.getInstance("X.509").generateCertificates(input).toArray(new Certificate[0]);
         }
     }
 

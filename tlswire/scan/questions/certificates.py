@@ -76,11 +76,11 @@ class Album(msgspec.Struct):
         leaf = report.certificates[0]
         return PresentedChain(
             sha256=leaf.sha256,
-            key=_key(leaf),
+            key=key_name(leaf),
             trusted=[verdict.store for verdict in report.verdicts if verdict.valid],
             occasions=[],
             report=report,
-            pem=[_pem(der) for der in shown.chain[:MAX_CERTIFICATES]],
+            pem=[pem(der) for der in shown.chain[:MAX_CERTIFICATES]],
             proof=proof_of(shown),
         )
 
@@ -172,13 +172,15 @@ def _serves(leaf: CertificateDetails, code: int, version: int) -> bool:
     return row.key_type == (leaf.key or "").lower().replace("-", "")
 
 
-def _key(leaf: CertificateDetails) -> str:
+def key_name(leaf: CertificateDetails) -> str:
+    """What kind of key a certificate holds, and how large it is."""
     if leaf.key_family in {"RSA", "RSA-PSS", "DSA"}:
         return f"{leaf.key_family} {leaf.bits}"
     return f"EC {leaf.curve}" if leaf.key_family == "EC" else leaf.key or "unknown"
 
 
-def _pem(der: bytes) -> str:
+def pem(der: bytes) -> str:
+    """A certificate in PEM (RFC 7468 section 5)."""
     body = "\n".join(textwrap.wrap(base64.b64encode(der).decode("ascii"), 64))
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
 
