@@ -6,6 +6,7 @@ Must not hold logic of checks or policies.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlswire import cli
+from tlswire.cli.outputs import page
 from tlswire.cli.scan_options import Seconds
 from tlswire.errors import UsageError
 from tlswire.policy.shipped import DEFAULT, policy_of
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random byte of every hello.")
 @click.option("-v", "--verbose", is_flag=True, help="Every rule with its evidence and source.")
 @click.option("--json", "json_file", metavar="FILE", help="The verdict as JSON (one target); - is stdout.")
+@click.option("--html", "html_file", metavar="FILE", help="The report as one HTML page; - is stdout.")
 def command(
     targets: tuple[str, ...],
     policy: str,
@@ -65,6 +68,7 @@ def command(
     seed: int,
     verbose: bool,
     json_file: str | None,
+    html_file: str | None,
 ) -> None:
     """Judge servers by a policy: will Apple devices still connect?
 
@@ -95,22 +99,27 @@ def command(
         raise UsageError("targets", "none given: name a host")
     results: list[Verdict] = []
 
+    def made() -> bytes:
+        from tlswire.report.html import verdicts_page  # noqa: PLC0415 - only pages need it
+
+        return verdicts_page(results, interrupted=len(results) < len(wanted))
+
     async def run() -> None:
         task = asyncio.current_task()
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         for target in wanted:
             found = await addresses(target.host, target.port, plan.proxy)
-            results.append(await check_target(target.host, found, plan))
+            verdict = await check_target(target.host, found, plan)
+            results.append(verdict if fixer is None else with_fixes(verdict, fixer))
 
-    asyncio.run(run())
-    if fixer is not None:
-        results = [with_fixes(verdict, fixer) for verdict in results]
+    with contextlib.nullcontext() if html_file is None else page(html_file, made):
+        asyncio.run(run())
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for verdict in results:
         if json_file == "-":
             click.echo(to_json(verdict, indent=2))
-        else:
+        elif html_file != "-":
             click.echo(verdict_report.render(verdict, colour=colour, verbose=verbose), color=colour)
     sys.exit(exit_code(results))
 

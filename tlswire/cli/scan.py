@@ -18,7 +18,7 @@ import msgspec
 
 from tlswire import cli
 from tlswire.cli.judges import Judges, told
-from tlswire.cli.outputs import check_folder, writable
+from tlswire.cli.outputs import check_folder, page, writable
 from tlswire.cli.progress import ProgressLine
 from tlswire.cli.scan_options import (
     CATEGORIES,
@@ -265,7 +265,6 @@ class _Run:
         self.broken = False
         self.progress = ProgressLine(enabled=False)
         self.stack = contextlib.ExitStack()
-        self.html: BinaryIO | None = None
         self.results: list[Scan] = []
         self.judged: list[list[Verdict]] = []
         self.expected = 1
@@ -290,8 +289,7 @@ class _Run:
         ]
         self.verdicts = [stack.enter_context(writable(name)) for name in (verdicts,) if name is not None]
         if html is not None:
-            self.html = stack.enter_context(writable(html))
-            stack.push(self._page)
+            stack.enter_context(page(html, self._page))
         if keylog is not None:
             self.keylog = stack.enter_context(writable(keylog, append=True))
         if trace is not None:
@@ -333,18 +331,10 @@ class _Run:
         except BrokenPipeError:
             cli.forget_stdout()
 
-    def _page(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write the page, also when the run was interrupted: of what is known then."""
-        if self.html is None or (kind is not None and issubclass(kind, Exception)):
-            return
+    def _page(self) -> bytes:
         from tlswire.report.html import scans_page  # noqa: PLC0415 - only pages need it
 
-        try:
-            page = scans_page(self.results, self.judged, interrupted=len(self.results) < self.expected)
-            self.html.write(page)
-            self.html.flush()
-        except BrokenPipeError:
-            cli.forget_stdout()
+        return scans_page(self.results, self.judged, interrupted=len(self.results) < self.expected)
 
     async def _resolve(self, targets: list[HostPort], *, all_addresses: bool) -> list[tuple[str, Address]]:
         """(host, address) pairs. Among several targets, a name that does not resolve is a result like others."""
