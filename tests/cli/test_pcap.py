@@ -428,7 +428,7 @@ def test_two_outputs_do_not_share_a_file(file: Path, tmp_path: Path) -> None:
 
 def test_an_interrupted_reading_leaves_a_page_of_what_was_read(file: Path, tmp_path: Path) -> None:
     page, told = tmp_path / "out.html", tmp_path / "out.jsonl"
-    command = [sys.executable, "-m", "tlswire", "pcap", "-", "--html", page, "--jsonl", told]
+    command = [sys.executable, "-m", "tlswire", "pcap", "-", "--html", str(page), "--jsonl", str(told)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
         assert reading.stdin is not None
         reading.stdin.write(file.read_bytes())

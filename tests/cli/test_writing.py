@@ -88,6 +88,7 @@ def test_a_scan_with_a_policy_tells_its_verdict_too(port: int, tmp_path: Path) -
     assert names == {f"scan 127.0.0.1:{port}", f"mozilla-intermediate 127.0.0.1:{port}"}
     assert b'"mozilla-intermediate/' in files["sarif"].read_bytes()
     assert "mozilla-intermediate" in files["markdown"].read_text()
+    assert b"mozilla-intermediate" in files["html"].read_bytes()
     assert b"mozilla" not in files["csv"].read_bytes()
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from tlswire.cli.outputs import check_folder, writable
 from tlswire.cli.scan_options import Seconds
-from tlswire.cli.writing import writable
 from tlswire.errors import UsageError
 from tlswire.probe import starttls as protocols
 from tlswire.probe.proxy import Proxy, parse_proxy
@@ -181,7 +181,7 @@ class Recorder:
         if asking.keylog_file is not None:
             self._keylog = stack.enter_context(writable(asking.keylog_file, append=True))
         if asking.trace is not None:
-            _check_folder(asking.trace)
+            check_folder(asking.trace, "--trace")
 
     @property
     def observe(self) -> Callable[[str, Address], Callable[[Any, Any], None]] | None:
@@ -221,15 +221,6 @@ class Recorder:
                 self._keylog.flush()
 
         return observe
-
-
-def _check_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(str(folder), f"cannot be written: {error.strerror}", "--trace") from None
-    if not os.access(folder, os.W_OK):
-        raise UsageError(str(folder), "cannot be written", "--trace")
 
 
 def heed_sigterm() -> None:

@@ -18,6 +18,7 @@ import msgspec
 from tlswire import cli
 from tlswire.cli import asking, writing
 from tlswire.cli.check_options import parse_resolve
+from tlswire.cli.outputs import writable
 from tlswire.cli.progress import ProgressLine
 from tlswire.errors import UsageError
 from tlswire.escape import printable
@@ -200,7 +201,7 @@ def command(
         quiet = how.quiet or writing.to_stdout() or any(name == "-" for _, name in files)
         run = _Run(verbose=verbose, quiet=quiet, brief=work.brief, faults=work.faults, kept=kept)
         run.fixer = choice(product) if product else None
-        run.outputs = [(row, stack.enter_context(writing.writable(name))) for row, name in files if name is not None]
+        run.outputs = [(row, stack.enter_context(writable(name))) for row, name in files if name is not None]
         journal = stack.enter_context(Journal(resume_file, head_of(plan, judging, work.mark)))
         for note in journal.notes:
             click.echo(f"tlswire: {printable(note)}", err=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlswire import __version__, cli
-from tlswire.cli.writing import writable
+from tlswire.cli.outputs import writable
 from tlswire.errors import UsageError
 from tlswire.report import diff as diff_report
 from tlswire.report.compare import compare

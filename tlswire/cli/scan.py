@@ -17,6 +17,7 @@ import msgspec
 from tlswire import cli
 from tlswire.cli import asking, writing
 from tlswire.cli.judges import Judges, told
+from tlswire.cli.outputs import writable
 from tlswire.cli.progress import ProgressLine
 from tlswire.cli.scan_options import (
     CATEGORIES,
@@ -152,11 +153,11 @@ def command(
         run = _Run(options, quiet=quiet, verbose=verbose)
         stack.enter_context(writing.written(run.told, whole=lambda: len(run.results) == run.expected))
         run.outputs = [
-            (stack.enter_context(writing.writable(file)), indent)
+            (stack.enter_context(writable(file)), indent)
             for file, indent in ((json_file, 2), (jsonl_file, 0))
             if file is not None
         ]
-        run.verdicts = [stack.enter_context(writing.writable(name)) for name in (verdict_file,) if name is not None]
+        run.verdicts = [stack.enter_context(writable(name)) for name in (verdict_file,) if name is not None]
         run.judges = judges
         run.progress = stack.enter_context(ProgressLine(enabled=not how.quiet and sys.stderr.isatty()))
         asyncio.run(run.all(wanted, how, stack, all_addresses=all_addresses))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self, TypeVar
@@ -17,6 +16,7 @@ import click
 import msgspec
 
 from tlswire import cli
+from tlswire.cli.outputs import writable
 from tlswire.errors import UsageError
 from tlswire.report.writers import WRITERS
 from tlswire.results import to_json
@@ -135,17 +135,3 @@ def _write(files: dict[str, BinaryIO], results: Iterable[Result], *, whole: bool
             file.flush()
         except BrokenPipeError:
             cli.forget_stdout()
-
-
-@contextlib.contextmanager
-def writable(name: str, *, append: bool = False) -> Iterator[BinaryIO]:
-    """The file to write to, stdout for ``-``. Raises UsageError."""
-    if name == "-":
-        yield sys.stdout.buffer
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(Path(name).open("ab" if append else "wb"))
-        except OSError as error:
-            raise UsageError(name, f"cannot be written: {error.strerror}") from None
-        yield file

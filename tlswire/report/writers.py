@@ -35,7 +35,7 @@ class Writer(msgspec.Struct, frozen=True):
 
 
 WRITERS: dict[str, Writer] = {
-    "html": Writer("html", "The report as one HTML page, for people.", (SCAN_SCHEMA,)),
+    "html": Writer("html", "The report as one HTML page, for people."),
     "junit": Writer("junit", "JUnit XML for CI: a testsuite a target, a testcase a rule or finding."),
     "sarif": Writer("sarif", "SARIF 2.1.0 for code scanning: a result for whatever is not in order."),
     "csv": Writer("sheets", "CSV that no spreadsheet takes for formulas: a row a suite, or a rule."),

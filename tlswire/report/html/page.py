@@ -59,5 +59,6 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["thousands"] = "{:,}".format
+    environment.filters["tabs"] = lambda line: Markup("\t").join(map(printable, line.split("\t")))
     environment.filters["own"] = Markup  # style.css and script.js; their own hashes are in the policy
     return environment

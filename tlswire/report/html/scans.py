@@ -17,6 +17,7 @@ from tlswire.report.html.chains import Chain, chain
 from tlswire.report.html.differences import Comparison, compare
 from tlswire.report.html.evidence import Evidence, Room
 from tlswire.report.html.pictures import Strip, strip
+from tlswire.report.html.verdicts import KINDS, Judged, judged
 from tlswire.report.text import OLD, exchange, grades, headline, rating, refusals
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from tlswire.results.scan import Scan, Version
     from tlswire.results.scan import Suite as Accepted
+    from tlswire.results.verdict import Verdict
 
 MAX_TARGETS = 250  # with all their details
 MAX_INDEX = 5000
@@ -113,6 +115,7 @@ class Report(msgspec.Struct, frozen=True):
     kind: str
     headline: str
     counts: tuple[tuple[str, int, str], ...]
+    judged: tuple[Judged, ...]
     problems: tuple[Trouble, ...]
     versions: tuple[VersionRow, ...]
     matrix: tuple[str, ...]
@@ -132,6 +135,7 @@ class Entry(msgspec.Struct, frozen=True):
     address: str
     kind: str
     headline: str
+    policies: tuple[tuple[str, str], ...]
     counts: tuple[tuple[str, int, str], ...]
     versions: tuple[tuple[str, str], ...]
     suites: int
@@ -153,12 +157,13 @@ class Overview(msgspec.Struct, frozen=True):
     bytes_left_off: int
 
 
-def overview(scans: Sequence[Scan], *, interrupted: bool) -> Overview:
-    """What the page says, the worst scans first, then by name and address."""
-    ranked = sorted(scans, key=lambda scan: (_WORST.index(worst(scan)), *_key(scan), scan.target.address or ""))
+def overview(scans: Sequence[Scan], verdicts: Sequence[Sequence[Verdict]], *, interrupted: bool) -> Overview:
+    """What the page says, the worst scans first, then by name and address; ``verdicts`` are those of each scan."""
+    pairs = sorted(zip(scans, verdicts, strict=True), key=lambda pair: _rank(pair[0]))
+    ranked = [scan for scan, _ in pairs]
     room = Room()
-    reports = tuple(_report(f"t{at}", scan, room) for at, scan in enumerate(ranked[:MAX_TARGETS], 1))
-    index = tuple(_entry(scan, f"t{at}" if at <= MAX_TARGETS else "") for at, scan in enumerate(ranked[:MAX_INDEX], 1))
+    reports = tuple(_report(f"t{at}", *pair, room) for at, pair in enumerate(pairs[:MAX_TARGETS], 1))
+    index = tuple(_entry(*pair, f"t{at}" if at <= MAX_TARGETS else "") for at, pair in enumerate(pairs[:MAX_INDEX], 1))
     hosts: dict[tuple[str, int, str, str], list[Scan]] = {}
     for scan in ranked:
         hosts.setdefault(_key(scan), []).append(scan)
@@ -196,6 +201,10 @@ def worst(scan: Scan) -> str:
     return bad or ("fine" if scan.complete and scan.error is None else "unknown")
 
 
+def _rank(scan: Scan) -> tuple[int, str, int, str, str, str]:
+    return _WORST.index(worst(scan)), *_key(scan), scan.target.address or ""
+
+
 def _kind(scan: Scan) -> str:
     category = worst(scan)
     return _COLOURS.get(category, category)
@@ -217,7 +226,7 @@ def _counts(scan: Scan) -> tuple[tuple[str, int, str], ...]:
     return tuple((category, counts[category], words) for category, words in CATEGORIES.items() if counts[category])
 
 
-def _entry(scan: Scan, link: str) -> Entry:
+def _entry(scan: Scan, verdicts: Sequence[Verdict], link: str) -> Entry:
     certificates = scan.answers.certificates
     leaves = [one.report.certificates[0].not_after for one in certificates.chains] if certificates is not None else []
     return Entry(
@@ -225,6 +234,7 @@ def _entry(scan: Scan, link: str) -> Entry:
         address=scan.target.address or "",
         kind=_kind(scan),
         headline=_HEADLINES[worst(scan)],
+        policies=tuple((KINDS[verdict.verdict], f"{verdict.policy}: {verdict.verdict}") for verdict in verdicts),
         counts=_counts(scan),
         versions=tuple((row.name, row.kind) for row in map(_version, scan.versions) if row.verdict == "accepted"),
         suites=sum(len(version.suites) for version in scan.versions),
@@ -233,7 +243,7 @@ def _entry(scan: Scan, link: str) -> Entry:
     )
 
 
-def _report(id_: str, scan: Scan, room: Room) -> Report:
+def _report(id_: str, scan: Scan, verdicts: Sequence[Verdict], room: Room) -> Report:
     accepted = [version for version in reversed(scan.versions) if version.suites]
     certificates = scan.answers.certificates
     chains = () if certificates is None else tuple(chain(one, room) for one in certificates.chains)
@@ -254,6 +264,7 @@ def _report(id_: str, scan: Scan, room: Room) -> Report:
         kind=_kind(scan),
         headline=_HEADLINES[worst(scan)],
         counts=_counts(scan),
+        judged=tuple(judged(f"{id_}-p{at}", verdict, room) for at, verdict in enumerate(verdicts, 1)),
         problems=tuple(_troubles(id_, scan, proved, {one.id for one in told}, bool(chains))),
         versions=tuple(map(_version, reversed(scan.versions))),
         matrix=tuple(version.version for version in accepted),
