@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire import __version__
+from tlswire.check.survey import interrupted, survey, surveyed, widest
 from tlswire.check.visit import MOST_CONNECTIONS, Seen, Visit
 from tlswire.hello.edit import SERVER_NAME, with_extension
 from tlswire.hello.profiles import profile, profile_hello
@@ -85,21 +86,40 @@ class Visited(msgspec.Struct):
 
 
 async def _visit(host: str, address: Address, plan: Plan, observe: Any) -> Visited:
+    """What the policy needs to know of one address: a visit as its client, everything enumerated, or both."""
+    see = None if observe is None else observe(address)
+    scan = None
+    if plan.policy.survey == "whole":
+        scan = await survey(host, address, plan, see)
+        found = Visited(surveyed(scan, plan), scan.connections, list(scan.notes))
+        if not scan.reachable or interrupted(scan) or not (plan.policy.client or _wants_http(plan)):
+            return found
     opening = await way(host, address, plan.starttls, plan.proxy, plan.server_name)
     limits = msgspec.structs.replace(plan.limits, connections=MOST_CONNECTIONS)
-    prober = Prober(address, limits, None if observe is None else observe(address), opening=opening)
+    prober = Prober(address, limits, see, opening=opening)
     name = sni_of(host, plan.server_name)
-    visit = Visit(prober, plan, host, name, client_hello_of(plan, name))
+    usual = plan.client is not None or plan.policy.client
+    hello = client_hello_of(plan, name) if usual or scan is None else widest(scan, plan, name)
+    visit = Visit(prober, plan, host, name, hello)
     task = asyncio.current_task()
     try:
-        await visit.run()
+        await (visit.run() if usual else visit.fetch())
     except asyncio.CancelledError:
         if task is not None:
             task.uncancel()
         prober.give_up("interrupted")
         visit.interrupted()
-        return Visited(visit.seen, prober.connections, [*prober.notes, INTERRUPTED])
-    return Visited(visit.seen, prober.connections, prober.notes)
+        prober.notes.append(INTERRUPTED)
+    seen = visit.seen
+    if scan is None:
+        return Visited(seen, prober.connections, prober.notes)
+    found.seen.facts.merge(seen.facts)
+    found.seen.handshakes, found.seen.hops = seen.handshakes, seen.hops
+    return Visited(found.seen, found.connections + prober.connections, [*found.notes, *prober.notes])
+
+
+def _wants_http(plan: Plan) -> bool:
+    return plan.http and not plan.starttls and plan.policy.looks_at("http")
 
 
 def client_hello_of(plan: Plan, server_name: bytes | None) -> ClientHello:
@@ -211,7 +231,9 @@ def _traits(seen: Seen) -> dict[str, str]:
             told = "no answer" if value is None else str(value)[:16] if field == "certificate" else str(value)
             found[f"{shown.offer} {field.replace('_', ' ')}"] = told
     for subject in seen.facts.of("version"):
-        found[subject.name] = "accepted" if subject.get("accepted") else "not accepted"
+        found[subject.told("version")] = "accepted" if subject.get("accepted") else "not accepted"
     for subject in seen.facts.of("suite"):
-        found[f"suite {subject.told('suite')}"] = "accepted"
+        found[f"{subject.told('version')} suite {subject.told('suite')}"] = "accepted"
+    for subject in seen.facts.of("group"):
+        found[f"{subject.told('version')} group {subject.told('group')}"] = "accepted"
     return found

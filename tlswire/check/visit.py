@@ -99,6 +99,11 @@ class Visit:
         )
         return self.seen
 
+    async def fetch(self) -> Seen:
+        """Ask for nothing but one answer over HTTP."""
+        await self._get()
+        return self.seen
+
     def interrupted(self) -> None:
         """Say of every kind of fact that it was not all asked."""
         for kind in KINDS:

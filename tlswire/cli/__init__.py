@@ -22,6 +22,7 @@ FINE, FINDINGS, USAGE, INCOMPLETE, UNREACHABLE = 0, 1, 2, 3, 4
 COMMANDS: dict[str, tuple[str, str]] = {
     "scan": ("scan", "What a server accepts, one version and one suite at a time."),
     "check": ("check", "Will Apple devices still connect? Servers judged by a policy, with proof and remedies."),
+    "policies": ("policies", "The policies that are shipped, and what they say."),
     "remedy": ("remedy", "What to paste into a server's configuration to keep a rule."),
     "applelog": ("applelog", "The servers that Apple devices complain of, from their logs."),
     "questions": ("questions", "What else a scan can ask of a server."),

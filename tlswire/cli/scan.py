@@ -16,6 +16,7 @@ import msgspec
 
 from tlswire import cli
 from tlswire.cli import asking
+from tlswire.cli.judges import Judges, told
 from tlswire.cli.progress import ProgressLine
 from tlswire.cli.scan_options import (
     CATEGORIES,
@@ -66,6 +67,14 @@ if TYPE_CHECKING:
     help="Validate chains against these anchors (PEM or DER) instead of Mozilla's and the system's (repeatable).",
 )
 @click.option(
+    "--policy",
+    "policy_names",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Judge the scan by a policy (repeatable); asks the questions its rules look at. See tlswire policies.",
+)
+@click.option("--verdict-jsonl", "verdict_file", metavar="FILE", help="The verdicts of --policy as JSON Lines.")
+@click.option(
     "--resumptions",
     type=click.IntRange(1, 1000),
     default=Options().resumptions,
@@ -92,6 +101,8 @@ def command(
     questions: str | None,
     attacks: bool,
     anchor_files: tuple[Path, ...],
+    policy_names: tuple[str, ...],
+    verdict_file: str | None,
     resumptions: int,
     json_file: str | None,
     jsonl_file: str | None,
@@ -101,8 +112,8 @@ def command(
 ) -> None:
     """Enumerate what servers accept, one version and one suite at a time.
 
-    Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding,
-    2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
+    Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding or a
+    policy is broken, 2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
     """
     how = asking.Asking(**common)
     wanted, name = how.wanted(), how.name()
@@ -112,6 +123,8 @@ def command(
         raise UsageError("--all-codes", "contradicts --suites")
     codes, kinds = parse_suites(suites)
     asked = parse_questions(questions, attacks=attacks)
+    judges = Judges(policy_names, anchor_files, verdict_file)
+    asked = tuple(dict.fromkeys([*asked, *judges.questions]))
     _announce(() if how.quiet else asked)
     options = Options(
         versions=parse_versions(versions),
@@ -134,15 +147,18 @@ def command(
     if json_file is not None and (len(wanted) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
-        run = _Run(options, quiet=how.quiet or "-" in {json_file, jsonl_file}, verbose=verbose)
+        quiet = how.quiet or "-" in {json_file, jsonl_file, verdict_file}
+        run = _Run(options, quiet=quiet, verbose=verbose)
         run.outputs = [
             (stack.enter_context(asking.writable(file)), indent)
             for file, indent in ((json_file, 2), (jsonl_file, 0))
             if file is not None
         ]
+        run.verdicts = [stack.enter_context(asking.writable(file)) for file in (verdict_file,) if file is not None]
+        run.judges = judges
         run.progress = stack.enter_context(ProgressLine(enabled=not how.quiet and sys.stderr.isatty()))
         asyncio.run(run.all(wanted, how, stack, all_addresses=all_addresses))
-    sys.exit(exit_code(run.results, categories))
+    sys.exit(exit_code(run.results, categories, broken=run.broken))
 
 
 class _Run:
@@ -153,6 +169,9 @@ class _Run:
         self.quiet = quiet
         self.verbose = verbose
         self.outputs: list[tuple[BinaryIO, int]] = []
+        self.judges = Judges()
+        self.verdicts: list[BinaryIO] = []
+        self.broken = False
         self.progress = ProgressLine(enabled=False)
         self.results: list[Scan] = []
 
@@ -178,6 +197,13 @@ class _Run:
             if not self.quiet:
                 with self.progress.hidden():
                     click.echo(text_report.render(scan, colour=colour, verbose=self.verbose), color=colour)
+            for verdict in self.judges.verdicts(scan):
+                self.broken = self.broken or verdict.verdict == "fail"
+                for file in self.verdicts:
+                    file.write(to_json(verdict) + b"\n")
+                if not self.quiet:
+                    with self.progress.hidden():
+                        click.echo(told(verdict, colour=colour, verbose=self.verbose), color=colour)
         except BrokenPipeError:
             cli.forget_stdout()
 
@@ -207,10 +233,12 @@ def _announce(asked: tuple[str, ...]) -> None:
             click.echo(f"{name}: sends {QUESTIONS[name].sends}", err=True)
 
 
-def exit_code(results: list[Scan], categories: frozenset[str]) -> int:
-    """What the process ends with: nothing reached, something unknown, a finding asked for, or fine."""
+def exit_code(results: list[Scan], categories: frozenset[str], *, broken: bool = False) -> int:
+    """What the process ends with: nothing reached, a policy broken, something unknown, a finding asked for, or fine."""
     if not any(scan.reachable for scan in results):
         return cli.UNREACHABLE
+    if broken:
+        return cli.FINDINGS
     if not all(scan.complete and scan.reachable for scan in results):
         return cli.INCOMPLETE
     found = {finding.category for scan in results for finding in scan.findings}

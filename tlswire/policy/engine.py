@@ -119,8 +119,10 @@ def _found(rule: Rule, facts: Facts, nodes: Collection[str]) -> _Finding:
     gap = facts.gaps.get(rule.of, "")
     good = [subject for subject, holds in asked if holds]
     wrong = [subject for subject, holds in asked if holds is False]
-    # What may be asked and would hold anyhow decides nothing.
-    open_ = [subject for subject, holds in asked if holds is None] + [one for one, holds in doubtful if not holds]
+    # Of those that may be asked, one that passes breaks no rule of every, one that does not is no help to any.
+    decided = rule.need == "every"
+    open_ = [subject for subject, holds in asked if holds is None]
+    open_ += [subject for subject, holds in doubtful if holds is not decided]
     if rule.need == "any":
         if good:
             return _Finding("pass", good)

@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlswire.policy.terms import BOOL, EXTENSION, GROUP, NUMBER, SCHEME, SUITE, TEXT, TIME, VERSION, Term, Value, told
+from tlswire.policy.terms import (
+    BOOL,
+    EXTENSION,
+    GROUP,
+    NUMBER,
+    SCHEME,
+    SUITE,
+    TEXT,
+    TIME,
+    VERSION,
+    Term,
+    Value,
+    told,
+    words,
+)
 from tlswire.results.proof import Proof  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
@@ -27,13 +41,51 @@ _SUITE_PARTS = {
     "aead": BOOL,
     "forward_secrecy": BOOL,
 }
-# Kind -> field -> what the field holds. ``offer`` says who asked: ``client`` is the policy's own client, ``tls12`` the
-# same offering TLS 1.2 alone, ``wide`` a hello of everything (asked where the client is refused), ``observed`` the
-# client of a capture, ``sample`` a hello of one kind of suite, ``scan`` a whole enumeration.
+# Who asked.
+OFFERS = {
+    "client": "the policy's own client",
+    "small": "the client without its post-quantum key share, asked where the client is refused",
+    "tls12": "the client offering TLS 1.2 alone",
+    "wide": "a hello of everything, asked where the client is refused",
+    "observed": "the client of a capture",
+    "sample": "a hello of one kind of suite",
+    "scan": "a whole enumeration",
+}
+# What a server does beside versions, suites and extensions.
+FEATURES = {
+    "plain-http": "the port answers in plain HTTP",
+    "compression": "records are compressed (not in TLS 1.3)",
+    "fallback-signal": "TLS_FALLBACK_SCSV below the best version is refused with inappropriate_fallback",
+    "downgrade-marks": "the randoms of an older version have the mark of RFC 9846 section 4.1.3",
+    "secure-renegotiation": "renegotiation_info, or the suite in its place, is answered",
+    "insecure-renegotiation": "a client that never said renegotiation_info may renegotiate",
+    "client-renegotiation": "a client may begin a renegotiation, the secure one included",
+    "session-ids": "sessions are resumed by session id",
+    "tickets": "sessions are resumed by ticket (TLS 1.2 and older)",
+    "psk": "sessions are resumed by pre-shared key (TLS 1.3)",
+    "psk-alone": "a session is resumed without a new key exchange (TLS 1.3)",
+    "early-data": "tickets allow 0-RTT data",
+    "early-data-replay": "the same 0-RTT data is taken twice",
+    "repeated-keys": "a public value of an ephemeral key exchange is used more than once",
+    "alpn": "an application protocol is negotiated",
+    "alpn-strict": "a hello whose protocols are all unknown is refused with no_application_protocol",
+    "strict-names": "a hello with an unknown server name is refused",
+}
+POSITIONS = {"leaf": "the server's own", "issuer": "an intermediate", "anchor": "a root that was sent"}
+ANCHORS = {
+    "public": "the path ends at a CA of Mozilla's list or the system's",
+    "given": "at one that was given with --anchor",
+    "private": "at neither",
+}
+_OFFER, _FEATURE = words("offer", OFFERS), words("feature", FEATURES)
+_POSITION, _ANCHOR = words("position", POSITIONS), words("anchor", ANCHORS)
+# Fields that hold several values at once: only operators on lists make sense of them.
+SEVERAL = frozenset({"certificate_schemes", "signature_schemes"})
+# Kind -> field -> what the field holds.
 KINDS: dict[str, dict[str, Term]] = {
-    "attempt": {"offer": TEXT, "finished": BOOL, "ending": TEXT, "length": NUMBER},
+    "attempt": {"offer": _OFFER, "finished": BOOL, "ending": TEXT, "length": NUMBER},
     "connection": {
-        "offer": TEXT,
+        "offer": _OFFER,
         "version": VERSION,
         "suite": SUITE,
         **_SUITE_PARTS,
@@ -51,15 +103,17 @@ KINDS: dict[str, dict[str, Term]] = {
         "certificate_scheme_offered": BOOL,
         "early_data": BOOL,
     },
-    "version": {"version": VERSION, "accepted": BOOL},
-    "suite": {"offer": TEXT, "version": VERSION, "suite": SUITE, **_SUITE_PARTS},
+    "version": {"version": VERSION, "accepted": BOOL, "preference": TEXT},
+    "suite": {"offer": _OFFER, "version": VERSION, "suite": SUITE, **_SUITE_PARTS},
     "group": {"version": VERSION, "group": GROUP, "group_kind": TEXT, "group_bits": NUMBER},
     "scheme": {"version": VERSION, "scheme": SCHEME, "scheme_hash": TEXT},
     "extension": {"version": VERSION, "extension": EXTENSION, "supported": BOOL},
-    "feature": {"feature": TEXT, "present": BOOL},
+    "dh": {"version": VERSION, "bits": NUMBER, "prime": TEXT, "structure": TEXT, "export": BOOL},
+    "feature": {"feature": _FEATURE, "version": VERSION, "present": BOOL},
+    "ticket": {"version": VERSION, "lifetime": NUMBER},
     "certificate": {
-        "position": TEXT,
-        "anchor": TEXT,
+        "position": _POSITION,
+        "anchor": _ANCHOR,
         "pinned": BOOL,
         "key_family": TEXT,
         "curve": TEXT,
@@ -83,8 +137,8 @@ KINDS: dict[str, dict[str, Term]] = {
         "must_staple": BOOL,
     },
     "chain": {
-        "offer": TEXT,
-        "anchor": TEXT,
+        "offer": _OFFER,
+        "anchor": _ANCHOR,
         "trusted": BOOL,
         "complete": BOOL,
         "ordered": BOOL,

@@ -1,22 +1,36 @@
 """A policy file (TOML) read into a Policy; whatever is wrong with it is told with file, line and reason.
 
 ``[rules.ID]`` has ``level``, ``title``, ``of``, ``when``, ``pass``, ``need``, ``unless``, ``fault``, ``source``,
-``verified``, ``remedy`` and ``fix``. A condition is ``field = value``, ``field = [values]`` or ``field = { operator =
-value }``; ``"@name"`` stands for a list of ``[lists]``; ``[exempt]`` says by role which endpoints the policy does not
-cover, and why. ``pass`` may be a list of tables: any of them will do. ``extends`` takes another policy's rules in
-first, ``drops`` leaves some out.
+``verified``, ``remedy`` and ``fix``. A condition is ``field = value``, ``field = [values]`` or ``field = { operator = value }``;
+``"@name"`` stands for a list of ``[lists]``. ``pass`` may be a list of tables: any of them will do. ``extends`` takes
+another policy's rules in first, ``drops`` leaves some out. The rules come out in the order of their categories.
+``[exempt]`` says by role which endpoints the policy does not cover, and why. What policies look at and how one is written
+is told in docs/policies.md.
 Must not import anything of tlswire but ``errors`` and ``policy``.
 """
 
 from __future__ import annotations
 
 import re
+import string
 import tomllib
 from typing import TYPE_CHECKING, Any, get_args
 
 from tlswire.errors import UsageError
-from tlswire.policy.facts import KINDS
-from tlswire.policy.model import CATEGORIES, OPERATORS, Condition, Level, Need, Policy, Rule, Survey, fields_of
+from tlswire.policy.facts import KINDS, SEVERAL
+from tlswire.policy.model import (
+    CATEGORIES,
+    OPERATORS,
+    Condition,
+    Level,
+    Need,
+    Policy,
+    Rule,
+    Survey,
+    category,
+    fields_of,
+)
+from tlswire.policy.terms import MAX_NAME, ORDERED, TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +40,8 @@ if TYPE_CHECKING:
 MAX_FILE = 1 << 20
 MAX_RULES = 256
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# Names of policies may end in an edition: mozilla-modern-5.7.
+_NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 _HEAD = ("name", "title", "edition", "about", "client", "survey", "extends")
 _TEXTS = ("level", "title", "of", "need", "fault", "source", "verified", "remedy", "fix")
 _NEEDED = ("level", "title", "of", "pass", "source", "remedy")
@@ -44,10 +60,9 @@ class _File:
         return UsageError(what, reason, f"{self.name}:{self._line(table, key)}")
 
     def _line(self, table: str, key: str) -> int:
-        start = 0
-        if table:
-            header = re.compile(rf"\s*\[{re.escape(table)}\]")
-            start = next((at for at, line in enumerate(self.lines) if header.match(line)), 0)
+        if key and (own := self._header(f"{table}.{key}" if table else key)) is not None:
+            return own + 1
+        start = (self._header(table) or 0) if table else 0
         wanted = re.compile(rf"\s*{re.escape(key)}\s*=") if key else None
         for at in range(start, len(self.lines)):
             if at > start and self.lines[at].lstrip().startswith("["):
@@ -55,6 +70,11 @@ class _File:
             if wanted is not None and wanted.match(self.lines[at]):
                 return at + 1
         return start + 1
+
+    def _header(self, table: str) -> int | None:
+        """Where a table begins, counted from 0; None where it has no header of its own."""
+        header = re.compile(rf"\s*\[\[?\s*{re.escape(table)}\s*\]")
+        return next((at for at, line in enumerate(self.lines) if header.match(line)), None)
 
 
 def read_policy(name: str, data: bytes, find: Callable[[str], Policy] | None = None) -> Policy:
@@ -70,13 +90,15 @@ def read_policy(name: str, data: bytes, find: Callable[[str], Policy] | None = N
         at = re.search(r" \(at line (\d+), column \d+\)", str(error))
         where = f"{name}:{at[1]}" if at else name
         raise UsageError("policy", f"is no TOML: {re.sub(r' [(]at .*[)]', '', str(error))}", where) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, arrays in arrays without end
+        raise UsageError("policy", f"is no TOML that can be read: {str(error)[:80]}", name) from None
     return _policy(_File(name, text), written, find)
 
 
 def _policy(file: _File, written: dict[str, Any], find: Callable[[str], Policy] | None) -> Policy:
     _keys(file, "", written, _HEAD, ("drops", "exempt", "lists", "rules"), ("name", "title", "edition"))
-    if not _ID.fullmatch(written["name"]):
-        raise file.fault("is no name (lower-case letters, digits and hyphens)", "", "name")
+    if not _NAME.fullmatch(written["name"]) or len(written["name"]) > MAX_NAME:
+        raise file.fault("is no name (lower-case letters, digits, hyphens and dots between them)", "", "name")
     base = _base(file, written, find)
     survey = written.get("survey", base.survey if base else "whole")
     if survey not in get_args(Survey):
@@ -95,8 +117,8 @@ def _policy(file: _File, written: dict[str, Any], find: Callable[[str], Policy] 
         about=written.get("about", "").strip(),
         client=written.get("client", base.client if base else ""),
         survey=survey,
-        exempt=_exempt(file, _table(file, written, "exempt")),
-        rules=tuple(rules.values()),
+        exempt={**(base.exempt if base else {}), **_exempt(file, _table(file, written, "exempt"))},
+        rules=tuple(sorted(rules.values(), key=lambda rule: CATEGORIES.index(category(rule.id) or ""))),
     )
 
 
@@ -168,7 +190,7 @@ def _rule(file: _File, name: str, written: object, lists: Mapping[str, list[Any]
     table = f"rules.{name}"
     if not isinstance(written, dict):
         raise file.fault("is no table", "rules", name)
-    if not _ID.fullmatch(name) or not any(name == word or name.startswith(f"{word}-") for word in CATEGORIES):
+    if not _ID.fullmatch(name) or len(name) > MAX_NAME or category(name) is None:
         raise file.fault(f"does not begin with its category, one of {', '.join(CATEGORIES)}", table)
     _keys(file, table, written, _TEXTS, ("when", "pass", "unless"), _NEEDED)
     for key, words in (("level", get_args(Level)), ("need", get_args(Need)), ("of", tuple(KINDS))):
@@ -182,12 +204,26 @@ def _rule(file: _File, name: str, written: object, lists: Mapping[str, list[Any]
         unless=_texts(file, table, "unless", written.get("unless", [])),
         **{key: written[key] for key in _TEXTS if key in written},
     )
-    for field in re.findall(r"\{(\w*)", rule.fault):
-        if field not in KINDS[rule.of]:
-            raise file.fault(f"names {{{field}}}, which is no field of {rule.of}", table, "fault")
+    _check_fault(file, table, rule)
+    for word in rule.unless:
+        if category(word) is None:
+            raise file.fault(f"{word!r} begins with no category: {', '.join(CATEGORIES)}", table, "unless")
+    if rule.need == "every" and not all(rule.passes):
+        raise file.fault("asks nothing", table, "pass")
     if not fields_of(rule):
         raise file.fault("asks nothing", table, "pass")
     return rule
+
+
+def _check_fault(file: _File, table: str, rule: Rule) -> None:
+    """Nothing but fields in braces: format strings can do more, and a file may be a stranger's."""
+    try:
+        parts = list(string.Formatter().parse(rule.fault))
+    except ValueError as error:
+        raise file.fault(f"has braces that do not match: {error}", table, "fault") from None
+    for _, field, spec, conversion in parts:
+        if field is not None and (field not in KINDS[rule.of] or spec or conversion):
+            raise file.fault(f"names {{{field}}}, which is no field of {rule.of}", table, "fault")
 
 
 def _conditions(
@@ -209,8 +245,19 @@ def _conditions(
             if OPERATORS[operator][1] is not isinstance(meant, list):
                 takes = "a list" if OPERATORS[operator][1] else "one value"
                 raise file.fault(f"{field} {operator} takes {takes}", *place)
+            if not _fits(operator, field, terms[field]):
+                raise file.fault(f"{field} has no operator {operator!r}", *place)
             found.append(Condition(field, operator, _read(file, place, field, terms[field], meant), terms[field]))
     return tuple(found)
+
+
+def _fits(operator: str, field: str, term: Term) -> bool:
+    """Whether an operator makes sense of a field: order of numbers and times, beginnings of texts, sets of lists."""
+    if field in SEVERAL:
+        return OPERATORS[operator][1]
+    if operator in {"at-least", "at-most", "before"}:
+        return term in ORDERED
+    return operator != "starts-with" or term in TEXTS
 
 
 def _meant(file: _File, place: tuple[str, str], lists: Mapping[str, list[Any]], wanted: object) -> object:

@@ -40,6 +40,11 @@ CATEGORIES = (
 )
 
 
+def category(name: str) -> str | None:
+    """The category a rule's id begins with; None where it begins with none."""
+    return next((word for word in CATEGORIES if name == word or name.startswith(f"{word}-")), None)
+
+
 def _members(value: Value) -> tuple[int | str, ...]:
     return value if isinstance(value, tuple) else (value,)  # type: ignore[return-value] # a float has no sets
 

@@ -34,8 +34,8 @@ def shipped(name: str) -> Policy:
 
 
 def policy_of(text: str) -> Policy:
-    """The policy a user means: a shipped one by its name, or a file (with a dot or a slash in it). Raises UsageError."""
-    if text in names() or not ("." in text or "/" in text):
+    """The policy a user means: a shipped one by its name, or a file (``.toml``, or a slash in it). Raises UsageError."""
+    if text in names() or not (text.endswith(".toml") or "/" in text):
         return shipped(text)
     path = Path(text)
     try:

@@ -16,8 +16,10 @@ from tlswire.escape import printable
 from tlswire.registry import EXTENSIONS, GROUPS, SCHEMES, SUITES, VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
+# Nothing of a policy file that is longer is a name.
+MAX_NAME = 80
 # What a field of a subject holds; a tuple holds several of one kind, None is what nobody knows.
 Value = bool | int | float | str | tuple[int | str, ...]
 
@@ -34,15 +36,31 @@ def _exactly(name: str, *types: type) -> Callable[[object], Value]:
     def read(written: object) -> Value:
         if isinstance(written, types) and (bool in types or not isinstance(written, bool)):
             return written  # type: ignore[return-value] # one of the types just asked for
-        raise UsageError(repr(written), f"is no {name}")
+        raise UsageError(_shown(written), f"is no {name}")
 
     return read
 
 
+def _shown(written: object) -> str:
+    text = repr(written)
+    return text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}..."
+
+
+def words(name: str, known: Collection[str]) -> Term:
+    """A text that is one of ``known``: the words of a field that has its own."""
+
+    def read(written: object) -> Value:
+        if not isinstance(written, str) or written not in known:
+            raise UsageError(_shown(written), f"is none of {', '.join(known)}")
+        return written
+
+    return Term(name, read, _text)
+
+
 def _code(table: object, *, short: bool) -> Term:
     def read(written: object) -> Value:
-        if not isinstance(written, str):
-            raise UsageError(repr(written), "is no name of a code point")
+        if not isinstance(written, str) or len(written) > MAX_NAME:
+            raise UsageError(_shown(written), "is no name of a code point")
         return table.find(written).code  # type: ignore[attr-defined, no-any-return] # every table finds
 
     def show(value: Value) -> str:
@@ -54,10 +72,15 @@ def _code(table: object, *, short: bool) -> Term:
 
 def _time(written: object) -> Value:
     if isinstance(written, dt.datetime):
-        return written.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+        # A time without an offset is UTC, whatever the clock of this machine says.
+        known = written if written.tzinfo is not None else written.replace(tzinfo=dt.UTC)
+        try:
+            return known.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+        except OverflowError:
+            raise UsageError(str(written), "is before the year 1 or after the year 9999") from None
     if isinstance(written, dt.date):
         return f"{written.isoformat()}T00:00:00Z"
-    raise UsageError(repr(written), "is no date or time (write 2020-09-01, without quotes)")
+    raise UsageError(_shown(written), "is no date or time (write 2020-09-01, without quotes)")
 
 
 def _text(value: Value) -> str:
@@ -75,6 +98,9 @@ SUITE = _code(SUITES, short=False)
 GROUP = _code(GROUPS, short=True)
 SCHEME = _code(SCHEMES, short=False)
 EXTENSION = _code(EXTENSIONS, short=True)
+# Terms whose values have an order, and those that are texts.
+ORDERED = (NUMBER, TIME, VERSION)
+TEXTS = (TEXT,)
 
 
 def told(term: Term, value: Value | None) -> str:
