@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -60,7 +60,8 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     require("nginx-b")
     folder = tmp_path_factory.mktemp("discovery")
     names = dns(DOMAIN, f"*.{DOMAIN}")
-    leaf = Chain((own(middle(), names, **span(dt.datetime.now(dt.UTC) - DAY, 90 * DAY)), middle()), root())
+    dates: dict[str, Any] = {**span(dt.datetime.now(dt.UTC) - DAY, 90 * DAY)}
+    leaf = Chain((own(middle(), names, **dates), middle()), root())
     files = leaf.written(folder, "leaf")
 
     def recipe(folder: Path, port: int) -> Launch:

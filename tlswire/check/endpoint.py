@@ -91,9 +91,7 @@ async def _visit(host: str, address: Address, plan: Plan, observe: Any) -> Visit
     scan = None
     if plan.policy.survey == "whole":
         scan = await survey(host, address, plan, see)
-        found = Visited(
-            surveyed(scan, plan), scan.connections, [*scan.notes, *([INTERRUPTED] if interrupted(scan) else [])]
-        )
+        found = Visited(surveyed(scan, plan), scan.connections, list(scan.notes))
         if not scan.reachable or interrupted(scan) or not (plan.policy.client or _wants_http(plan)):
             return found
     opening = await way(host, address, plan.starttls, plan.proxy, plan.server_name)
@@ -104,7 +102,6 @@ async def _visit(host: str, address: Address, plan: Plan, observe: Any) -> Visit
     hello = client_hello_of(plan, name) if usual or scan is None else widest(scan, plan, name)
     visit = Visit(prober, plan, host, name, hello)
     task = asyncio.current_task()
-    cut = False
     try:
         await (visit.run() if usual else visit.fetch())
     except asyncio.CancelledError:
@@ -112,14 +109,13 @@ async def _visit(host: str, address: Address, plan: Plan, observe: Any) -> Visit
             task.uncancel()
         prober.give_up("interrupted")
         visit.interrupted()
-        cut = True
-    notes = [*prober.notes, INTERRUPTED] if cut else prober.notes
+        prober.notes.append(INTERRUPTED)
     seen = visit.seen
     if scan is None:
-        return Visited(seen, prober.connections, notes)
+        return Visited(seen, prober.connections, prober.notes)
     found.seen.facts.merge(seen.facts)
     found.seen.handshakes, found.seen.hops = seen.handshakes, seen.hops
-    return Visited(found.seen, found.connections + prober.connections, [*found.notes, *notes])
+    return Visited(found.seen, found.connections + prober.connections, [*found.notes, *prober.notes])
 
 
 def _wants_http(plan: Plan) -> bool:

@@ -1,11 +1,11 @@
 """A policy file (TOML) read into a Policy; whatever is wrong with it is told with file, line and reason.
 
 ``[rules.ID]`` has ``level``, ``title``, ``of``, ``when``, ``pass``, ``need``, ``unless``, ``fault``, ``source``,
-``verified``, ``remedy`` and ``fix``. A condition is ``field = value``, ``field = [values]`` or ``field = { operator =
-value }``; ``"@name"`` stands for a list of ``[lists]``; ``[exempt]`` says by role which endpoints the policy does not
-cover, and why. ``pass`` may be a list of tables: any of them will do. ``extends`` takes another policy's rules in
-first, ``drops`` leaves some out. The rules come out in the order of their categories. What policies look at and how one
-is written is told in docs/policies.md.
+``verified``, ``remedy`` and ``fix``. A condition is ``field = value``, ``field = [values]`` or ``field = { operator = value }``;
+``"@name"`` stands for a list of ``[lists]``. ``pass`` may be a list of tables: any of them will do. ``extends`` takes
+another policy's rules in first, ``drops`` leaves some out. The rules come out in the order of their categories.
+``[exempt]`` says by role which endpoints the policy does not cover, and why. What policies look at and how one is written
+is told in docs/policies.md.
 Must not import anything of tlswire but ``errors`` and ``policy``.
 """
 
@@ -117,7 +117,7 @@ def _policy(file: _File, written: dict[str, Any], find: Callable[[str], Policy] 
         about=written.get("about", "").strip(),
         client=written.get("client", base.client if base else ""),
         survey=survey,
-        exempt=_exempt(file, _table(file, written, "exempt")),
+        exempt={**(base.exempt if base else {}), **_exempt(file, _table(file, written, "exempt"))},
         rules=tuple(sorted(rules.values(), key=lambda rule: CATEGORIES.index(category(rule.id) or ""))),
     )
 
