@@ -91,6 +91,7 @@ def command(
         given={str(path): read_store(str(path), path) for path in anchor_files},
         server_name=server_name,
         http=not no_http,
+        proofs=html_file is not None,
         limits=Limits(timeout=timeout),
         seed=seed,
     )
