@@ -92,6 +92,19 @@ def test_a_scan_with_a_policy_tells_its_verdict_too(port: int, tmp_path: Path) -
     assert b"mozilla" not in files["csv"].read_bytes()
 
 
+def test_only_pages_show_the_bytes_of_a_verdict(port: int, tmp_path: Path) -> None:
+    line = ("check", f"127.0.0.1:{port}", "--no-http", "--jsonl", tmp_path / "jsonl", "--quiet")
+
+    def proofs(*options: str | Path) -> int:
+        run(*line, *options)
+        rules = json.loads((tmp_path / "jsonl").read_bytes())["rules"]
+        return sum(one["proof"] is not None for rule in rules for one in rule["evidence"])
+
+    assert proofs() == proofs("--html", tmp_path / "html") == 0
+    assert proofs("--evidence") > 0
+    assert b"160301" in (tmp_path / "html").read_bytes().replace(b" ", b"")
+
+
 def test_files_are_opened_before_anything_is_sent(tmp_path: Path) -> None:
     with running("plain") as lab:
         line = arguments("scan", lab.port)

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -91,6 +92,13 @@ class Page:
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
+
+    def until(self, expression: str, value: Any) -> None:
+        """Wait until an expression has a value: events of the page come when it has time for them."""
+        end = time.monotonic() + 5
+        while (found := self.js(expression)) != value:
+            assert time.monotonic() < end, f"{expression} is {found!r}, not {value!r}"
+            time.sleep(0.01)
 
     def press(self, key: str, *, shift: bool = False) -> None:
         code, text = _KEYS[key]

@@ -101,7 +101,7 @@ def checked(page: bytes) -> Document:
     for element in document.elements:
         for value in element.attributes.values():
             assert value is None or value.isprintable(), (element.tag, value)
-    assert all(char.isprintable() or char == "\n" for char in document.source)
+    assert all(char.isprintable() or char in "\n\t" for char in document.source)
     return document
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tlswire.report.html import scans_page, sessions_page
+from tlswire.check.survey import judged
+from tlswire.policy.shipped import policy_of
+from tlswire.report.html import scans_page, sessions_page, verdicts_page
 
 from .browser import Page, browsing, chromium
 from .made import session
@@ -17,6 +19,9 @@ from .test_html import FAILED, WEAK, at, met, scanned, summed
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tlswire.results import Scan
+    from tlswire.results.verdict import Verdict
 
 pytestmark = [
     pytest.mark.stacks,
@@ -53,6 +58,10 @@ SHOWN = "[...document.querySelectorAll('#targets tbody tr')].filter((row) => !ro
 FOCUS = "document.activeElement.id || document.activeElement.innerText"
 
 
+def policies_say(scan: Scan) -> list[Verdict]:
+    return [judged(policy_of(name), scan, []) for name in ("apple-mdm-27", "rfc9325")]
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
@@ -60,6 +69,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     targets = [at(weak, "192.0.2.10"), at(modern, "192.0.2.9"), at(modern, "198.51.100.1", "other.example.com")]
     (folder / "scans.html").write_bytes(scans_page(targets))
     (folder / "evil.html").write_bytes(scans_page([poisoned(weak), at(weak, HOSTILE, HOSTILE)]))
+    said = policies_say(weak)
+    (folder / "policies.html").write_bytes(scans_page([weak], [said]))
+    (folder / "verdicts.html").write_bytes(verdicts_page([*said, poisoned(said[0])]))
     found = [WEAK, FAILED, session(server_name="a" * 200 + ".example.com"), poisoned(session())]
     (folder / "sessions.html").write_bytes(sessions_page(summed(*found), met(4, name=f"{'long' * 40}.pcap")))
     return folder
@@ -79,7 +91,7 @@ def page(browser: Page) -> Iterator[Page]:
     assert browser.complaints == []
 
 
-@pytest.mark.parametrize("name", ["scans", "evil", "sessions"])
+@pytest.mark.parametrize("name", ["scans", "evil", "policies", "verdicts", "sessions"])
 def test_a_page_loads_nothing_and_fits_every_width(page: Page, pages: Path, name: str) -> None:
     url = f"file://{pages}/{name}.html"
     page.requests.clear()
@@ -91,7 +103,7 @@ def test_a_page_loads_nothing_and_fits_every_width(page: Page, pages: Path, name
     assert page.js("document.scripts.length") == 1
 
 
-@pytest.mark.parametrize("name", ["scans", "sessions"])
+@pytest.mark.parametrize("name", ["scans", "verdicts", "sessions"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_have_contrast(page: Page, pages: Path, name: str, scheme: str) -> None:
     page.prefer(color_scheme=scheme, reduced_motion="reduce")
@@ -149,8 +161,7 @@ def test_a_link_to_folded_bytes_unfolds_them(page: Page, pages: Path) -> None:
     hidden = "document.getElementById('t1-3').querySelector('pre').checkVisibility()"
     assert page.js(hidden) is False
     page.js("document.querySelector('a[href=\"#t1-3\"]').click()")
-    page.js("new Promise(requestAnimationFrame)")
-    assert page.js(hidden) is True
+    page.until(hidden, value=True)
     page.open("about:blank")
     page.open(f"file://{pages}/scans.html#t1-4")
     assert page.js(hidden.replace("t1-3", "t1-4")) is True
@@ -163,14 +174,14 @@ def test_light_and_dark_are_the_systems_until_the_button_says_otherwise(page: Pa
     page.prefer(color_scheme="dark")
     dark = page.js(ground)
     assert light != dark
-    assert page.js("document.getElementById('theme').textContent") == "Light"
+    page.until("document.getElementById('theme').textContent", "Light")
     page.js("document.getElementById('theme').focus()")
     page.press("Enter")
-    assert page.js(ground) == light
-    assert page.js("document.getElementById('theme').textContent") == "Dark"
+    page.until(ground, light)
+    page.until("document.getElementById('theme').textContent", "Dark")
     page.prefer(color_scheme="light")
     page.press("Enter")
-    assert page.js(ground) == dark
+    page.until(ground, dark)
 
 
 def test_everything_is_there_without_javascript(page: Page, pages: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import random
 from collections import Counter
@@ -12,19 +13,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tlswire.check.endpoint import check_target
+from tlswire.check.plan import Plan
 from tlswire.escape import printable
 from tlswire.lab.server import running
+from tlswire.policy.remedies import choice, with_fixes
+from tlswire.policy.shipped import policy_of
+from tlswire.probe.transport import Address
 from tlswire.report.foremost import Foremost
-from tlswire.report.html import MAX_SESSIONS, evidence, pictures, scans, scans_page, sessions, sessions_page
+from tlswire.report.html import (
+    MAX_SESSIONS,
+    evidence,
+    pictures,
+    scans,
+    scans_page,
+    sessions,
+    sessions_page,
+    verdicts,
+    verdicts_page,
+)
 from tlswire.report.html.differences import compare
 from tlswire.report.sessions import Material, Summary
 from tlswire.report.timeline import Timeline
 from tlswire.results.proof import Proof
 from tlswire.results.scan import Finding
 from tlswire.results.session import Endpoint
+from tlswire.results.verdict import Endpoint as Role
+from tlswire.results.verdict import Node
 from tlswire.scan.interview import chosen
 from tlswire.scan.pacing import Limits
 from tlswire.scan.scanner import Options, scan_host, unresolved
+from tlswire.scan.trust import public_store
 
 from . import made
 from .pages import HOSTILE, checked, holds_hostile, poisoned
@@ -32,6 +51,7 @@ from .pages import HOSTILE, checked, holds_hostile, poisoned
 if TYPE_CHECKING:
     from tlswire.results import Scan
     from tlswire.results.session import Session
+    from tlswire.results.verdict import Verdict
 
 replace = msgspec.structs.replace
 
@@ -182,6 +202,80 @@ def test_evidence_is_found_wherever_it_is_and_cut_where_it_is_long() -> None:
     assert room.evidence("y", long) is not None
     assert room.evidence("z", long) is None
     assert room.left_off == 1
+
+
+# Verdicts.
+
+
+@pytest.fixture(scope="module")
+def failed() -> Verdict:
+    """What a policy says of a weak server, with what to paste."""
+    with running("legacy-mdm") as lab:
+        policy = policy_of("apple-mdm-27")
+        plan = Plan(policy=policy, public=public_store(), proofs=True, limits=Limits(timeout=2))
+        address = Address("127.0.0.1", lab.port)
+        verdict = asyncio.run(check_target("localhost", [address], plan))
+    return with_fixes(verdict, choice("nginx"))
+
+
+def test_a_verdict_is_one_page_that_says_yes_or_no_first(failed: Verdict) -> None:
+    document = checked(verdicts_page([failed]))
+    text = document.text
+    assert text.index("Fails") < text.index("Broken") < text.index("The client gets TLS 1.3") < text.index("Warnings")
+    assert "Enable ECDHE suites with AES-GCM for TLS 1.2, and TLS 1.3." in text
+    assert "ssl_protocols TLSv1.2 TLSv1.3;" in text
+    proofs = [one.proof for rule in failed.rules for one in rule.evidence if one.proof is not None]
+    assert proofs
+    assert all(proof.sent in text for proof in proofs)
+    assert "TLS_RSA_WITH_AES_128_GCM_SHA256" in text
+    rules = [item for item in document.all("li") if item.get("data-kind")]
+    assert Counter(item.get("data-kind") for item in rules) == Counter(rule.verdict for rule in failed.rules)
+    folded = [item.get("data-kind") for item in rules if item.within("details")]
+    assert set(folded) == {"pass", "not-applicable"}
+
+
+def test_verdicts_have_an_index_the_worst_first(failed: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = replace(failed, verdict="pass", rules=[], target=replace(failed.target, host="fine.example.com"))
+    role = replace(failed, verdict="exempt", endpoint=Role("scep", "test", "the old one"))
+    document = checked(verdicts_page([passed, role, failed]))
+    rows = [row for row in document.all("tr") if row.get("data-kind")]
+    assert [row.get("data-kind") for row in rows] == ["weak", "strong", "none"]
+    assert "the old one" in document.text
+    assert verdicts_page([failed, passed, role]) == verdicts_page([role, failed, passed])
+    monkeypatch.setattr(verdicts, "MAX_TARGETS", 1)
+    assert "2 targets are told here only" in checked(verdicts_page([passed, role, failed])).text
+    assert "interrupted" in checked(verdicts_page([], interrupted=True)).text
+
+
+def test_addresses_that_differ_are_named(failed: Verdict) -> None:
+    nodes = [
+        Node(address="192.0.2.1", reachable=True, connections=9, differs=["takes TLS 1.0"]),
+        Node(address="192.0.2.2", reachable=False, connections=1, differs=[], error="refused the connection"),
+        Node(address="192.0.2.3", reachable=True, connections=9, differs=[]),
+    ]
+    text = checked(verdicts_page([replace(failed, nodes=nodes)])).text
+    assert "takes TLS 1.0" in text
+    assert "refused the connection" in text
+    assert "Addresses differ" not in checked(verdicts_page([failed])).text
+
+
+def test_a_scan_shows_what_policies_say_of_it(weak: Scan, modern: Scan, failed: Verdict) -> None:
+    document = checked(scans_page([modern, weak], [[], [failed, replace(failed, policy="second", verdict="pass")]]))
+    assert "apple-mdm-27: fails" in document.text
+    assert "second: passes" in document.text
+    assert "apple-mdm-27: fail" in next(row.text for row in document.all("tr") if row.get("data-kind"))
+
+
+def test_hostile_text_stays_text_in_verdicts(weak: Scan, failed: Verdict) -> None:
+    holds_hostile(checked(verdicts_page([poisoned(failed)])))
+    holds_hostile(checked(verdicts_page([poisoned(failed), failed])))
+    holds_hostile(checked(scans_page([weak], [[poisoned(failed)]])))
+
+
+def test_what_to_paste_keeps_its_tabs_and_lines(failed: Verdict) -> None:
+    fix = replace(failed.fixes[0], text="server {\n\tssl_protocols TLSv1.3;\x1b\n}")
+    page = verdicts_page([replace(failed, fixes=[fix])])
+    assert b"server {\n\tssl_protocols TLSv1.3;\\x1b\n}\n</pre>" in page
 
 
 # Captures.

@@ -177,7 +177,7 @@ def command(
         proxy=how.way(),
         http=not no_http,
         path=path_of(path),
-        proofs=evidence,
+        proofs=evidence or writing.wants_proofs(),
         limits=how.limits(),
         seed=how.seed,
         resolve=parse_resolve(resolve),
@@ -201,6 +201,7 @@ def command(
         quiet = how.quiet or writing.to_stdout() or any(name == "-" for _, name in files)
         run = _Run(verbose=verbose, quiet=quiet, brief=work.brief, faults=work.faults, kept=kept)
         run.fixer = choice(product) if product else None
+        run.evidence = evidence
         run.outputs = [(row, stack.enter_context(writable(name))) for row, name in files if name is not None]
         journal = stack.enter_context(Journal(resume_file, head_of(plan, judging, work.mark)))
         for note in journal.notes:
@@ -275,6 +276,15 @@ def _client(source: str | None, seed: int) -> ClientHello | None:
     return hello_as(source, rng=random.Random(f"{seed} as"), server_name=_ANY_NAME)
 
 
+def _bare(verdict: Verdict) -> Verdict:
+    """A verdict without the bytes that a page wanted."""
+    rules = [
+        msgspec.structs.replace(rule, evidence=[msgspec.structs.replace(one, proof=None) for one in rule.evidence])
+        for rule in verdict.rules
+    ]
+    return msgspec.structs.replace(verdict, rules=rules)
+
+
 class _Run:
     """One invocation: where verdicts go, and what came out. ``faults`` is how many endpoints could not be made out."""
 
@@ -284,6 +294,7 @@ class _Run:
         self.brief = brief
         self.faults = faults
         self.fixer: str | None = None
+        self.evidence = False
         self.outputs: list[tuple[Output, BinaryIO]] = []
         self.progress = ProgressLine(enabled=False)
         self.tally = inventory_report.Tally()
@@ -331,12 +342,14 @@ class _Run:
         self._reached += verdict.reachable
         # A host without an address.
         self._nowhere += not verdict.nodes and verdict.error is not None
+        if writing.wanted():
+            self._kept.append(verdict)
+        if not self.evidence:
+            verdict = _bare(verdict)
         try:
             for row, file in self.outputs:
                 file.write(row.each(verdict))
                 file.flush()
-            if writing.wanted():
-                self._kept.append(verdict)
             if not self.quiet:
                 self._print(self._text(verdict))
         except BrokenPipeError:

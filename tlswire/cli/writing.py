@@ -62,6 +62,11 @@ def wanted() -> bool:
     return bool(_given())
 
 
+def wants_proofs() -> bool:
+    """Whether a file that was asked for shows the bytes that prove a line."""
+    return any(WRITERS[name].proofs for name in _given())
+
+
 def to_stdout() -> bool:
     """Whether one of the files is stdout, which then holds nothing else."""
     return "-" in _given().values()

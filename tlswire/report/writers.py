@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 
 class Writer(msgspec.Struct, frozen=True):
-    """A format: its module in this room, what --help says, and the schemas of the results that it takes."""
+    """A format: its module in this room, what --help says, the schemas of the results that it takes, and whether it shows
+    the bytes that prove a line.
+    """
 
     module: str
     help: str
     schemas: tuple[str, ...] = (SCAN_SCHEMA, VERDICT_SCHEMA)
+    proofs: bool = False
 
     def chunks(self, results: Iterable[Result], *, whole: bool = True) -> Iterator[bytes]:
         """The file, piece by piece; not ``whole``: the run was cut short. The format's module is loaded now."""
@@ -35,7 +38,7 @@ class Writer(msgspec.Struct, frozen=True):
 
 
 WRITERS: dict[str, Writer] = {
-    "html": Writer("html", "The report as one HTML page, for people."),
+    "html": Writer("html", "The report as one HTML page, for people.", proofs=True),
     "junit": Writer("junit", "JUnit XML for CI: a testsuite a target, a testcase a rule or finding."),
     "sarif": Writer("sarif", "SARIF 2.1.0 for code scanning: a result for whatever is not in order."),
     "csv": Writer("sheets", "CSV that no spreadsheet takes for formulas: a row a suite, or a rule."),

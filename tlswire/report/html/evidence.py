@@ -17,19 +17,10 @@ if TYPE_CHECKING:
 MAX_PAGE = 16 << 20  # characters of all proofs of a page
 MAX_PROOF = 1 << 14  # of one direction of one proof
 MAX_ANSWER = 96  # proofs of one answer
+# The fields that say what a value is about.
 _LABELS = (
-    "version",
-    "of",
-    "offered_in",
-    "change",
-    "way",
-    "flight",
-    "topic",
-    "title",
-    "kind",
-    "name",
-    "group",
-    "method",
+    *("version", "of", "offered_in", "change", "way", "flight", "topic", "title", "kind", "name", "group", "method"),
+    "subject",
 )
 
 
@@ -59,10 +50,10 @@ class Room:
         self._left -= size
         return Evidence(label, sent, received, len(proof.sent) + len(proof.received) - size)
 
-    def all_of(self, answer: msgspec.Struct) -> list[Evidence]:
-        """Every proof inside an answer, each called by what it stands beside."""
+    def all_of(self, value: Any) -> list[Evidence]:
+        """Every proof inside an answer, or a list of values, each called by what it stands beside."""
         found: list[Evidence] = []
-        for label, proof in _proofs(answer, ()):
+        for label, proof in _proofs(value, ()):
             if len(found) >= MAX_ANSWER:
                 self.left_off += 1
             elif (one := self.evidence(label, proof)) is not None:

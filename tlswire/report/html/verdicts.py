@@ -167,7 +167,7 @@ def _strip(verdict: Verdict) -> Strip:
 def _groups(verdict: Verdict, room: Room) -> Iterator[Group]:
     for name in ORDER:
         rules = tuple(
-            Rule(rule, KINDS[name], tuple(seen(rule)), tuple(room.all_of(rule)))
+            Rule(rule, KINDS[name], tuple(seen(rule)), tuple(room.all_of(rule.evidence)))
             for rule in verdict.rules
             if rule.verdict == name
         )
