@@ -1,4 +1,4 @@
-"""``tlswire pcap``: captures in, sessions out, as a summary, as rows, JSON Lines, CSV and files of hellos.
+"""``tlswire pcap``: captures in, sessions out, as a summary, as rows, JSON Lines, CSV, an HTML page and files of hellos.
 
 Parses, has ``capture`` read, writes what was asked for, chooses the exit code. ``live`` shares its options and its
 machinery. Must not hold logic of the reading or of the formats themselves.
@@ -82,12 +82,17 @@ def command(files: tuple[str, ...], jobs: int, keylogs: tuple[str, ...], **optio
             if error is not None:
                 run.refuse(error)
         with run.progress(paths) as progress:
-            work = partial(Renderer, wanted)
-            for item in read_captures(paths, work, jobs=jobs, keylog=keylog, progress=progress):
-                if isinstance(item, Report):
-                    run.ended(item)
-                else:
-                    run.write(item, flush="-" in files)  # a pipe may go on for hours
+            own = Renderer(wanted)
+            work = partial(Renderer, wanted) if jobs > 1 else lambda: own
+            try:
+                for item in read_captures(paths, work, jobs=jobs, keylog=keylog, progress=progress):
+                    if isinstance(item, Report):
+                        run.ended(item)
+                    else:
+                        run.write(item, flush="-" in files)  # a pipe may go on for hours
+            except KeyboardInterrupt:
+                run.interrupted(own)
+                raise
         code = run.finish()
     sys.exit(code)
 
@@ -180,6 +185,7 @@ class Run:
         self._jsonl: BinaryIO | None = None
         self._csv: BinaryIO | None = None
         self._what_if: BinaryIO | None = None
+        self._html: BinaryIO | None = None
         self._folder: HelloFolder | None = None
         self._headed = False
 
@@ -188,6 +194,7 @@ class Run:
             self._jsonl = self._open(self.wanted.jsonl, "--jsonl")
             self._csv = self._open(self.wanted.csv, "--csv")
             self._what_if = self._open(self.wanted.what_if_json, "--what-if-json")
+            self._html = self._open(self.wanted.html, "--html")
             if self.wanted.export is not None:
                 self._folder = HelloFolder(self.wanted.export)
             if self._csv is not None:
@@ -247,7 +254,7 @@ class Run:
                 click.echo(f"tlswire: {printable(line)}", err=True)
 
     def finish(self) -> int:
-        """Print the report; the exit code."""
+        """Print the report and write the page; the exit code."""
         if self._folder is not None:
             self.material.notes += self._folder.notes()
         if not self.wanted.quiet and self.material.captures:
@@ -264,7 +271,22 @@ class Run:
             click.echo(f"\n{report}" if self._headed else report, nl=False, color=colour())
         if self._what_if is not None:
             self._what_if.write(to_json(self.summary.prospects.result(), indent=2) + b"\n")
+        self._page(interrupted=False)
         return exit_code(self.summary, self.material, self.wanted.categories)
+
+    def interrupted(self, work: Renderer) -> None:
+        """The page of what is known when the run is cut short, with what ``work`` counted of the last capture."""
+        summary, sessions = work.close()
+        self.summary.merge(summary)
+        self.material.sessions += sessions
+        self._page(interrupted=True)
+
+    def _page(self, *, interrupted: bool) -> None:
+        if self._html is not None:
+            from tlswire.report.html import sessions_page  # noqa: PLC0415 - only pages need it
+
+            self._html.write(sessions_page(self.summary, self.material, interrupted=interrupted))
+            self._html.flush()
 
     def _row(self, line: str) -> None:
         if not self._headed and self.wanted.rows is not None:

@@ -33,6 +33,7 @@ _OPTIONS = (
     ),
     click.option("--jsonl", "jsonl_file", metavar="FILE", help="The sessions as JSON Lines; - is stdout."),
     click.option("--csv", "csv_file", metavar="FILE", help="The sessions as CSV; - is stdout."),
+    click.option("--html", "html_file", metavar="FILE", help="The report as one HTML page; - is stdout."),
     click.option(
         "--export-hellos",
         type=click.Path(path_type=Path),

@@ -29,6 +29,7 @@ class Wanted(msgspec.Struct, frozen=True):
     filter: SessionFilter
     jsonl: str | None
     csv: str | None
+    html: str | None
     rows: Rows | None
     export: Path | None
     categories: frozenset[str]
@@ -45,6 +46,7 @@ class Wanted(msgspec.Struct, frozen=True):
         rows: bool,
         jsonl_file: str | None,
         csv_file: str | None,
+        html_file: str | None,
         export_hellos: Path | None,
         names: tuple[str, ...],
         hosts: tuple[str, ...],
@@ -59,8 +61,9 @@ class Wanted(msgspec.Struct, frozen=True):
         what_if_file: str | None,
     ) -> Self:
         """From the options of the command line. Raises UsageError."""
-        _apart({"--jsonl": jsonl_file, "--csv": csv_file, "--what-if-json": what_if_file})
-        quiet = quiet or "-" in {jsonl_file, csv_file, what_if_file}
+        files = {"--jsonl": jsonl_file, "--csv": csv_file, "--html": html_file, "--what-if-json": what_if_file}
+        _apart(files)
+        quiet = quiet or "-" in files.values()
         categories = parse_categories(fail_on)
         if "policy" in categories and policy is None:
             raise UsageError("policy", "needs --policy", "--fail-on")
@@ -75,6 +78,7 @@ class Wanted(msgspec.Struct, frozen=True):
             filter=session_filter(names=names, hosts=hosts, ports=ports, versions=versions, weak=weak),
             jsonl=jsonl_file,
             csv=csv_file,
+            html=html_file,
             rows=Rows(width, colour=colour(), policy=policy is not None) if rows and not quiet else None,
             export=export_hellos,
             categories=categories,
@@ -86,12 +90,19 @@ class Wanted(msgspec.Struct, frozen=True):
         )
 
     def summary(self) -> Summary:
-        """Sums of nothing yet."""
-        summary = Summary()
+        """Sums of nothing yet, which keep sessions where a page has a table of them."""
+        summary = Summary(self._rows())
         if self.what_if is not None:
             policy = policy_named(self.what_if, "--what-if")
             summary.prospects.policy = policy.name, policy.title, policy.edition
         return summary
+
+    def _rows(self) -> int:
+        if self.html is None:
+            return 0
+        from tlswire.report.html import MAX_SESSIONS  # noqa: PLC0415 - only pages need it
+
+        return MAX_SESSIONS
 
 
 def _apart(files: dict[str, str | None]) -> None:

@@ -94,12 +94,12 @@ COLUMNS: dict[str, Callable[[Session], Cell]] = {
 
 def header() -> bytes:
     """The first line."""
-    return _line(COLUMNS)
+    return line(COLUMNS)
 
 
 def row(session: Session) -> bytes:
     """The line of one session."""
-    return _line(cell(value(session)) for value in COLUMNS.values())
+    return line(cell(value(session)) for value in COLUMNS.values())
 
 
 def cell(value: Cell) -> str:
@@ -119,7 +119,8 @@ def _text(value: str) -> str:
     return guard + printable(value).replace(";", "\\x3b")
 
 
-def _line(cells: Iterable[str]) -> bytes:
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue().encode("utf-8", "backslashreplace")
+def line(cells: Iterable[str]) -> bytes:
+    """One line of cells that ``cell`` made, with its end."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().encode("utf-8", "backslashreplace")

@@ -11,10 +11,12 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from tlswire.report.foremost import QUIET, Foremost
 from tlswire.report.judged import Judged
 from tlswire.report.kept import SEVERAL, Kept, ServerKey, Share, Tally, server_key
 from tlswire.report.prospects import Prospects
 from tlswire.report.table import ending, endpoint
+from tlswire.report.timeline import Timeline
 
 if TYPE_CHECKING:
     from tlswire.results.session import Session
@@ -25,9 +27,6 @@ MAX_KINDS = 256  # of weaknesses, endings and notes
 _PLACE = re.compile(r"^frame \d+, ")
 _NUMBER = re.compile(r"(\(RFC [^)]*\)|TLS \d\.\d)|\b(?:0x[0-9A-Fa-f]+|\d+)\b")
 _DATE = re.compile(r" (?:on|before) \d{4}-\d\d-\d\d$")
-
-# What a session that was not established is told as: these are no fault of anybody.
-QUIET = frozenset({"established", "incomplete"})
 
 
 class AnswerKey(NamedTuple):
@@ -99,9 +98,9 @@ class Client:
 
 
 class Summary:
-    """The sessions of one or more captures."""
+    """The sessions of one or more captures; ``rows`` of them are kept as they are, those to look at first."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = 0) -> None:
         self.sessions = 0
         self.weak = 0
         self.first = 0.0
@@ -110,6 +109,12 @@ class Summary:
         self.outcomes: Counter[str] = Counter()
         self.marks: Counter[str] = Counter()
         self.decryptions: Counter[str] = Counter()
+        # What was chosen, by names of the registry; "" where nothing was seen.
+        self.versions: Counter[str] = Counter()
+        self.suites: Counter[str] = Counter()
+        self.groups: Counter[str] = Counter()
+        self.times = Timeline()
+        self.foremost = Foremost(rows)
         self.servers: Kept[ServerKey, Server] = Kept(Server, MAX_SERVERS)
         self.clients: Kept[tuple[str], Client] = Kept(Client, MAX_CLIENTS)
         self.reasons: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
@@ -127,6 +132,11 @@ class Summary:
         if session.start:
             self.first = min(self.first or session.start, session.start)
             self.last = max(self.last, session.start)
+            self.times.add(session.start, weak=weak, failed=session.outcome not in QUIET)
+        self.versions[_registered(session.version_name)] += 1
+        self.suites[_registered(session.suite_name)] += 1
+        self.groups[_registered(session.group_name)] += 1
+        self.foremost.add(session)
         self.transports[session.transport] += 1
         self.outcomes[session.outcome] += 1
         self._mark(session)
@@ -209,6 +219,11 @@ class Summary:
         self.outcomes += other.outcomes
         self.marks += other.marks
         self.decryptions += other.decryptions
+        self.versions += other.versions
+        self.suites += other.suites
+        self.groups += other.groups
+        self.times.merge(other.times)
+        self.foremost.merge(other.foremost)
         self.servers.merge(other.servers)
         self.clients.merge(other.clients)
         self.reasons.merge(other.reasons)
@@ -216,6 +231,11 @@ class Summary:
         self.notes.merge(other.notes)
         self.judged.merge(other.judged)
         self.prospects.merge(other.prospects)
+
+
+def _registered(name: str | None) -> str:
+    """The name, or one for all code points that nobody has registered: there are 65,536 of them."""
+    return "" if name is None else "unregistered" if name.startswith("0x") else name
 
 
 def _share(rows: Kept[tuple[str], Share], key: str, server: str) -> None:

@@ -16,12 +16,13 @@ from tlswire.report.text import Paint
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tlswire.results.proof import Proof
     from tlswire.results.verdict import Handshake, RuleVerdict, Verdict
 
 _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
 COLOURS = {"fail": _RED, "unknown": _YELLOW, "warn": _YELLOW, "pass": _GREEN, "exempt": _DIM, "not-applicable": _DIM}
-_ORDER = ("fail", "unknown", "warn", "pass", "not-applicable")
-_HEADS = {
+ORDER = ("fail", "unknown", "warn", "pass", "not-applicable")
+HEADS = {
     "fail": "Broken",
     "unknown": "Not known",
     "warn": "Warnings",
@@ -29,6 +30,8 @@ _HEADS = {
     "not-applicable": "Not applicable",
 }
 WIDTH = 110
+# So many digits of hexadecimal stand in a line.
+HEX = 96
 
 
 def render(verdict: Verdict, *, colour: bool = False, verbose: bool = False) -> str:
@@ -41,7 +44,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
     yield from _filled(f"{verdict.title} ({verdict.edition})", "  ")
     if verdict.error is not None:
         yield f"  {paint(printable(verdict.error), _RED)}"
-    for kind in _ORDER:
+    for kind in ORDER:
         rules = [rule for rule in verdict.rules if rule.verdict == kind]
         if rules:
             yield from _rules(kind, rules, paint, verbose=verbose)
@@ -58,6 +61,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
             yield f"  {node.address}: {printable('; '.join(node.differs) or node.error or 'not reached')}"
     for hop in verdict.http if verbose else ():
         yield f"  GET {hop.url}: {hop.problem or hop.status}{f', to {hop.location}' if hop.location else ''}"
+    yield from _bytes(verdict, paint)
     if verdict.notes:
         yield ""
         yield paint("What happened on the way", _BOLD)
@@ -69,7 +73,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
 
 def _headline(verdict: Verdict) -> str:
     target = verdict.target
-    line = _named(verdict)
+    line = named(verdict)
     if target.address is not None and target.address != target.host:
         line += f"  address {target.address}"
     elif len(verdict.nodes) > 1:
@@ -81,7 +85,7 @@ def _headline(verdict: Verdict) -> str:
     return printable(line) + f"  {verdict.policy}"
 
 
-def _named(verdict: Verdict) -> str:
+def named(verdict: Verdict) -> str:
     """The target as one names it."""
     host = f"[{verdict.target.host}]" if ":" in verdict.target.host else verdict.target.host
     return f"{host}:{verdict.target.port}"
@@ -91,10 +95,10 @@ def _rules(kind: str, rules: list[RuleVerdict], paint: Paint, *, verbose: bool) 
     quiet = kind in {"pass", "not-applicable"} and not verbose
     yield ""
     if quiet:
-        yield paint(_HEADS[kind], _BOLD) + f"  {len(rules)} rules"
+        yield paint(HEADS[kind], _BOLD) + f"  {len(rules)} rules"
         yield from _filled(", ".join(rule.id for rule in rules), "  ")
         return
-    yield paint(_HEADS[kind], _BOLD)
+    yield paint(HEADS[kind], _BOLD)
     width = max(len(rule.id) for rule in rules)
     for rule in rules:
         yield f"  {paint(f'{rule.id:<{width}}', COLOURS[kind])}  {printable(rule.title)}"
@@ -107,7 +111,12 @@ def _rules(kind: str, rules: list[RuleVerdict], paint: Paint, *, verbose: bool) 
 
 
 def _evidence(rule: RuleVerdict, width: int) -> Iterator[str]:
-    """A line for what was seen; the same at several addresses is told once."""
+    for text in seen(rule):
+        yield from _wrapped(text, width)
+
+
+def seen(rule: RuleVerdict) -> Iterator[str]:
+    """What was seen, thing by thing; the same at several addresses is told once."""
     same: dict[str, list[str]] = {}
     for item in rule.evidence:
         nodes = same.setdefault(f"{item.subject}: {item.text}" if item.subject else item.text, [])
@@ -115,7 +124,24 @@ def _evidence(rule: RuleVerdict, width: int) -> Iterator[str]:
             nodes.append(item.node)
     many = len({node for nodes in same.values() for node in nodes}) > 1
     for text, nodes in same.items():
-        yield from _wrapped(f"{text} ({', '.join(dict.fromkeys(nodes))})" if many and nodes else text, width)
+        yield f"{text} ({', '.join(dict.fromkeys(nodes))})" if many and nodes else text
+
+
+def _bytes(verdict: Verdict, paint: Paint) -> Iterator[str]:
+    """What proves the lines, where it was asked for: the same bytes once, with the rules they are for."""
+    proofs: dict[Proof, list[str]] = {}
+    for rule in verdict.rules:
+        for item in rule.evidence:
+            if item.proof is not None:
+                proofs.setdefault(item.proof, []).append(rule.id)
+    if proofs:
+        yield ""
+        yield paint("Bytes, as tlswire decode reads them", _BOLD)
+    for proof, rules in proofs.items():
+        yield from _filled(", ".join(dict.fromkeys(rules)), "  ")
+        for side, data in (("sent", proof.sent), ("received", proof.received)):
+            yield f"    {side}, {len(data) // 2} bytes"
+            yield from (f"      {data[at : at + HEX]}" for at in range(0, len(data), HEX))
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -126,7 +152,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _fixes(verdict: Verdict, paint: Paint) -> Iterator[str]:
     for fix in verdict.fixes:
         yield ""
-        yield from fixes.lines(fix, paint, f"tlswire check {_named(verdict)}")
+        yield from fixes.lines(fix, paint, f"tlswire check {named(verdict)}")
 
 
 def _filled(text: str, first: str, then: str = "") -> list[str]:

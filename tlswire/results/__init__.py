@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
+from tlswire.results.diff import DIFF_SCHEMA, Diff
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
 from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
@@ -22,6 +23,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     VERDICT_SCHEMA: Verdict,
     WHAT_IF_SCHEMA: WhatIf,
     APPLELOG_SCHEMA: AppleLog,
+    DIFF_SCHEMA: Diff,
 }
 
 
@@ -41,12 +43,14 @@ def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
 
 __all__ = [
     "APPLELOG_SCHEMA",
+    "DIFF_SCHEMA",
     "SCAN_SCHEMA",
     "SCHEMAS",
     "SESSION_SCHEMA",
     "VERDICT_SCHEMA",
     "WHAT_IF_SCHEMA",
     "AppleLog",
+    "Diff",
     "Scan",
     "Session",
     "Verdict",
