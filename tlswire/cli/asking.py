@@ -6,16 +6,16 @@ Every fault is a UsageError or click's own; nothing is sent.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
+from tlswire.cli.outputs import check_folder, writable
 from tlswire.cli.scan_options import Seconds
 from tlswire.errors import UsageError
 from tlswire.probe import starttls as protocols
@@ -24,10 +24,12 @@ from tlswire.probe.targets import DEFAULT_PORT, HostPort, parse_target, read_tar
 from tlswire.scan.pacing import WIDTH, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import contextlib
+    from collections.abc import Callable
 
     from tlswire.certificates.stores import Anchors
     from tlswire.probe.transport import Address
+    from tlswire.report.trace import Trace
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -176,11 +178,12 @@ class Recorder:
         self._stack = stack
         self._proxy = proxy
         self._trace = asking.trace
+        self._traces: dict[Path, Trace] = {}
         self._keylog = None
         if asking.keylog_file is not None:
             self._keylog = stack.enter_context(writable(asking.keylog_file, append=True))
         if asking.trace is not None:
-            _check_folder(asking.trace)
+            check_folder(asking.trace, "--trace")
 
     @property
     def observe(self) -> Callable[[str, Address], Callable[[Any, Any], None]] | None:
@@ -188,15 +191,7 @@ class Recorder:
         return None if self._trace is None and self._keylog is None else self._observer
 
     def _observer(self, host: str, address: Address) -> Callable[[Any, Any], None]:
-        trace = None
-        if self._trace is not None:
-            from tlswire.report.trace import Trace  # noqa: PLC0415 - only traced scans need it
-
-            folder = self._trace / f"{host}_{address.host}_{address.port}".replace(":", ".")
-            clock = asyncio.get_running_loop().time()
-            peer = address if self._proxy is None or self._proxy.at is None else self._proxy.at
-            trace = self._stack.enter_context(Trace(folder, (peer.host, peer.port), clock))
-
+        trace = None if self._trace is None else self._traced(self._trace, host, address)
         if self._keylog is not None:
             from tlswire.crypto.keylog import format_line  # noqa: PLC0415 - only with --keylog
 
@@ -221,28 +216,16 @@ class Recorder:
 
         return observe
 
+    def _traced(self, parent: Path, host: str, address: Address) -> Trace:
+        """The trace of an address: one, however many visits there are."""
+        from tlswire.report.trace import Trace  # noqa: PLC0415 - only traced scans need it
 
-@contextlib.contextmanager
-def writable(name: str, *, append: bool = False) -> Iterator[BinaryIO]:
-    """The file to write to, stdout for ``-``. Raises UsageError, before the first connection."""
-    if name == "-":
-        yield sys.stdout.buffer
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(Path(name).open("ab" if append else "wb"))
-        except OSError as error:
-            raise UsageError(name, f"cannot be written: {error.strerror}") from None
-        yield file
-
-
-def _check_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(str(folder), f"cannot be written: {error.strerror}", "--trace") from None
-    if not os.access(folder, os.W_OK):
-        raise UsageError(str(folder), "cannot be written", "--trace")
+        folder = parent / f"{host}_{address.host}_{address.port}".replace(":", ".")
+        if folder not in self._traces:
+            clock = asyncio.get_running_loop().time()
+            peer = address if self._proxy is None or self._proxy.at is None else self._proxy.at
+            self._traces[folder] = self._stack.enter_context(Trace(folder, (peer.host, peer.port), clock))
+        return self._traces[folder]
 
 
 def heed_sigterm() -> None:

@@ -18,9 +18,11 @@ import msgspec
 from tlswire import cli
 from tlswire.cli import asking
 from tlswire.cli.check_options import parse_resolve
+from tlswire.cli.outputs import writable
 from tlswire.cli.progress import ProgressLine
 from tlswire.errors import UsageError
 from tlswire.escape import printable
+from tlswire.hello.profiles import profile_names
 from tlswire.policy.shipped import DEFAULT, policy_of
 from tlswire.report import inventory as inventory_report
 from tlswire.report import verdict as verdict_report
@@ -44,15 +46,16 @@ _ANY_NAME = b"example.com"
 
 
 class Output(msgspec.Struct, frozen=True):
-    """A format of files: ``each`` gives the bytes of one verdict as it comes, ``whole`` those of all, at the end;
-    ``single``: it holds no more than one.
+    """A format of files: ``each`` gives the bytes of one verdict as it comes, ``whole`` those of all, at the end, also of
+    a run that was interrupted; ``single``: it holds no more than one; ``proofs``: it shows the bytes behind each line.
     """
 
     option: str
     help: str
     each: Callable[[Verdict], bytes] | None = None
-    whole: Callable[[Sequence[Verdict]], bytes] | None = None
+    whole: Callable[[Sequence[Verdict], bool], bytes] | None = None
     single: bool = False
+    proofs: bool = False
 
     @property
     def keyword(self) -> str:
@@ -117,7 +120,14 @@ def _outputs(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="FILE",
     help="CAs devices get as anchors in their enrollment profile (PEM or DER; repeatable).",
 )
-@click.option("--as", "client", metavar="NAME|FILE", help="Speak as this client: a profile, or a hello from a file.")
+@click.option(
+    "--as",
+    "clients",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Speak as this client: a profile, or a hello from a file (repeatable with --matrix).",
+)
+@click.option("--matrix", is_flag=True, help="Tell as well what each client gets: those of --as, or all profiles.")
 @click.option("--no-http", is_flag=True, help="Leave out the one GET that shows redirects to plain HTTP.")
 @click.option("--path", default="/", show_default=True, metavar="PATH", help="What that GET asks for.")
 @click.option(
@@ -144,7 +154,8 @@ def command(
     first_address: bool,
     resolve: tuple[str, ...],
     anchor_files: tuple[Path, ...],
-    client: str | None,
+    clients: tuple[str, ...],
+    matrix: bool,
     no_http: bool,
     path: str,
     product: str | None,
@@ -170,7 +181,7 @@ def command(
 
     plan = Plan(
         policy=judging[0],
-        client=_client(client, how.seed),
+        client=None if matrix else _client(clients, how.seed),
         public=public_store(),
         given=asking.anchors(anchor_files),
         server_name=how.name(),
@@ -178,11 +189,12 @@ def command(
         proxy=how.way(),
         http=not no_http,
         path=path_of(path),
-        proofs=evidence,
+        proofs=evidence or any(row.proofs and name is not None for row, name in files),
         limits=how.limits(),
         seed=how.seed,
         resolve=parse_resolve(resolve),
         first_address=first_address,
+        matrix=_clients(clients or profile_names(), how.seed) if matrix else {},
     )
     if sum(map(bool, (wanted, inventory_file, account))) != 1:
         raise UsageError("targets", "name hosts, --targets FILE, --inventory FILE or --account, one of them")
@@ -200,7 +212,7 @@ def command(
         quiet = how.quiet or any(name == "-" for _, name in files)
         run = _Run(verbose=verbose, quiet=quiet, brief=work.brief, faults=work.faults)
         run.fixer = choice(product) if product else None
-        run.outputs = [(row, stack.enter_context(asking.writable(name))) for row, name in files if name is not None]
+        run.outputs = [(row, stack.enter_context(writable(name))) for row, name in files if name is not None]
         journal = stack.enter_context(Journal(resume_file, head_of(plan, judging, work.mark)))
         for note in journal.notes:
             click.echo(f"tlswire: {printable(note)}", err=True)
@@ -242,7 +254,7 @@ def _listed(file: Path, plan: Plan, policies: Sequence[Policy], how: asking.Aski
         click.echo(f"tlswire: {printable(str(fault))}", err=True)
     if listed.fault_count > len(listed.faults):
         click.echo(f"tlswire: and {listed.fault_count - len(listed.faults)} more faults", err=True)
-    return _Work(listed.jobs(), listed.count, listed.data, brief=True, faults=listed.fault_count)
+    return _Work(listed.jobs(), listed.count, listed.mark, brief=True, faults=listed.fault_count)
 
 
 def _discovered(account: str, plan: Plan, policies: Sequence[Policy], recorder: asking.Recorder) -> _Work:
@@ -265,13 +277,18 @@ def _discovered(account: str, plan: Plan, policies: Sequence[Policy], recorder: 
     return _Work(jobs, len(jobs), repr(found.endpoints).encode(), brief=False, known=[found.verdict])
 
 
-def _client(source: str | None, seed: int) -> ClientHello | None:
+def _client(sources: tuple[str, ...], seed: int) -> ClientHello | None:
     """The hello to speak with; None where it is the policy's own. Raises UsageError."""
-    if source is None:
-        return None
-    from tlswire.cli.hello_source import hello_as  # noqa: PLC0415 - only with --as
+    if len(sources) > 1:
+        raise UsageError("--as", "names several clients: that is for --matrix")
+    return next(iter(_clients(sources, seed).values()), None)
 
-    return hello_as(source, rng=random.Random(f"{seed} as"), server_name=_ANY_NAME)
+
+def _clients(sources: Iterable[str], seed: int) -> dict[str, ClientHello]:
+    """Hellos by what they were named. Raises UsageError."""
+    from tlswire.cli.hello_source import hello_as  # noqa: PLC0415 - only with --as and --matrix
+
+    return {name: hello_as(name, rng=random.Random(f"{seed} as"), server_name=_ANY_NAME) for name in sources}
 
 
 class _Run:
@@ -357,8 +374,8 @@ class _Run:
         try:
             for row, file in self.outputs:
                 if row.whole is not None:
-                    file.write(row.whole(self._kept))
-            if not self.quiet and (self.brief or self.faults) and self.tally.total:
+                    file.write(row.whole(self._kept, self.interrupted))
+            if not self.quiet and self.tally.total > 1 and (self.brief or self.tally.crossed):
                 self._print(self.tally.render(colour=asking.colourful(), faults=self.faults))
         except BrokenPipeError:
             cli.forget_stdout()

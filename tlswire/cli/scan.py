@@ -17,6 +17,7 @@ import msgspec
 from tlswire import cli
 from tlswire.cli import asking
 from tlswire.cli.judges import Judges, told
+from tlswire.cli.outputs import writable
 from tlswire.cli.progress import ProgressLine
 from tlswire.cli.scan_options import (
     CATEGORIES,
@@ -150,11 +151,11 @@ def command(
         quiet = how.quiet or "-" in {json_file, jsonl_file, verdict_file}
         run = _Run(options, quiet=quiet, verbose=verbose)
         run.outputs = [
-            (stack.enter_context(asking.writable(file)), indent)
+            (stack.enter_context(writable(file)), indent)
             for file, indent in ((json_file, 2), (jsonl_file, 0))
             if file is not None
         ]
-        run.verdicts = [stack.enter_context(asking.writable(file)) for file in (verdict_file,) if file is not None]
+        run.verdicts = [stack.enter_context(writable(file)) for file in (verdict_file,) if file is not None]
         run.judges = judges
         run.progress = stack.enter_context(ProgressLine(enabled=not how.quiet and sys.stderr.isatty()))
         asyncio.run(run.all(wanted, how, stack, all_addresses=all_addresses))
