@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tlswire.results.scan import Suite as Accepted
     from tlswire.results.verdict import Verdict
 
-MAX_TARGETS = 250  # with all their details
+MAX_TARGETS = 100  # with all their details
 MAX_INDEX = 5000
 # The categories of findings, the worst first: how many there are of each is said in these words.
 CATEGORIES = {
