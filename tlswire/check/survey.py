@@ -11,19 +11,30 @@ from typing import TYPE_CHECKING
 from tlswire.check.clients import wide
 from tlswire.check.visit import Seen
 from tlswire.hello.builder import TLS12_VERSION
+from tlswire.hello.profiles import profile, profile_hello
+from tlswire.hello.replay import only_version
 from tlswire.policy.engine import judge, overall
 from tlswire.policy.facts import KINDS
-from tlswire.policy.observed.scans import NOT_SCANNED, QUESTION_OF_FEATURE, QUESTION_OF_KIND, facts_of
+from tlswire.policy.observed.derived import derived
+from tlswire.policy.observed.scans import (
+    NOT_SCANNED,
+    QUESTION_OF_FEATURE,
+    QUESTION_OF_KIND,
+    QUESTIONS_OF_CLIENTS,
+    facts_of,
+)
+from tlswire.registry import VERSIONS
 from tlswire.results.scan import Tool
 from tlswire.results.verdict import Node, Verdict
 from tlswire.scan.questions import QUESTIONS
 from tlswire.scan.scanner import Options, scan_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import Any
 
     from tlswire.check.plan import Plan
+    from tlswire.policy.facts import Subject
     from tlswire.policy.model import Policy, Rule
     from tlswire.probe.transport import Address
     from tlswire.results.scan import Scan
@@ -39,6 +50,8 @@ def questions_for(policies: Iterable[Policy]) -> tuple[str, ...]:
 def _questions(rule: Rule) -> set[str]:
     if rule.of in QUESTION_OF_KIND:
         return {QUESTION_OF_KIND[rule.of]}
+    if rule.of in {"attempt", "connection"}:
+        return set(QUESTIONS_OF_CLIENTS)
     if rule.of != "feature":
         return set()
     named = [one.wanted for one in (*rule.when, *(one for way in rule.passes for one in way)) if one.field == "feature"]
@@ -84,9 +97,12 @@ def widest(scan: Scan, plan: Plan, server_name: bytes | None) -> ClientHello:
 
 
 def judged(policy: Policy, scan: Scan, given: Collection[str] = ()) -> Verdict:
-    """What ``policy`` says of a scan by itself; rules about what a scan does not do stay unknown."""
+    """What ``policy`` says of a scan by itself: what its client would get is worked out of what the server accepts; rules
+    about what a scan does not do stay unknown.
+    """
     facts = facts_of(scan, given)
-    for kind in NOT_SCANNED:
+    facts.add(_expected(policy, scan))
+    for kind in (*NOT_SCANNED, *(() if policy.client else ("attempt", "connection"))):
         facts.gaps[kind] = "a scan does not show it: see tlswire check"
     rules = judge(policy, facts) if scan.reachable else []
     verdict = overall(rules) if scan.reachable else "unknown"
@@ -111,6 +127,15 @@ def judged(policy: Policy, scan: Scan, given: Collection[str] = ()) -> Verdict:
         error=scan.error,
         tool=Tool(scan.tool.name, scan.tool.version),
     )
+
+
+def _expected(policy: Policy, scan: Scan) -> Iterator[Subject]:
+    if not policy.client:
+        return
+    hello = profile_hello(profile(policy.client), rng=random.Random(0), server_name=None)
+    yield from derived(scan, hello, "client")
+    if any(one.code == VERSIONS.hex(TLS12_VERSION) and one.verdict != "rejected" for one in scan.versions):
+        yield from derived(scan, only_version(hello, TLS12_VERSION), "tls12")
 
 
 def _node(scan: Scan) -> Node:

@@ -52,8 +52,10 @@ QUESTION_OF_FEATURE = {
     "alpn-strict": "extensions",
     "strict-names": "names",
 }
-# What a scan does not show: it completes no handshake of a policy's client.
-NOT_SCANNED = ("attempt", "connection", "http", "tolerance")
+# What a scan does not show, and ``derived`` does not work out of it.
+NOT_SCANNED = ("http", "tolerance")
+# Questions whose answers tell what a client would get.
+QUESTIONS_OF_CLIENTS = ("certificates", "groups", "extensions")
 # Extensions a server answers in ways that a scan tells as a fact of a version.
 _TOLD = {22: "encrypt_then_mac", 23: "extended_master_secret", 35: "session_ticket", 0xFF01: "secure_renegotiation"}
 _WAYS = {"session id": "session-ids", "ticket": "tickets", "psk": "psk"}
