@@ -54,7 +54,7 @@ def test_what_is_pasted_keeps_its_tabs_and_backslashes() -> None:
         (["ems", "--for", "nginz"], "'nginz': no such product; there are apache, caddy, f5,"),
         (["nodes-agree"], "'nodes-agree': nothing to paste; the remedy: Give every node"),
         (["suite-ats"], "'suite-ats': no such fix, and no rule of apple-mdm-27;"),
-        (["ems-tls12", "--policy", "nothing"], "'nothing': is no policy; shipped are apple-ats,"),
+        (["ems-tls12", "--policy", "nothing"], "'nothing': is no policy; shipped are apple-"),
     ],
 )
 def test_what_is_not_there_is_refused_in_one_line(arguments: list[str], said: str) -> None:

@@ -54,6 +54,8 @@ BROKEN = {
     "no rules": (GOOD[: GOOD.index("[rules")], 1, "has no rules"),
     "rules that are no table": (GOOD[: GOOD.index("[lists")] + "rules = 3\n", 5, "is no table"),
     "lists that are no table": ("lists = 1\n" + GOOD.replace("[lists]\nfew =", "# few ="), 1, "is no table"),
+    "exemptions that are no table": ('exempt = "scep"\n' + GOOD, 1, "is no table"),
+    "an exemption without a reason": (GOOD + "[exempt]\nscep = true\n", 19, "is no text"),
     "a list that is none": (changed('["TLS_AES_128_GCM_SHA256"]', '"x"'), 6, "is no list"),
     "a rule that is no table": (GOOD + "[rules]\nsuite-x = 1\n", 19, "is no table"),
     "no category": (changed("suite-few]", "few-suites]"), 8, "does not begin with its category"),
@@ -183,3 +185,10 @@ def test_a_file_with_words_put_in_or_left_out_is_read_or_refused(edits: list[tup
         end = at + rng.randrange(12)
         text = text[:at] + word + text[end:]
     _readable(text.encode())
+
+
+def test_exemptions_are_taken_from_a_policy_that_is_extended() -> None:
+    text = changed('edition = "1"', 'edition = "1"\nextends = "apple-mdm-27"') + '[exempt]\nmdm = "elsewhere"\n'
+    policy = read_policy("own.toml", text.encode(), shipped)
+    assert set(policy.exempt) == {"mdm", "scep", "content-cache"}
+    assert "KB 126655" in policy.exempt["scep"]

@@ -15,7 +15,7 @@ import msgspec
 
 from tlswire import __version__
 from tlswire.check.survey import interrupted, survey, surveyed, widest
-from tlswire.check.visit import Seen, Visit
+from tlswire.check.visit import MOST_CONNECTIONS, Seen, Visit
 from tlswire.hello.edit import SERVER_NAME, with_extension
 from tlswire.hello.profiles import profile, profile_hello
 from tlswire.hello.replay import replayed
@@ -24,6 +24,7 @@ from tlswire.policy.facts import Facts, Subject
 from tlswire.probe import transport
 from tlswire.results.scan import Target, Tool
 from tlswire.results.verdict import Endpoint, Node, Verdict
+from tlswire.scan.many import all_of
 from tlswire.scan.prober import Prober
 from tlswire.scan.scanner import sni_of, way
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 # Of a name with more addresses the first are visited.
 MAX_NODES = 16
+# What the notes of a verdict say that was cut short.
+INTERRUPTED = "interrupted: what was not asked by then is unknown"
 
 
 async def check_target(
@@ -53,12 +56,17 @@ async def check_target(
     loop = asyncio.get_running_loop()
     began, started = loop.time(), dt.datetime.now(dt.UTC)
     visited = addresses[:MAX_NODES]
-    seen = await asyncio.gather(*(_visit(host, address, plan, observe) for address in visited))
-    notes = list(dict.fromkeys(f"{one.seen.address}: {note}" for one in seen for note in one.notes))
+    seen = await all_of(_visit(host, address, plan, observe) for address in visited)
+    notes = list(
+        dict.fromkeys(
+            note if note == INTERRUPTED else f"{one.seen.address}: {note}" for one in seen for note in one.notes
+        )
+    )
     if len(addresses) > MAX_NODES:
         notes.append(f"{len(addresses)} addresses: the first {MAX_NODES} were visited")
     return verdict_of(
         host,
+        addresses[0].port,
         visited,
         plan,
         seen,
@@ -87,7 +95,8 @@ async def _visit(host: str, address: Address, plan: Plan, observe: Any) -> Visit
         if not scan.reachable or interrupted(scan) or not (plan.policy.client or _wants_http(plan)):
             return found
     opening = await way(host, address, plan.starttls, plan.proxy, plan.server_name)
-    prober = Prober(address, plan.limits, see, opening=opening)
+    limits = msgspec.structs.replace(plan.limits, connections=MOST_CONNECTIONS)
+    prober = Prober(address, limits, see, opening=opening)
     name = sni_of(host, plan.server_name)
     usual = plan.client is not None or plan.policy.client
     hello = client_hello_of(plan, name) if usual or scan is None else widest(scan, plan, name)
@@ -100,6 +109,7 @@ async def _visit(host: str, address: Address, plan: Plan, observe: Any) -> Visit
             task.uncancel()
         prober.give_up("interrupted")
         visit.interrupted()
+        prober.notes.append(INTERRUPTED)
     seen = visit.seen
     if scan is None:
         return Visited(seen, prober.connections, prober.notes)
@@ -123,6 +133,7 @@ def client_hello_of(plan: Plan, server_name: bytes | None) -> ClientHello:
 
 def verdict_of(
     host: str,
+    port: int,
     addresses: Sequence[Address],
     plan: Plan,
     visited: Sequence[Visited],
@@ -153,7 +164,7 @@ def verdict_of(
         edition=plan.policy.edition,
         target=Target(
             host,
-            addresses[0].port if addresses else 0,
+            port,
             addresses[0].host if len(addresses) == 1 and addresses[0].family != transport.UNRESOLVED else None,
             None if name is None else name.decode("ascii"),
             plan.starttls or None,

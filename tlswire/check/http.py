@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from tlswire import __version__
+from tlswire.errors import UsageError
 from tlswire.escape import printable
 from tlswire.policy.facts import Subject
 from tlswire.results.verdict import Hop
@@ -31,6 +32,13 @@ def url_of(host: str, port: int, path: str, *, scheme: str = "https") -> str:
     name = f"[{host}]" if ":" in host else host
     usual = {"https": 443, "http": 80}[scheme]
     return f"{scheme}://{name}{'' if port == usual else f':{port}'}{path}"
+
+
+def path_of(text: str) -> str:
+    """The path a user wants to be asked for: absolute, printable ASCII without blanks. Raises UsageError."""
+    if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text:
+        raise UsageError(f"path {text!r}", "is none: write /path, other characters as %XX")
+    return text
 
 
 def request(url: str) -> bytes:

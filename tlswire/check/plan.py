@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tlswire.certificates.stores import Anchors
     from tlswire.policy.model import Policy
     from tlswire.probe.proxy import Proxy
+    from tlswire.probe.transport import Address
     from tlswire.wire.messages import ClientHello
 
 
@@ -25,7 +26,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """``client`` is the hello of the policy's client (None: its profile's); ``public`` are the anchors of public CAs,
     ``given`` the user's own by name, as devices get them in an enrollment profile. ``server_name`` as in
     ``scan.scanner.Options``; ``http``: ask for ``path`` once over HTTPS; ``proofs``: keep the bytes that prove a line;
-    ``now`` is when certificates are judged (None: at the time of the visit).
+    ``now`` is when certificates are judged (None: at the time of the visit). ``resolve`` are addresses of hosts and ports
+    that the resolver is not asked for; ``first_address``: visit the first one of a name only.
     """
 
     policy: Policy
@@ -41,3 +43,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     seed: int = 0
     now: datetime | None = None
+    resolve: Mapping[tuple[str, int], tuple[Address, ...]] = {}
+    first_address: bool = False

@@ -9,15 +9,17 @@ Must not import ``report`` or ``cli``.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import random
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tlswire.certificates.report import describe_chain
-from tlswire.check import http
-from tlswire.check.clients import extra_suites, for_http, wide, widened, without_post_quantum
+from tlswire.check import fetch, http
+from tlswire.check.clients import extra_suites, wide, widened, without_post_quantum
 from tlswire.check.plain import Spoken
 from tlswire.escape import printable
 from tlswire.handshake.client import Brief, Client
@@ -27,7 +29,7 @@ from tlswire.hello.replay import only_version
 from tlswire.policy.facts import KINDS, Facts, Subject
 from tlswire.policy.observed.chains import chain_subjects, issuer_of
 from tlswire.policy.observed.handshakes import OFFERS, attempt, suite_parts
-from tlswire.probe.exchange import NOT_TLS, PROXY, REFUSED, STARTTLS, UNREACHABLE
+from tlswire.probe.exchange import NOT_TLS, PROXY, REFUSED, STALLED, STARTTLS, TIMEOUT, UNREACHABLE
 from tlswire.probe.transport import Cuts
 from tlswire.registry import GROUPS, SCHEMES, SUITES, VERSIONS
 from tlswire.results.answers.certificates import Occasion, PresentedChain
@@ -49,9 +51,12 @@ if TYPE_CHECKING:
 
 # Where the hello is cut, and how long the pieces are apart in seconds: less than a full segment of Ethernet.
 CUT, PAUSE = 1200, 0.02
-# What comes after is not worth more connections than this.
-MOST_CONNECTIONS = 22
+# No server is asked more often, whatever it does.
+MOST_CONNECTIONS = 25
 _NOBODY = frozenset({REFUSED, UNREACHABLE, PROXY, STARTTLS})
+_SILENCE = frozenset({TIMEOUT, STALLED})
+# A hello that nobody finds too long or too new has so many suites and one of these versions.
+MODEST, _MODEST_VERSIONS = 20, (TLS12_VERSION, 0x0301)
 _OLD = (0x0302, 0x0301, SSLV3_VERSION)
 PLAIN_HTTP = "plain-http"
 
@@ -106,22 +111,23 @@ class Visit:
 
     # The client got a handshake.
 
-    async def _granted(self, shown: Conversation) -> None:
+    async def _granted(self, shown: Conversation, *, large: bool = True) -> None:
         newest, forced = shown.version, None
         if TLS13_VERSION in self.hello.versions:
             self._accepted[TLS13_VERSION] = newest >= TLS13_VERSION
         if newest >= TLS13_VERSION:
             forced = await self._handshake("tls12", only_version(self.hello, TLS12_VERSION))
-        self._tolerates("a hello with a post-quantum share", tolerated=True)
-        await self._in_segments()
+        if self.plan.http and not self.plan.starttls:
+            await self._get()
+        if large:
+            self._tolerates("a hello with a post-quantum share", tolerated=True)
+            await self._in_segments()
         await self._others()
         if forced is not None and not forced.accepts and self._accepted.get(TLS12_VERSION) is False:
             # Who has no TLS 1.2 at all cannot be forced to it.
             self.seen.facts.subjects = [
                 one for one in self.seen.facts.subjects if (one.kind, one.get("offer")) != ("attempt", "tls12")
             ]
-        if self.plan.http and not self.plan.starttls:
-            await self._get()
 
     async def _in_segments(self) -> None:
         """The same hello in two pieces, as links whose segments are shorter than it deliver it."""
@@ -153,14 +159,39 @@ class Visit:
         if shown.kind == NOT_TLS:
             self.seen.error, self.seen.reachable = shown.reason, False
             return
+        if not self.prober.answered and shown.kind in _SILENCE and not await self._stirs():
+            self._wordless("says nothing to any hello within the timeout")
+            return
         small = without_post_quantum(self.hello)
         if small is not None and shown.hello is None:
             again = await self._handshake("small", small)
             if again.finished:
                 self._tolerates("a hello with a post-quantum share", tolerated=False, answer=shown)
-                await self._granted(again)
+                await self._granted(again, large=False)
                 return
         await self._instead()
+        if not self.prober.answered:
+            self._wordless("ends every connection without a word")
+        elif self.prober.control is None and shown.kind in _SILENCE:
+            # Without a hello that is known to work silence is no refusal.
+            why = f"no hello is known to work, and the client's was met by silence ({shown.reason or shown.label})"
+            self.seen.facts.gaps |= dict.fromkeys(("attempt", "connection"), why)
+            self._accepted = {version: accepted or None for version, accepted in self._accepted.items()}
+            self.seen.error = why
+
+    async def _stirs(self) -> bool:
+        """Whether a server that met the client's hello with silence says anything to others, all sent at once."""
+        rng = self._rng("stirring")
+        shape = Shape(server_name=self.server_name)
+        hellos = [wide(version, self.server_name, rng) for version in (TLS13_VERSION, TLS12_VERSION)]
+        hellos += [client_hello(version, extra_suites()[:MODEST], rng=rng, shape=shape) for version in _MODEST_VERSIONS]
+        probes = [Probe(hello.versions, hello.suites, encode_client_hello(hello), hello) for hello in hellos]
+        answers = await asyncio.gather(*map(self.prober.once, probes))
+        return any(answer.decisive for answer in answers)
+
+    def _wordless(self, what: str) -> None:
+        """Silence is no answer: of who never says a word nothing is known."""
+        self.seen.error, self.seen.reachable = f"accepts connections, but {what}", False
 
     async def _instead(self) -> None:
         """What the server does for those who offer more, first of one thing only, then of everything."""
@@ -236,21 +267,15 @@ class Visit:
         self._accepted.setdefault(TLS12_VERSION, False)
 
     def _spent(self) -> bool:
-        if self.prober.connections < MOST_CONNECTIONS:
+        if not self.prober.over:
             return False
-        self.seen.facts.gaps.setdefault("suite", f"not asked after {MOST_CONNECTIONS} connections")
+        self.seen.facts.gaps.setdefault("suite", f"not asked: {self.prober.over}")
         return True
 
     async def _get(self) -> None:
         """What the server answers to one GET, above all where it redirects to."""
         url = http.url_of(self.host, self.prober.address.port, self.plan.path)
-        hello, seed = for_http(self.hello), self._rng("http").random()
-
-        def make() -> Client:
-            rng = random.Random(seed)
-            return Client(offer(hello, rng), rng, request=http.request(url))
-
-        shown = await self.prober.ask(Attempt("GET", make))
+        shown = await self.prober.ask(fetch.get(url, self.hello, self._rng("http").random()))
         hop = http.Response(url, shown.application).hop
         self.seen.hops.append(hop)
         self.seen.facts.add(http.subjects(hop, self.seen.address))
@@ -331,6 +356,7 @@ class Visit:
         return random.Random(f"{self.plan.seed} {what}")
 
 
+@cache
 def _kind(code: int) -> tuple[str, str]:
     """What kind of suite it is, for who wants to hear of one of each: its key exchange and its cipher."""
     row = SUITES[code]

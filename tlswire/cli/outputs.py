@@ -1,6 +1,6 @@
 """Where results go: files that are opened before anything is sent, so that a fault is told first.
 
-Must not import anything of tlswire but ``errors`` and ``cli``.
+Must not import anything of tlswire but ``errors``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tlswire import cli
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 @contextlib.contextmanager
@@ -30,29 +29,6 @@ def writable(name: str, *, append: bool = False) -> Iterator[BinaryIO]:
         except OSError as error:
             raise UsageError(name, f"cannot be written: {error.strerror}") from None
         yield file
-
-
-@contextlib.contextmanager
-def page(name: str, make: Callable[[], bytes]) -> Iterator[None]:
-    """What ``make`` gives goes to a file that is open from the beginning, at the end, also of a run that is interrupted.
-
-    Raises UsageError. A run that fails has no page.
-    """
-    with writable(name) as file:
-        try:
-            yield
-        except KeyboardInterrupt:
-            _write(file, make())
-            raise
-        _write(file, make())
-
-
-def _write(file: BinaryIO, data: bytes) -> None:
-    try:
-        file.write(data)
-        file.flush()
-    except BrokenPipeError:
-        cli.forget_stdout()
 
 
 def check_folder(folder: Path, where: str) -> None:

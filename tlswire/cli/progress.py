@@ -38,6 +38,13 @@ class ProgressLine:
         self._hosts[str(address) if host == address.host else f"{host} {address}"] = progress
         return progress
 
+    def many(self, total: int) -> Progress:
+        """The Progress of one job of many parts."""
+        from tlswire.scan.scanner import Progress  # noqa: PLC0415 - as above
+
+        self._hosts[f"{total} endpoints"] = progress = Progress(total)
+        return progress
+
     def __enter__(self) -> Self:
         if self._enabled:
             import threading  # noqa: PLC0415 - only a terminal shows progress

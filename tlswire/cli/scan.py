@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,62 +15,32 @@ import click
 import msgspec
 
 from tlswire import cli
+from tlswire.cli import asking, writing
 from tlswire.cli.judges import Judges, told
-from tlswire.cli.outputs import check_folder, page, writable
+from tlswire.cli.outputs import writable
 from tlswire.cli.progress import ProgressLine
 from tlswire.cli.scan_options import (
     CATEGORIES,
-    Seconds,
     parse_categories,
     parse_questions,
     parse_suites,
     parse_versions,
 )
 from tlswire.errors import UsageError
-from tlswire.probe import starttls as protocols
-from tlswire.probe.proxy import addresses, parse_proxy, resolved
-from tlswire.probe.targets import DEFAULT_PORT, HostPort, parse_target, read_targets
+from tlswire.probe.proxy import addresses, resolved
 from tlswire.report import text as text_report
-from tlswire.results import to_json
-from tlswire.scan.pacing import WIDTH, Limits
+from tlswire.results import SCAN_SCHEMA, to_json
 from tlswire.scan.scanner import Options, scan_many, unresolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tlswire.certificates.stores import Anchors
+    from tlswire.probe.targets import HostPort
     from tlswire.probe.transport import Address
-    from tlswire.results import Scan
-    from tlswire.results.verdict import Verdict
+    from tlswire.results import Scan, Verdict
 
 
 @click.command()
-@click.argument("targets", nargs=-1, metavar="HOST[:PORT]...")
-@click.option(
-    "--targets",
-    "targets_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Targets from a file, one a line; # begins a comment.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    show_default=f"{DEFAULT_PORT}, or the usual one of --starttls",
-    help="Port of targets that name none.",
-)
+@asking.options
 @click.option("--all-addresses", is_flag=True, help="Scan every address a name has, not only the first.")
-@click.option(
-    "--starttls",
-    type=click.Choice(list(protocols.BY_NAME)),
-    metavar="PROTOCOL",
-    help=f"Begin TLS in the middle of {', '.join(protocols.BY_NAME)}.",
-)
-@click.option(
-    "--proxy", metavar="URL", help="Connect through http://, socks5:// or socks5h://[user:password@]host:port."
-)
-@click.option("--server-name", metavar="NAME", help="Send this server name (SNI) instead of the target's own.")
-@click.option("--no-server-name", is_flag=True, help="Send no server name.")
 @click.option("--versions", metavar="LIST", help="Only these versions, such as TLS1.2,TLS1.3.")
 @click.option(
     "--suites", metavar="LIST", help="Only these suites: IANA or OpenSSL names, codes, patterns such as '*RC4*'."
@@ -115,39 +83,9 @@ if TYPE_CHECKING:
     metavar="N",
     help="How often the question resumption tries each way: its rate shows servers behind a balancer.",
 )
-@click.option("--keylog", "keylog_file", metavar="FILE", help="Append the secrets of every handshake (SSLKEYLOGFILE).")
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 1024),
-    show_default=f"{WIDTH}, fewer with --starttls",
-    help="Connections in flight per host.",
-)
-@click.option("--max-rate", type=Seconds(0), default=0, metavar="N", help="At most N connections a second per host.")
-@click.option(
-    "--timeout", type=Seconds(0, min_open=True), default=5.0, show_default=True, help="Seconds for one answer."
-)
-@click.option(
-    "--deadline",
-    type=Seconds(0, min_open=True),
-    default=300.0,
-    show_default=True,
-    help="Seconds for one host.",
-)
-@click.option(
-    "--retries",
-    type=click.IntRange(0, 20),
-    default=3,
-    show_default=True,
-    help="How often a host in trouble is tried again.",
-)
-@click.option("--hosts", type=click.IntRange(1, 256), default=16, show_default=True, help="Hosts scanned side by side.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random byte of every hello.")
 @click.option("--json", "json_file", metavar="FILE", help="The result as JSON (one target); - is stdout.")
 @click.option("--jsonl", "jsonl_file", metavar="FILE", help="The results as JSON Lines; - is stdout.")
-@click.option("--html", "html_file", metavar="FILE", help="The report as one HTML page; - is stdout.")
-@click.option(
-    "--trace", type=click.Path(path_type=Path), metavar="DIR", help="Keep every probe's bytes as hex files and a pcap."
-)
+@writing.options(SCAN_SCHEMA)
 @click.option(
     "--fail-on",
     metavar="LIST",
@@ -155,16 +93,9 @@ if TYPE_CHECKING:
     help=f"Exit with 1 on findings of these categories: {', '.join(CATEGORIES)}.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Remedies, and every detail of the answers to questions.")
-@click.option("--quiet", is_flag=True, help="No report and no progress; files and exit code only.")
 def command(
-    targets: tuple[str, ...],
-    targets_file: Path | None,
-    port: int | None,
+    *,
     all_addresses: bool,
-    starttls: str | None,
-    proxy: str | None,
-    server_name: str | None,
-    no_server_name: bool,
     versions: str | None,
     suites: str | None,
     method: str | None,
@@ -175,78 +106,61 @@ def command(
     policy_names: tuple[str, ...],
     verdict_file: str | None,
     resumptions: int,
-    keylog_file: str | None,
-    concurrency: int | None,
-    max_rate: float,
-    timeout: float,
-    deadline: float,
-    retries: int,
-    hosts: int,
-    seed: int,
     json_file: str | None,
     jsonl_file: str | None,
-    html_file: str | None,
-    trace: Path | None,
     fail_on: str,
     verbose: bool,
-    quiet: bool,
+    **common: Any,
 ) -> None:
     """Enumerate what servers accept, one version and one suite at a time.
 
     Each HOST is a name, an address, [v6]:port, or a CIDR block. Exit codes: 0 complete, 1 a --fail-on finding or a
     policy is broken, 2 wrong usage, 3 incomplete, 4 unreachable or no TLS.
     """
-    usual = protocols.usual_port(starttls or "") if port is None else port
-    wanted = [target for text in targets for target in parse_target(text, default_port=usual)]
-    if targets_file is not None:
-        wanted += read_targets(targets_file, default_port=usual)
+    how = asking.Asking(**common)
+    wanted, name = how.wanted(), how.name()
     if not wanted:
         raise UsageError("targets", "none given: name a host, or --targets FILE")
-    if server_name and no_server_name:
-        raise UsageError("--no-server-name", "contradicts --server-name")
     if suites is not None and all_codes:
         raise UsageError("--all-codes", "contradicts --suites")
-    if server_name is not None:
-        server_name = next(parse_target(server_name)).host
     codes, kinds = parse_suites(suites)
     asked = parse_questions(questions, attacks=attacks)
     judges = Judges(policy_names, anchor_files, verdict_file)
     asked = tuple(dict.fromkeys([*asked, *judges.questions]))
-    _announce(() if quiet else asked)
+    _announce(() if how.quiet else asked)
     options = Options(
         versions=parse_versions(versions),
         suites=codes,
         kinds=kinds,
         method="eliminate" if method == "eliminate" or (asked and method is None) else "each",
         all_codes=all_codes,
-        server_name="" if no_server_name else server_name,
+        server_name=name,
         questions=asked,
-        anchors=_anchors(anchor_files),
+        anchors=asking.anchors(anchor_files) or None,
         resumptions=resumptions,
-        starttls=starttls or "",
-        proxy=None if proxy is None else parse_proxy(proxy),
-        limits=Limits(concurrency or 0, max_rate, timeout, deadline, retries),
-        seed=seed,
+        starttls=how.starttls or "",
+        proxy=how.way(),
+        limits=how.limits(),
+        seed=how.seed,
     )
     if all_addresses and options.proxy is not None and options.proxy.resolves:
         raise UsageError("--all-addresses", "names are resolved by the proxy: use socks5:// to resolve them here")
     categories = parse_categories(fail_on)
-    if json_file is not None and (len(dict.fromkeys(wanted)) > 1 or all_addresses):
+    if json_file is not None and (len(wanted) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
-        run = _Run(options, quiet=quiet or "-" in {json_file, jsonl_file, html_file, verdict_file}, verbose=verbose)
+        quiet = how.quiet or writing.to_stdout() or "-" in {json_file, jsonl_file, verdict_file}
+        run = _Run(options, quiet=quiet, verbose=verbose)
+        stack.enter_context(writing.written(run.told, whole=lambda: len(run.results) == run.expected))
+        run.outputs = [
+            (stack.enter_context(writable(file)), indent)
+            for file, indent in ((json_file, 2), (jsonl_file, 0))
+            if file is not None
+        ]
+        run.verdicts = [stack.enter_context(writable(name)) for name in (verdict_file,) if name is not None]
         run.judges = judges
-        run.open(
-            stack,
-            json=json_file,
-            jsonl=jsonl_file,
-            html=html_file,
-            verdicts=verdict_file,
-            keylog=keylog_file,
-            trace=trace,
-        )
-        run.progress = stack.enter_context(ProgressLine(enabled=not quiet and sys.stderr.isatty()))
-        asyncio.run(run.all(list(dict.fromkeys(wanted)), hosts, all_addresses=all_addresses))
+        run.progress = stack.enter_context(ProgressLine(enabled=not how.quiet and sys.stderr.isatty()))
+        asyncio.run(run.all(wanted, how, stack, all_addresses=all_addresses))
     sys.exit(exit_code(run.results, categories, broken=run.broken))
 
 
@@ -258,62 +172,33 @@ class _Run:
         self.quiet = quiet
         self.verbose = verbose
         self.outputs: list[tuple[BinaryIO, int]] = []
-        self.trace: Path | None = None
-        self.keylog: BinaryIO | None = None
         self.judges = Judges()
         self.verdicts: list[BinaryIO] = []
         self.broken = False
         self.progress = ProgressLine(enabled=False)
-        self.stack = contextlib.ExitStack()
         self.results: list[Scan] = []
-        self.judged: list[list[Verdict]] = []
+        self.told: list[Scan | Verdict] = []
         self.expected = 1
 
-    def open(
-        self,
-        stack: contextlib.ExitStack,
-        *,
-        json: str | None,
-        jsonl: str | None,
-        html: str | None,
-        verdicts: str | None,
-        keylog: str | None,
-        trace: Path | None,
+    async def all(
+        self, targets: list[HostPort], how: asking.Asking, stack: contextlib.ExitStack, *, all_addresses: bool
     ) -> None:
-        """Open what is written to, on ``stack``. Raises UsageError before the first connection."""
-        self.stack = stack
-        self.outputs = [
-            (stack.enter_context(writable(name)), indent)
-            for name, indent in ((json, 2), (jsonl, 0))
-            if name is not None
-        ]
-        self.verdicts = [stack.enter_context(writable(name)) for name in (verdicts,) if name is not None]
-        if html is not None:
-            stack.enter_context(page(html, self._page))
-        if keylog is not None:
-            self.keylog = stack.enter_context(writable(keylog, append=True))
-        if trace is not None:
-            check_folder(trace, "--trace")
-            self.trace = trace
-
-    async def all(self, targets: list[HostPort], hosts: int, *, all_addresses: bool) -> None:
         self.expected = len(targets)
-        task = asyncio.current_task()
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        asking.heed_sigterm()
         self.options = msgspec.structs.replace(self.options, proxy=await resolved(self.options.proxy))
+        recorder = asking.Recorder(how, self.options.proxy, stack)
         pairs = await self._resolve(targets, all_addresses=all_addresses)
         self.expected = len(self.results) + len(pairs)
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        observe = self._observer if self.trace is not None or self.keylog is not None else None
+        colour = asking.colourful()
         async for scan in scan_many(
-            pairs, self.options, side_by_side=hosts, observe=observe, progress=self.progress.host
+            pairs, self.options, side_by_side=how.hosts, observe=recorder.observe, progress=self.progress.host
         ):
             self._tell(scan, colour=colour)
 
     def _tell(self, scan: Scan, *, colour: bool) -> None:
+        verdicts = list(self.judges.verdicts(scan))
         self.results.append(scan)
-        self.judged.append(list(self.judges.verdicts(scan)))
+        self.told += [scan, *verdicts]
         try:
             for file, indent in self.outputs:
                 file.write(to_json(scan, indent=indent) + b"\n")
@@ -321,7 +206,7 @@ class _Run:
             if not self.quiet:
                 with self.progress.hidden():
                     click.echo(text_report.render(scan, colour=colour, verbose=self.verbose), color=colour)
-            for verdict in self.judged[-1]:
+            for verdict in verdicts:
                 self.broken = self.broken or verdict.verdict == "fail"
                 for file in self.verdicts:
                     file.write(to_json(verdict) + b"\n")
@@ -330,11 +215,6 @@ class _Run:
                         click.echo(told(verdict, colour=colour, verbose=self.verbose), color=colour)
         except BrokenPipeError:
             cli.forget_stdout()
-
-    def _page(self) -> bytes:
-        from tlswire.report.html import scans_page  # noqa: PLC0415 - only pages need it
-
-        return scans_page(self.results, self.judged, interrupted=len(self.results) < self.expected)
 
     async def _resolve(self, targets: list[HostPort], *, all_addresses: bool) -> list[tuple[str, Address]]:
         """(host, address) pairs. Among several targets, a name that does not resolve is a result like others."""
@@ -349,41 +229,6 @@ class _Run:
                 continue
             pairs += [(target.host, address) for address in (found if all_addresses else found[:1])]
         return pairs
-
-    def _observer(self, host: str, address: Address) -> Callable[[Any, Any], None]:
-        trace = None
-        if self.trace is not None:
-            from tlswire.report.trace import Trace  # noqa: PLC0415 - only traced scans need it
-
-            folder = self.trace / f"{host}_{address.host}_{address.port}".replace(":", ".")
-            clock = asyncio.get_running_loop().time()
-            proxy = self.options.proxy
-            peer = address if proxy is None or proxy.at is None else proxy.at
-            trace = self.stack.enter_context(Trace(folder, (peer.host, peer.port), clock))
-
-        if self.keylog is not None:
-            from tlswire.crypto.keylog import format_line  # noqa: PLC0415 - only with --keylog
-
-        def observe(asked: Any, answer: Any) -> None:
-            if trace is not None:
-                trace.add(
-                    asked.title,
-                    answer.label,
-                    answer.sent,
-                    answer.received,
-                    started=answer.started,
-                    elapsed=answer.elapsed,
-                    local=answer.local,
-                    before=() if answer.opening is None else answer.opening.said,
-                )
-            if self.keylog is not None:
-                for one in (answer, *getattr(answer, "renegotiations", ())):
-                    secrets = getattr(one, "secrets", {})  # an answer to a hello alone has none
-                    for label, secret in secrets.items():
-                        self.keylog.write(format_line(label, one.client_random, secret).encode("ascii"))
-                self.keylog.flush()
-
-        return observe
 
 
 def _announce(asked: tuple[str, ...]) -> None:
@@ -407,11 +252,3 @@ def exit_code(results: list[Scan], categories: frozenset[str], *, broken: bool =
         return cli.INCOMPLETE
     found = {finding.category for scan in results for finding in scan.findings}
     return cli.FINDINGS if found & categories else cli.FINE
-
-
-def _anchors(files: tuple[Path, ...]) -> dict[str, Anchors] | None:
-    if not files:
-        return None
-    from tlswire.scan.trust import read_store  # noqa: PLC0415 - only with --anchor
-
-    return {str(path): read_store(str(path), path) for path in files}

@@ -158,6 +158,8 @@ KINDS: dict[str, dict[str, Term]] = {
         "content_type": TEXT,
         "hsts_seconds": NUMBER,
     },
+    "discovery": {"status": NUMBER, "plain": BOOL, "content_type": TEXT, "readable": BOOL},
+    "enrollment": {"version": TEXT, "https": BOOL},
     "node": {"reachable": BOOL, "differs": BOOL},
     "tolerance": {"case": TEXT, "tolerated": BOOL},
 }

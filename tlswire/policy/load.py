@@ -3,8 +3,9 @@
 ``[rules.ID]`` has ``level``, ``title``, ``of``, ``when``, ``pass``, ``need``, ``unless``, ``fault``, ``source``,
 ``verified``, ``remedy`` and ``fix``. A condition is ``field = value``, ``field = [values]`` or ``field = { operator = value }``;
 ``"@name"`` stands for a list of ``[lists]``. ``pass`` may be a list of tables: any of them will do. ``extends`` takes
-another policy's rules in first, ``drops`` leaves some out. The rules come out in the order of their categories. What
-policies look at and how one is written is told in docs/policies.md.
+another policy's rules in first, ``drops`` leaves some out. The rules come out in the order of their categories.
+``[exempt]`` says by role which endpoints the policy does not cover, and why. What policies look at and how one is written
+is told in docs/policies.md.
 Must not import anything of tlswire but ``errors`` and ``policy``.
 """
 
@@ -95,7 +96,7 @@ def read_policy(name: str, data: bytes, find: Callable[[str], Policy] | None = N
 
 
 def _policy(file: _File, written: dict[str, Any], find: Callable[[str], Policy] | None) -> Policy:
-    _keys(file, "", written, _HEAD, ("drops", "lists", "rules"), ("name", "title", "edition"))
+    _keys(file, "", written, _HEAD, ("drops", "exempt", "lists", "rules"), ("name", "title", "edition"))
     if not _NAME.fullmatch(written["name"]) or len(written["name"]) > MAX_NAME:
         raise file.fault("is no name (lower-case letters, digits, hyphens and dots between them)", "", "name")
     base = _base(file, written, find)
@@ -116,6 +117,7 @@ def _policy(file: _File, written: dict[str, Any], find: Callable[[str], Policy] 
         about=written.get("about", "").strip(),
         client=written.get("client", base.client if base else ""),
         survey=survey,
+        exempt={**(base.exempt if base else {}), **_exempt(file, _table(file, written, "exempt"))},
         rules=tuple(sorted(rules.values(), key=lambda rule: CATEGORIES.index(category(rule.id) or ""))),
     )
 
@@ -156,6 +158,13 @@ def _table(file: _File, written: dict[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise file.fault("is no table", "", key)
     return value
+
+
+def _exempt(file: _File, written: dict[str, Any]) -> dict[str, str]:
+    for role, why in written.items():
+        if not isinstance(why, str):
+            raise file.fault("is no text", "exempt", role)
+    return written
 
 
 def _lists(file: _File, written: dict[str, Any]) -> dict[str, list[Any]]:

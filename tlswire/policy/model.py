@@ -36,6 +36,7 @@ CATEGORIES = (
     "tolerance",
     "extension",
     "feature",
+    "discovery",
 )
 
 
@@ -109,7 +110,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A policy: ``edition`` says what it was written from, ``client`` is the profile whose hello decides (empty: a usual
-    one), ``survey`` how much is asked of what the server accepts from others.
+    one), ``survey`` how much is asked of what the server accepts from others, ``exempt`` why it does not cover endpoints,
+    by their role.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     about: str = ""
     client: str = ""
     survey: Survey = "whole"
+    exempt: Mapping[str, str] = {}
     rules: tuple[Rule, ...]
 
     def looks_at(self, kind: str) -> bool:

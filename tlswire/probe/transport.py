@@ -271,14 +271,20 @@ def is_numeric(host: str) -> bool:
     return _family(host) is not None
 
 
+def numeric(host: str, port: int) -> Address | None:
+    """The address that ``host`` is, if it is one."""
+    family = _family(host)
+    return None if family is None else Address(host, port, family)
+
+
 async def resolve(host: str, port: int) -> tuple[Address, ...]:
     """Every address of ``host``, IPv6 and IPv4 in the resolver's order, numeric hosts without asking anyone.
 
     Raises UsageError when the name has no address.
     """
-    family = _family(host)
-    if family is not None:
-        return (Address(host, port, family),)
+    at = numeric(host, port)
+    if at is not None:
+        return (at,)
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -14,6 +14,7 @@ import msgspec
 
 from tlswire.escape import printable
 from tlswire.registry.ratings import OLD_VERSIONS, REASONS
+from tlswire.report import judged
 from tlswire.report.foremost import QUIET
 from tlswire.report.table import WIDTH, Column, counted, ending, endpoint, fit, layout, line, listed, moment
 from tlswire.report.tally import Summary, fingerprint
@@ -22,7 +23,8 @@ from tlswire.report.text import Paint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tlswire.report.tally import Answer, AnswerKey, Kept, Server, ServerKey, Share, Tally
+    from tlswire.report.kept import Kept, ServerKey, Share, Tally
+    from tlswire.report.tally import Answer, AnswerKey, Server
     from tlswire.results.session import Session
 
 __all__ = ["TOP", "Material", "Rows", "Summary", "render"]
@@ -85,7 +87,11 @@ def render(
 ) -> str:
     """The whole report, ending in a newline. ``top`` bounds each table (0: no bound), ``brief`` leaves them out."""
     paint = Paint(colour=colour)
-    sections = [_head(summary, material, paint, width)]
+    sections = [
+        _head(summary, material, paint, width),
+        judged.section(summary.judged, paint, width, top, brief=brief),
+        summary.prospects.section(paint, width, top, brief=brief),
+    ]
     if not brief:
         sections += [
             _shares("Weak", summary.weak, summary.sessions, summary.reasons, _severity, paint, width, top),
@@ -374,20 +380,23 @@ _COLUMNS = (
     Column("outcome", 11, 30, 3),
     Column("marks", 5, 5, 5),
 )
+# The column of those that a policy judges.
+_POLICY = Column("policy", 12, 45, 3)
 
 
 class Rows:
     """One row a session, in columns that fit ``width``; None for no bound. May be sent to another process."""
 
-    def __init__(self, width: int | None = None, *, colour: bool = False) -> None:
+    def __init__(self, width: int | None = None, *, colour: bool = False, policy: bool = False) -> None:
         self.cut = width is not None
-        self.widths = layout(_COLUMNS, width)
+        self.columns = (*_COLUMNS, _POLICY) if policy else _COLUMNS
+        self.widths = layout(self.columns, width)
         self.colour = colour
 
     def heading(self) -> str:
         """The line of titles."""
-        titles = [column.title for column in _COLUMNS]
-        return Paint(colour=self.colour)(line(_COLUMNS, self.widths, titles), _DIM)
+        titles = [column.title for column in self.columns]
+        return Paint(colour=self.colour)(line(self.columns, self.widths, titles), _DIM)
 
     def __call__(self, session: Session) -> str:
         """The line of one session. Marks: W weak, R resumed, H a second hello, E ECH (e: grease), 0 early data."""
@@ -409,9 +418,11 @@ class Rows:
             fingerprint(session),
             ending(session).removeprefix("connection "),
             "".join(_marks(session)),
-        )
-        text = line(_COLUMNS, self.widths, cells, cut=self.cut)
-        code = _RED if session.weak else None if session.outcome in QUIET else _YELLOW
+            judged.verdict_text(session.policy),
+        )[: len(self.columns)]
+        text = line(self.columns, self.widths, cells, cut=self.cut)
+        bad = session.weak if session.policy is None else session.policy.broken
+        code = _RED if bad else None if session.outcome in QUIET else _YELLOW
         return Paint(colour=self.colour)(text, code)
 
 

@@ -16,6 +16,7 @@ from tlswire.report.text import Paint
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tlswire.results.proof import Proof
     from tlswire.results.verdict import Handshake, RuleVerdict, Verdict
 
 _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
@@ -29,6 +30,8 @@ HEADS = {
     "not-applicable": "Not applicable",
 }
 WIDTH = 110
+# So many digits of hexadecimal stand in a line.
+HEX = 96
 
 
 def render(verdict: Verdict, *, colour: bool = False, verbose: bool = False) -> str:
@@ -58,6 +61,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
             yield f"  {node.address}: {printable('; '.join(node.differs) or node.error or 'not reached')}"
     for hop in verdict.http if verbose else ():
         yield f"  GET {hop.url}: {hop.problem or hop.status}{f', to {hop.location}' if hop.location else ''}"
+    yield from _bytes(verdict, paint)
     if verdict.notes:
         yield ""
         yield paint("What happened on the way", _BOLD)
@@ -69,7 +73,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
 
 def _headline(verdict: Verdict) -> str:
     target = verdict.target
-    line = _named(verdict)
+    line = named(verdict)
     if target.address is not None and target.address != target.host:
         line += f"  address {target.address}"
     elif len(verdict.nodes) > 1:
@@ -81,7 +85,7 @@ def _headline(verdict: Verdict) -> str:
     return printable(line) + f"  {verdict.policy}"
 
 
-def _named(verdict: Verdict) -> str:
+def named(verdict: Verdict) -> str:
     """The target as one names it."""
     host = f"[{verdict.target.host}]" if ":" in verdict.target.host else verdict.target.host
     return f"{host}:{verdict.target.port}"
@@ -123,6 +127,23 @@ def seen(rule: RuleVerdict) -> Iterator[str]:
         yield f"{text} ({', '.join(dict.fromkeys(nodes))})" if many and nodes else text
 
 
+def _bytes(verdict: Verdict, paint: Paint) -> Iterator[str]:
+    """What proves the lines, where it was asked for: the same bytes once, with the rules they are for."""
+    proofs: dict[Proof, list[str]] = {}
+    for rule in verdict.rules:
+        for item in rule.evidence:
+            if item.proof is not None:
+                proofs.setdefault(item.proof, []).append(rule.id)
+    if proofs:
+        yield ""
+        yield paint("Bytes, as tlswire decode reads them", _BOLD)
+    for proof, rules in proofs.items():
+        yield from _filled(", ".join(dict.fromkeys(rules)), "  ")
+        for side, data in (("sent", proof.sent), ("received", proof.received)):
+            yield f"    {side}, {len(data) // 2} bytes"
+            yield from (f"      {data[at : at + HEX]}" for at in range(0, len(data), HEX))
+
+
 def _wrapped(text: str, width: int) -> list[str]:
     indent = " " * (width + 4)
     return _filled(text, indent, f"{indent}  ") or [indent]
@@ -131,7 +152,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _fixes(verdict: Verdict, paint: Paint) -> Iterator[str]:
     for fix in verdict.fixes:
         yield ""
-        yield from fixes.lines(fix, paint, f"tlswire check {_named(verdict)}")
+        yield from fixes.lines(fix, paint, f"tlswire check {named(verdict)}")
 
 
 def _filled(text: str, first: str, then: str = "") -> list[str]:

@@ -21,7 +21,7 @@ GROWTH = 2
 
 class Limits(msgspec.Struct, frozen=True):
     """The bounds a user sets for one host: connections in flight (0: what fits), connections a second (0: none),
-    seconds.
+    seconds; and how many connections are made in all (0: no bound).
     """
 
     concurrency: int = 0
@@ -29,6 +29,7 @@ class Limits(msgspec.Struct, frozen=True):
     timeout: float = 5.0
     deadline: float = 300.0
     retries: int = 3
+    connections: int = 0
 
 
 class Pacer:

@@ -142,6 +142,11 @@ class Prober:
         return self.pacer.connections
 
     @property
+    def answered(self) -> bool:
+        """Whether the server itself ever said something."""
+        return bool(self._latencies)
+
+    @property
     def time_left(self) -> float:
         """Seconds until the deadline."""
         return self._started + self.limits.deadline - asyncio.get_running_loop().time()
@@ -188,6 +193,9 @@ class Prober:
             left = self.time_left
             if left <= 0:
                 self._note(f"deadline of {self.limits.deadline:g} s passed")
+                self.give_up(self.notes[-1])
+            if 0 < self.limits.connections < self.connections:
+                self._note(f"{self.limits.connections} connections were made, which is the most")
                 self.give_up(self.notes[-1])
             if self.over:
                 self.pacer.connections -= 1

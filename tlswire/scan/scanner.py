@@ -22,6 +22,7 @@ from tlswire.results.answers import Answers
 from tlswire.results.scan import Scan, Target, Tool
 from tlswire.scan.assemble import fault_findings, faults_result, findings_of, version_result, worst_first
 from tlswire.scan.enumerate import Enumeration
+from tlswire.scan.many import as_finished
 from tlswire.scan.offers import ProbeMaker
 from tlswire.scan.pacing import Limits
 from tlswire.scan.preflight import Verdict, preflight
@@ -301,37 +302,15 @@ async def scan_many(
 
     Closing the iterator, or cancelling, stops the rest; scans under way are yielded with what they know.
     """
-    queue = iter(targets)
-    running: set[asyncio.Task[Scan]] = set()
-
-    def start() -> None:
-        for host, address in queue:
-            running.add(
-                asyncio.create_task(
-                    scan_address(
-                        host,
-                        address,
-                        options,
-                        observe=None if observe is None else observe(host, address),
-                        progress=None if progress is None else progress(host, address),
-                    )
-                )
-            )
-            if len(running) >= side_by_side:
-                return
-
-    start()
-    while running:
-        try:
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None:
-                current.uncancel()
-            queue = iter(())
-            for task in running:
-                task.cancel()
-            done, running = await asyncio.wait(running)
-        for task in done:
-            yield task.result()
-        start()
+    jobs = (
+        scan_address(
+            host,
+            address,
+            options,
+            observe=None if observe is None else observe(host, address),
+            progress=None if progress is None else progress(host, address),
+        )
+        for host, address in targets
+    )
+    async for scan in as_finished(jobs, side_by_side):
+        yield scan

@@ -14,16 +14,34 @@ from tlswire.report.html.page import render
 from tlswire.report.html.scans import overview
 from tlswire.report.html.sessions import MAX_SESSIONS, captures
 from tlswire.report.html.verdicts import verdicts as judgements
+from tlswire.results.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tlswire.report.sessions import Material
     from tlswire.report.tally import Summary
     from tlswire.results.scan import Scan
-    from tlswire.results.verdict import Verdict
 
-__all__ = ["MAX_SESSIONS", "scans_page", "sessions_page", "verdicts_page"]
+__all__ = ["MAX_SESSIONS", "chunks", "scans_page", "sessions_page", "verdicts_page"]
+
+
+def chunks(results: Iterable[Scan | Verdict], *, whole: bool = True) -> Iterator[bytes]:
+    """The page as ``report.writers`` has it written: of scans, each with the verdicts behind it, or of verdicts alone;
+    not ``whole``: there should be more.
+    """
+    scans: list[Scan] = []
+    verdicts: list[list[Verdict]] = [[]]
+    for result in results:
+        if isinstance(result, Verdict):
+            verdicts[-1].append(result)
+        else:
+            scans.append(result)
+            verdicts.append([])
+    if scans:
+        yield scans_page(scans, verdicts[1:], interrupted=not whole)
+    else:
+        yield verdicts_page(verdicts[0], interrupted=not whole)
 
 
 def scans_page(

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tlswire.report.foremost import Shown
+    from tlswire.report.kept import Kept, ServerKey, Share, Tally
     from tlswire.report.sessions import Material
-    from tlswire.report.tally import Answer, AnswerKey, Kept, Server, ServerKey, Share, Summary, Tally
+    from tlswire.report.tally import Answer, AnswerKey, Server, Summary
 
 MAX_SESSIONS = 1000
 MAX_ROWS = 500  # of servers, clients, and of each other table
