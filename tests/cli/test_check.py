@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema  # type: ignore[import-untyped]  # has no stubs
@@ -26,7 +27,6 @@ from .run import Outcome, refused, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema("tlswire.verdict/1"))
 # What a run changes from one time to the next.
