@@ -142,7 +142,7 @@ def test_importing_the_package_loads_nothing_else() -> None:
         ("--help", HEAVY | {"asyncio", "construct", "msgspec", "multiprocessing"}),
         ("pcap --help", HEAVY | {"asyncio"}),
         ("live --help", HEAVY | {"asyncio"}),
-        ("pcap --quiet captures/recorded/tls13.pcap", HEAVY | {"asyncio"}),
+        ("pcap --quiet captures/recorded/tls13.pcap", HEAVY | {"asyncio", "tlswire.policy"}),
         ("pcap --quiet captures/recorded/tls12-ecdhe.pcap", (HEAVY | {"asyncio"}) - {"cryptography"}),
         ("decode 15030300020228", HEAVY | {"asyncio"}),
     ],

@@ -122,6 +122,10 @@ def test_every_field_is_what_was_put_in() -> None:
         self_signed=False,
         authority=False,
         error=None,
+        signature_hash="SHA-256",
+        signature_schemes=("0x0403",),
+        extended_key_usage=("serverAuth",),
+        embedded_scts=0,
     )
 
 

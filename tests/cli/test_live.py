@@ -87,6 +87,16 @@ def test_sessions_are_written_as_they_come(interface: Callable[[Any], None]) -> 
     assert socket.closed == 1
 
 
+def test_sessions_are_judged_as_they_come(interface: Callable[[Any], None]) -> None:
+    interface(Socket(CONVERSATION))
+    options = ("--policy", "apple-mdm-27", "--what-if", "apple-mdm-27", "--fail-on", "policy")
+    outcome = run("live", "test0", "--max-sessions", "1", *options, "--sessions")
+    text = outcome.raw.decode()
+    assert outcome.code == 0
+    assert "Policy apple-mdm-27, 1 session\n  1 unknown\n" in text
+    assert "1 session: 1 could connect" in text
+
+
 def test_time_ends_it_with_the_report(interface: Callable[[Any], None]) -> None:
     interface(Socket(CONVERSATION[:4]))
     outcome = run("live", "test0", "--seconds", "0.2", "--sessions")

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -395,3 +396,50 @@ def test_the_bar_is_drawn_on_stderr(file: Path, monkeypatch: pytest.MonkeyPatch)
         while "evil" not in err.getvalue() and time.monotonic() < deadline:
             time.sleep(0.02)
     assert "evil\\x1b[2J.pcap" in err.getvalue()
+
+
+def test_a_page_is_the_same_for_any_number_of_processes(tmp_path: Path) -> None:
+    captures = Path(__file__).parent.parent.parent / "captures" / "recorded"
+    pages = []
+    for jobs in ("1", "3"):
+        page = tmp_path / f"{jobs}.html"
+        assert run("pcap", captures, "--quiet", "--jobs", jobs, "--html", page).code in {0, 3}
+        pages.append(page.read_bytes())
+    assert pages[0] == pages[1]
+    assert b" captures</h1>" in pages[0]
+
+
+def test_a_page_of_a_capture_names_its_sessions(file: Path) -> None:
+    outcome = run("pcap", file, "--html", "-")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert all(name in outcome.raw for name in NAMES)
+    assert outcome.raw.startswith(b"<!doctype html>")
+
+
+def test_two_outputs_do_not_share_a_file(file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert (
+        refused(run("pcap", file, "--html", out, "--csv", out)) == f"--html: {out}: this file is taken by --csv {out}"
+    )
+    assert refused(run("pcap", file, "--html", "-", "--jsonl", "-")) == "--html: -: stdout is taken by --jsonl -"
+    assert refused(run("pcap", file, "--html", file)) == f"--html: {file}: is one of the captures"
+    assert "cannot be written" in refused(run("pcap", file, "--html", tmp_path))
+
+
+def test_an_interrupted_reading_leaves_a_page_of_what_was_read(file: Path, tmp_path: Path) -> None:
+    page, told = tmp_path / "out.html", tmp_path / "out.jsonl"
+    command = [sys.executable, "-m", "tlswire", "pcap", "-", "--html", str(page), "--jsonl", str(told)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
+        assert reading.stdin is not None
+        reading.stdin.write(file.read_bytes())
+        reading.stdin.flush()
+        end = time.monotonic() + 20
+        while not told.exists() or not told.stat().st_size:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        reading.send_signal(signal.SIGINT)
+        _, complaint = reading.communicate(timeout=20)
+    assert (reading.returncode, complaint.strip()) == (3, b"tlswire: interrupted")
+    text = page.read_bytes()
+    assert b"The run was interrupted" in text
+    assert NAMES[0] in text

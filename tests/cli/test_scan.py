@@ -788,6 +788,38 @@ def test_an_interrupted_scan_of_many_keeps_what_is_finished() -> None:
     assert found == {done.port: True, stuck.port: False}
 
 
+def test_a_page_is_written_beside_the_report_and_holds_what_was_known_when_it_ended(tmp_path: Path) -> None:
+    page = tmp_path / "scan.html"
+    with running("plain") as done, running("mute") as stuck:
+        arguments = ("scan", at(done), at(stuck), "--hosts", "1", "--timeout", "30", *FAST, *FEW, "--html", str(page))
+        with process(*arguments, stdout=subprocess.PIPE) as scanning:
+            until(lambda: stuck.connections >= 1)
+            scanning.send_signal(signal.SIGINT)
+            scanning.communicate(timeout=20)
+    assert scanning.returncode == 3
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert text.endswith("</html>")
+    assert f"{done.host}:{done.port}" in text
+    assert f"{stuck.host}:{stuck.port}" in text
+    assert "2 targets" in text
+
+
+def test_a_page_on_stdout_is_all_that_stands_there() -> None:
+    with running("plain") as lab:
+        outcome = run("scan", at(lab), *FAST, *FEW, "--html", "-")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.raw.startswith(b"<!doctype html>")
+    assert outcome.raw.endswith(b"</html>")
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_first_connection(tmp_path: Path) -> None:
+    with running("plain") as lab:
+        outcome = run("scan", at(lab), *FAST, *FEW, "--html", tmp_path)
+        assert lab.connections == 0
+    assert refused(outcome) == f"{tmp_path}: cannot be written: Is a directory"
+
+
 def on_terminal(arguments: tuple[str, ...], **environment: str) -> bytes:
     """What the command line writes to a terminal that is its stdout."""
     ours, theirs = pty.openpty()

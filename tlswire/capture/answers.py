@@ -84,6 +84,10 @@ def certificate(frame: int, sender: Peer, facts: CertificateFacts) -> Certificat
         facts.authority,
         facts.length,
         facts.error,
+        facts.signature_hash,
+        facts.signature_schemes,
+        facts.extended_key_usage,
+        facts.embedded_scts,
     )
 
 

@@ -19,6 +19,8 @@ from tlswire.certificates.signatures import algorithm, signed_by
 # CA/B Forum TLS BR 7.1.6.1; EV Guidelines 7.1.6.1. The strongest counts.
 _VALIDATION = {"2.23.140.1.1": "EV", "2.23.140.1.2.3": "IV", "2.23.140.1.2.2": "OV", "2.23.140.1.2.1": "DV"}
 _STAPLING = {5, 17}  # RFC 7633 section 4: TLS extensions; status_request, status_request_v2 (RFC 6961)
+# Facts that are read once more: each for itself, so that one broken extension does not hide the others.
+_READ_AGAIN = frozenset({"signature_hash", "signature_schemes", "extended_key_usage", "embedded_scts"})
 _VERIFIED = {"good": True, "bad": False}
 
 
@@ -47,7 +49,7 @@ def _details(parsed: Parsed) -> CertificateDetails:
     features, feature_problems = readings.tls_features(parsed)
     scts, sct_problems = readings.scts(parsed)
     return CertificateDetails(
-        **facts,
+        **{name: value for name, value in facts.items() if name not in _READ_AGAIN},
         version=layout.version + 1,
         serial_length=len(layout.serial),
         validity_days=readings.validity_days(parsed),
@@ -74,6 +76,7 @@ def _details(parsed: Parsed) -> CertificateDetails:
         tls_features=features,
         must_staple=not _STAPLING.isdisjoint(features),
         scts=scts,
+        embedded_scts=len(scts),
         extensions=tuple(
             CertificateExtension(item.oid, readings.extension_name(item.oid), item.critical)
             for item in layout.extensions

@@ -1,7 +1,8 @@
 """The facts of one certificate, remembered by its bytes (RFC 5280).
 
 ``cryptography`` reads it and is loaded with the first certificate. It is strict: a certificate that it refuses keeps
-its hash and length, says why, and has no other facts. Must not import anything of tlswire but ``escape``.
+its hash and length, says why, and has no other facts. Must not import anything of tlswire but ``escape`` and, of
+certificates, ``algorithms``.
 """
 
 from __future__ import annotations
@@ -9,20 +10,23 @@ from __future__ import annotations
 import hashlib
 import warnings
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tlswire.certificates.algorithms import algorithm_of
 from tlswire.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from cryptography.x509 import Certificate
+    from cryptography.x509 import Certificate, ObjectIdentifier
 
 MAX_NAMES = 512
 MAX_TEXT = 1024
+MAX_PURPOSES = 64
 _LONGEST_REMEMBERED = 1 << 13
 
 # Where the name of cryptography's class is not that of the algorithm; sizes in bits (RFC 8032, RFC 7748).
@@ -41,7 +45,9 @@ class CertificateFacts(msgspec.Struct, frozen=True):
     """What a certificate says. Times are RFC 3339 UTC, ``bits`` the size of the key; None: could not be read.
 
     ``key`` is an object identifier where the key is of a kind or on a curve that cryptography does not know.
-    ``self_signed`` says that it names itself as its issuer; the signature is not verified.
+    ``self_signed`` says that it names itself as its issuer; the signature is not verified. ``signature_hash`` is
+    ``intrinsic`` where the scheme brings its own, ``signature_schemes`` are the TLS schemes that the signature is called
+    by, ``extended_key_usage`` is None where there is none, ``embedded_scts`` counts (RFC 6962 section 3.3).
     """
 
     sha256: str
@@ -59,6 +65,10 @@ class CertificateFacts(msgspec.Struct, frozen=True):
     self_signed: bool | None = None
     authority: bool | None = None
     error: str | None = None
+    signature_hash: str | None = None
+    signature_schemes: tuple[str, ...] = ()
+    extended_key_usage: tuple[str, ...] | None = None
+    embedded_scts: int | None = None
 
 
 def certificate_facts(der: bytes) -> CertificateFacts:
@@ -86,6 +96,7 @@ def _facts(der: bytes) -> CertificateFacts:
                 return None
 
         key, bits = read("key", lambda: _key(certificate)) or (certificate.public_key_algorithm_oid.dotted_string, None)
+        used = algorithm_of(certificate.signature_algorithm_oid.dotted_string, certificate)
         return CertificateFacts(
             sha256=digest,
             length=len(der),
@@ -101,6 +112,10 @@ def _facts(der: bytes) -> CertificateFacts:
             spki_sha256=read("key", lambda: hashlib.sha256(_spki(certificate.tbs_certificate_bytes)).hexdigest()),
             self_signed=read("issuer", lambda: certificate.subject.public_bytes() == certificate.issuer.public_bytes()),
             authority=read("basicConstraints", lambda: _authority(certificate)),
+            signature_hash=used.hash,
+            signature_schemes=tuple(used.schemes),
+            extended_key_usage=read("extendedKeyUsage", lambda: _purposes(certificate)),
+            embedded_scts=read("SCTs", lambda: _scts(certificate)),
             error="; ".join(dict.fromkeys(faults)) or None,
         )
 
@@ -124,8 +139,11 @@ def time(moment: datetime) -> str:
 
 
 def _algorithm(certificate: Certificate) -> str:
-    oid = certificate.signature_algorithm_oid
-    name = getattr(oid, "_name", "")
+    return _name(certificate.signature_algorithm_oid)
+
+
+def _name(oid: ObjectIdentifier) -> str:
+    name: str = getattr(oid, "_name", "")
     return name if name and name != "Unknown OID" else oid.dotted_string
 
 
@@ -172,3 +190,22 @@ def _authority(certificate: Certificate) -> bool:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return False
+
+
+def _purposes(certificate: Certificate) -> tuple[str, ...] | None:
+    from cryptography import x509  # noqa: PLC0415 - loaded already
+
+    try:
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+    return tuple(_name(oid) for oid in islice(purposes, MAX_PURPOSES))
+
+
+def _scts(certificate: Certificate) -> int:
+    from cryptography import x509  # noqa: PLC0415 - loaded already
+
+    try:
+        return len(certificate.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value)
+    except x509.ExtensionNotFound:
+        return 0

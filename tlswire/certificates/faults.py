@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tlswire.certificates.algorithms import WEAK_HASHES
 from tlswire.certificates.der import UTC_TIME, Layout, children, element
 from tlswire.certificates.facts import MAX_NAMES, reason
 from tlswire.certificates.loading import quietly
@@ -35,7 +36,7 @@ from tlswire.certificates.readings import (
     is_authority,
     key_usage,
 )
-from tlswire.certificates.signatures import WEAK_HASHES, algorithm
+from tlswire.certificates.signatures import algorithm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -58,9 +58,8 @@ class CertificateDetails(CertificateFacts, frozen=True, kw_only=True):
     """Everything one certificate says, beyond its facts; None: it does not say, or could not be read.
 
     ``validity_days`` counts 86,400 seconds each. ``key_family`` is RSA, RSA-PSS, EC, EdDSA, ML-DSA, DSA, ... or an
-    identifier; ``curve`` the curve's name or identifier, or ``explicit``; ``exponent`` fits 53 bits. ``signature_hash``
-    is ``intrinsic`` where the scheme brings its own; ``signature_schemes`` are the TLS schemes a client must have
-    offered for that signature (RFC 9846 section 4.2.3), any of them. ``signs_itself``: the signature was checked with
+    identifier; ``curve`` the curve's name or identifier, or ``explicit``; ``exponent`` fits 53 bits. A client must have
+    offered any of ``signature_schemes`` (RFC 9846 section 4.2.3). ``signs_itself``: the signature was checked with
     its own key. ``validation`` is DV, OV, IV or EV as its policies say. ``must_staple``: an OCSP staple must come with
     it (RFC 7633: status_request or status_request_v2 are among its ``tls_features``).
     """
@@ -72,8 +71,6 @@ class CertificateDetails(CertificateFacts, frozen=True, kw_only=True):
     curve: str | None = None
     exponent: int | None = None
     signature_family: str | None = None
-    signature_hash: str | None = None
-    signature_schemes: tuple[str, ...] = ()
     signs_itself: bool | None = None
     common_names: tuple[str, ...] = ()
     alternative_names: tuple[AlternativeName, ...] = ()
@@ -81,7 +78,6 @@ class CertificateDetails(CertificateFacts, frozen=True, kw_only=True):
     authority_key_id: str | None = None
     path_length: int | None = None
     key_usage: tuple[str, ...] | None = None
-    extended_key_usage: tuple[str, ...] | None = None
     policies: tuple[str, ...] = ()
     validation: str | None = None
     name_constraints: NameConstraints | None = None

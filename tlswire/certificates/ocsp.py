@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tlswire.certificates.algorithms import ALGORITHMS, WEAK_HASHES, Algorithm
 from tlswire.certificates.der import BIT_STRING, SEQUENCE, element, only
 from tlswire.certificates.facts import MAX_TEXT, reason, time
 from tlswire.certificates.loading import quietly
@@ -20,7 +21,7 @@ from tlswire.certificates.parsed import LARGEST, Parsed
 from tlswire.certificates.problems import Problem, problem
 from tlswire.certificates.readings import extended_key_usage
 from tlswire.certificates.sct import read_scts
-from tlswire.certificates.signatures import ALGORITHMS, WEAK_HASHES, Algorithm, verify
+from tlswire.certificates.signatures import verify
 from tlswire.escape import printable
 
 if TYPE_CHECKING:

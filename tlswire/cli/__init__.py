@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policies": ("policies", "The policies that are shipped, and what they say."),
     "remedy": ("remedy", "What to paste into a server's configuration to keep a rule."),
     "applelog": ("applelog", "The servers that Apple devices complain of, from their logs."),
+    "diff": ("diff", "What changed between two results, and whether it is for the worse."),
     "questions": ("questions", "What else a scan can ask of a server."),
     "pcap": ("pcap", "The TLS, DTLS and QUIC sessions of captures."),
     "live": ("live", "The same from a network interface, as it happens."),

@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from tlswire import cli
-from tlswire.cli import asking
+from tlswire.cli import asking, writing
 from tlswire.cli.check_options import parse_resolve
 from tlswire.cli.outputs import writable
 from tlswire.cli.progress import ProgressLine
@@ -26,7 +26,7 @@ from tlswire.hello.profiles import profile_names
 from tlswire.policy.shipped import DEFAULT, policy_of
 from tlswire.report import inventory as inventory_report
 from tlswire.report import verdict as verdict_report
-from tlswire.results import to_json
+from tlswire.results import VERDICT_SCHEMA, Verdict, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from tlswire.check.runner import Job
     from tlswire.policy.model import Policy
     from tlswire.probe.targets import HostPort
-    from tlswire.results.verdict import Verdict
     from tlswire.wire.messages import ClientHello
 
 # Of more endpoints each gets a line instead of a report.
@@ -46,16 +45,14 @@ _ANY_NAME = b"example.com"
 
 
 class Output(msgspec.Struct, frozen=True):
-    """A format of files: ``each`` gives the bytes of one verdict as it comes, ``whole`` those of all, at the end, also of
-    a run that was interrupted; ``single``: it holds no more than one; ``proofs``: it shows the bytes behind each line.
+    """A file that is written as verdicts come: ``each`` gives the bytes of one; ``single``: it holds no more than one.
+    Files that are written at the end are those of ``writing``.
     """
 
     option: str
     help: str
-    each: Callable[[Verdict], bytes] | None = None
-    whole: Callable[[Sequence[Verdict], bool], bytes] | None = None
+    each: Callable[[Verdict], bytes]
     single: bool = False
-    proofs: bool = False
 
     @property
     def keyword(self) -> str:
@@ -63,7 +60,6 @@ class Output(msgspec.Struct, frozen=True):
         return f"{self.option.strip('-')}_file"
 
 
-# DOOR: a new format is one row.
 OUTPUTS = (
     Output(
         "--json",
@@ -145,6 +141,7 @@ def _outputs(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Keep finished verdicts in FILE; begun again with the same FILE, a run that was cut short goes on.",
 )
 @_outputs
+@writing.options(VERDICT_SCHEMA)
 @click.option("-v", "--verbose", is_flag=True, help="Every rule with its evidence and source.")
 def command(
     *,
@@ -189,7 +186,7 @@ def command(
         proxy=how.way(),
         http=not no_http,
         path=path_of(path),
-        proofs=evidence or any(row.proofs and name is not None for row, name in files),
+        proofs=evidence or writing.wants_proofs(),
         limits=how.limits(),
         seed=how.seed,
         resolve=parse_resolve(resolve),
@@ -199,6 +196,8 @@ def command(
     if sum(map(bool, (wanted, inventory_file, account))) != 1:
         raise UsageError("targets", "name hosts, --targets FILE, --inventory FILE or --account, one of them")
     with contextlib.ExitStack() as stack:
+        kept = stack.enter_context(writing.Spool(Verdict))
+        stack.enter_context(writing.written(kept, whole=lambda: not run.interrupted))
         recorder = asking.Recorder(how, plan.proxy, stack)
         if account is not None:
             work = _discovered(account, plan, judging, recorder)
@@ -209,9 +208,10 @@ def command(
         for row, name in files:
             if name is not None and row.single and work.count > 1:
                 raise UsageError(row.option, "holds one result; use --jsonl for several")
-        quiet = how.quiet or any(name == "-" for _, name in files)
-        run = _Run(verbose=verbose, quiet=quiet, brief=work.brief, faults=work.faults)
+        quiet = how.quiet or writing.to_stdout() or any(name == "-" for _, name in files)
+        run = _Run(verbose=verbose, quiet=quiet, brief=work.brief, faults=work.faults, kept=kept)
         run.fixer = choice(product) if product else None
+        run.evidence = evidence
         run.outputs = [(row, stack.enter_context(writable(name))) for row, name in files if name is not None]
         journal = stack.enter_context(Journal(resume_file, head_of(plan, judging, work.mark)))
         for note in journal.notes:
@@ -291,19 +291,29 @@ def _clients(sources: Iterable[str], seed: int) -> dict[str, ClientHello]:
     return {name: hello_as(name, rng=random.Random(f"{seed} as"), server_name=_ANY_NAME) for name in sources}
 
 
+def _bare(verdict: Verdict) -> Verdict:
+    """A verdict without the bytes that a page wanted."""
+    rules = [
+        msgspec.structs.replace(rule, evidence=[msgspec.structs.replace(one, proof=None) for one in rule.evidence])
+        for rule in verdict.rules
+    ]
+    return msgspec.structs.replace(verdict, rules=rules)
+
+
 class _Run:
     """One invocation: where verdicts go, and what came out. ``faults`` is how many endpoints could not be made out."""
 
-    def __init__(self, *, verbose: bool, quiet: bool, brief: bool, faults: int) -> None:
+    def __init__(self, *, verbose: bool, quiet: bool, brief: bool, faults: int, kept: writing.Spool[Verdict]) -> None:
         self.verbose = verbose
         self.quiet = quiet
         self.brief = brief
         self.faults = faults
         self.fixer: str | None = None
+        self.evidence = False
         self.outputs: list[tuple[Output, BinaryIO]] = []
         self.progress = ProgressLine(enabled=False)
         self.tally = inventory_report.Tally()
-        self._kept: list[Verdict] = []
+        self._kept = kept
         self._reached = 0
         self._nowhere = 0
         self.interrupted = False
@@ -347,13 +357,14 @@ class _Run:
         self._reached += verdict.reachable
         # A host without an address.
         self._nowhere += not verdict.nodes and verdict.error is not None
+        if writing.wanted():
+            self._kept.append(verdict)
+        if not self.evidence:
+            verdict = _bare(verdict)
         try:
             for row, file in self.outputs:
-                if row.each is not None:
-                    file.write(row.each(verdict))
-                    file.flush()
-            if any(row.whole is not None for row, _ in self.outputs):
-                self._kept.append(verdict)
+                file.write(row.each(verdict))
+                file.flush()
             if not self.quiet:
                 self._print(self._text(verdict))
         except BrokenPipeError:
@@ -370,12 +381,9 @@ class _Run:
             click.echo(text, color=asking.colourful())
 
     def finish(self) -> None:
-        """Write what holds all verdicts together, and the summary."""
+        """Print the summary."""
         try:
-            for row, file in self.outputs:
-                if row.whole is not None:
-                    file.write(row.whole(self._kept, self.interrupted))
-            if not self.quiet and self.tally.total > 1 and (self.brief or self.tally.crossed):
+            if not self.quiet and self.tally.total and (self.brief or len(self.tally.crossed) > 1):
                 self._print(self.tally.render(colour=asking.colourful(), faults=self.faults))
         except BrokenPipeError:
             cli.forget_stdout()

@@ -18,8 +18,9 @@ import click
 from tlswire.capture.jobs import Report
 from tlswire.capture.live import LiveCapture, interface_names
 from tlswire.capture.reader import Reading
-from tlswire.cli.pcap import Renderer, Run, Wanted, writing
+from tlswire.cli.pcap import Renderer, Run, writing
 from tlswire.cli.session_options import outputs, read_keylogs
+from tlswire.cli.wanted import Wanted
 from tlswire.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""``tlswire pcap``: captures in, sessions out, as a summary, as rows, JSON Lines, CSV and files of hellos.
+"""``tlswire pcap``: captures in, sessions out, as a summary, as rows, JSON Lines, CSV, an HTML page and files of hellos.
 
 Parses, has ``capture`` read, writes what was asked for, chooses the exit code. ``live`` shares its options and its
 machinery. Must not hold logic of the reading or of the formats themselves.
@@ -20,21 +20,24 @@ import msgspec
 
 from tlswire import cli
 from tlswire.capture.files import find_captures
-from tlswire.capture.filters import SessionFilter, session_filter
 from tlswire.capture.jobs import Report, read_captures
-from tlswire.cli.session_options import CATEGORIES, outputs, read_keylogs
+from tlswire.cli.session_options import outputs, read_keylogs
+from tlswire.cli.wanted import Wanted, colour, policy_named
 from tlswire.errors import UsageError
 from tlswire.escape import printable
 from tlswire.report import csv
 from tlswire.report.hellos import HelloFolder, text
-from tlswire.report.sessions import Material, Rows, Summary, render
+from tlswire.report.sessions import Material, Summary, render
 from tlswire.report.table import WIDTH
+from tlswire.report.tally import fingerprint
 from tlswire.results import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tlswire.capture.assemble import Found
+    from tlswire.policy.sessions import SessionJudge
+    from tlswire.policy.what_if import WhatIf
     from tlswire.results.session import Hello
 
     # What becomes of one session: its line in JSON Lines, in CSV and on the screen, and files of new hellos.
@@ -79,12 +82,17 @@ def command(files: tuple[str, ...], jobs: int, keylogs: tuple[str, ...], **optio
             if error is not None:
                 run.refuse(error)
         with run.progress(paths) as progress:
-            work = partial(Renderer, wanted)
-            for item in read_captures(paths, work, jobs=jobs, keylog=keylog, progress=progress):
-                if isinstance(item, Report):
-                    run.ended(item)
-                else:
-                    run.write(item, flush="-" in files)  # a pipe may go on for hours
+            own = Renderer(wanted)
+            work = partial(Renderer, wanted) if jobs > 1 else lambda: own
+            try:
+                for item in read_captures(paths, work, jobs=jobs, keylog=keylog, progress=progress):
+                    if isinstance(item, Report):
+                        run.ended(item)
+                    else:
+                        run.write(item, flush="-" in files)  # a pipe may go on for hours
+            except KeyboardInterrupt:
+                run.interrupted(own)
+                raise
         code = run.finish()
     sys.exit(code)
 
@@ -106,68 +114,6 @@ def writing() -> Iterator[None]:
         raise UsageError("output", f"cannot be written: {error.strerror or error}") from None
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """What is to be written of which sessions; goes to other processes."""
-
-    filter: SessionFilter
-    jsonl: str | None
-    csv: str | None
-    rows: Rows | None
-    export: Path | None
-    categories: frozenset[str]
-    top: int
-    quiet: bool
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        rows: bool,
-        jsonl_file: str | None,
-        csv_file: str | None,
-        export_hellos: Path | None,
-        names: tuple[str, ...],
-        hosts: tuple[str, ...],
-        ports: tuple[str, ...],
-        versions: str | None,
-        weak: bool,
-        fail_on: str,
-        top: int,
-        quiet: bool,
-    ) -> Self:
-        """From the options of the command line. Raises UsageError."""
-        if jsonl_file is not None and csv_file is not None and Path(jsonl_file).absolute() == Path(csv_file).absolute():
-            taken = "stdout" if csv_file == "-" else "this file"
-            raise UsageError(csv_file, f"{taken} is taken by --jsonl {jsonl_file}", "--csv")
-        quiet = quiet or "-" in {jsonl_file, csv_file}
-        # A pipe gets rows as wide as they are; a terminal's must not wrap.
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        return cls(
-            filter=session_filter(names=names, hosts=hosts, ports=ports, versions=versions, weak=weak),
-            jsonl=jsonl_file,
-            csv=csv_file,
-            rows=Rows(width, colour=_colour()) if rows and not quiet else None,
-            export=export_hellos,
-            categories=parse_categories(fail_on),
-            top=top,
-            quiet=quiet,
-        )
-
-
-def parse_categories(text: str) -> frozenset[str]:
-    """The kinds of sessions of ``--fail-on``. Raises UsageError."""
-    words = frozenset(word.strip() for word in text.split(",") if word.strip())
-    if text and not words:
-        raise UsageError(repr(text), "names nothing", "--fail-on")
-    for word in sorted(words.difference(CATEGORIES)):
-        raise UsageError(repr(word), f"is none of {', '.join(CATEGORIES)}", "--fail-on")
-    return words
-
-
-def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
-
-
 class Renderer:
     """Makes lines of sessions, in the process that found them, and sums them up."""
 
@@ -175,8 +121,18 @@ class Renderer:
         self._wanted = wanted
         self._silent = wanted.jsonl is None and wanted.csv is None and wanted.rows is None and wanted.export is None
         self._seen: set[str] = set()
-        self._summary = Summary()
+        self._summary = wanted.summary()
         self._sessions = 0
+        self._judge: SessionJudge | None = None
+        self._what_if: WhatIf | None = None
+        if wanted.policy is not None:
+            from tlswire.policy.sessions import SessionJudge  # noqa: PLC0415 - as for the policy
+
+            self._judge = SessionJudge(policy_named(wanted.policy, "--policy"))
+        if wanted.what_if is not None:
+            from tlswire.policy.what_if import WhatIf  # noqa: PLC0415 - as for the policy
+
+            self._what_if = WhatIf(policy_named(wanted.what_if, "--what-if"))
         self.matched = 0  # sessions that passed the filter
 
     def __call__(self, found: Found) -> Rendered | None:
@@ -186,7 +142,12 @@ class Renderer:
         if wanted.filter and not wanted.filter(session):
             return None
         self.matched += 1
+        if self._judge is not None:
+            session = msgspec.structs.replace(session, policy=self._judge(session))
         self._summary.add(session)
+        if self._what_if is not None:
+            prospect = self._what_if(session.hellos[0] if session.hellos else None, session.transport)
+            self._summary.prospects.add(session, fingerprint(session), prospect)
         if self._silent:
             return None
         return (
@@ -199,7 +160,7 @@ class Renderer:
     def close(self) -> tuple[Summary, int]:
         """The sums since the last call, and how many sessions there were before the filter."""
         sums = self._summary, self._sessions
-        self._summary, self._sessions = Summary(), 0
+        self._summary, self._sessions = self._wanted.summary(), 0
         return sums
 
     def _hellos(self, found: Found) -> Iterator[tuple[Hello, str]]:
@@ -217,12 +178,14 @@ class Run:
 
     def __init__(self, wanted: Wanted, inputs: Iterable[str] = ()) -> None:
         self.wanted = wanted
-        self.summary = Summary()
+        self.summary = wanted.summary()
         self.material = Material()
         self._inputs = tuple(inputs)
         self._stack = contextlib.ExitStack()
         self._jsonl: BinaryIO | None = None
         self._csv: BinaryIO | None = None
+        self._what_if: BinaryIO | None = None
+        self._html: BinaryIO | None = None
         self._folder: HelloFolder | None = None
         self._headed = False
 
@@ -230,6 +193,8 @@ class Run:
         with self._stack:
             self._jsonl = self._open(self.wanted.jsonl, "--jsonl")
             self._csv = self._open(self.wanted.csv, "--csv")
+            self._what_if = self._open(self.wanted.what_if_json, "--what-if-json")
+            self._html = self._open(self.wanted.html, "--html")
             if self.wanted.export is not None:
                 self._folder = HelloFolder(self.wanted.export)
             if self._csv is not None:
@@ -289,7 +254,7 @@ class Run:
                 click.echo(f"tlswire: {printable(line)}", err=True)
 
     def finish(self) -> int:
-        """Print the report; the exit code."""
+        """Print the report and write the page; the exit code."""
         if self._folder is not None:
             self.material.notes += self._folder.notes()
         if not self.wanted.quiet and self.material.captures:
@@ -298,19 +263,36 @@ class Run:
             report = render(
                 self.summary,
                 self.material,
-                colour=_colour(),
+                colour=colour(),
                 width=max(70, min(width, WIDTH)),
                 top=self.wanted.top,
                 brief=rows,
             )
-            click.echo(f"\n{report}" if self._headed else report, nl=False, color=_colour())
+            click.echo(f"\n{report}" if self._headed else report, nl=False, color=colour())
+        if self._what_if is not None:
+            self._what_if.write(to_json(self.summary.prospects.result(), indent=2) + b"\n")
+        self._page(interrupted=False)
         return exit_code(self.summary, self.material, self.wanted.categories)
+
+    def interrupted(self, work: Renderer) -> None:
+        """The page of what is known when the run is cut short, with what ``work`` counted of the last capture."""
+        summary, sessions = work.close()
+        self.summary.merge(summary)
+        self.material.sessions += sessions
+        self._page(interrupted=True)
+
+    def _page(self, *, interrupted: bool) -> None:
+        if self._html is not None:
+            from tlswire.report.html import sessions_page  # noqa: PLC0415 - only pages need it
+
+            self._html.write(sessions_page(self.summary, self.material, interrupted=interrupted))
+            self._html.flush()
 
     def _row(self, line: str) -> None:
         if not self._headed and self.wanted.rows is not None:
             self._headed = True
-            click.echo(self.wanted.rows.heading(), color=_colour())
-        click.echo(line, color=_colour())
+            click.echo(self.wanted.rows.heading(), color=colour())
+        click.echo(line, color=colour())
 
     def _open(self, name: str | None, where: str) -> BinaryIO | None:
         """The file to write to; fails before anything is read."""
@@ -334,7 +316,8 @@ def exit_code(summary: Summary, material: Material, categories: frozenset[str]) 
     if not material.complete:
         return cli.INCOMPLETE
     failed = any(summary.outcomes[outcome] for name in categories for outcome in _FAILED.get(name, ()))
-    return cli.FINDINGS if failed or ("weak" in categories and summary.weak) else cli.FINE
+    failed = failed or ("weak" in categories and bool(summary.weak))
+    return cli.FINDINGS if failed or ("policy" in categories and summary.judged.verdicts["fail"]) else cli.FINE
 
 
 class CaptureProgress:

@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from tlswire import cli
-from tlswire.cli import asking
+from tlswire.cli import asking, writing
 from tlswire.cli.judges import Judges, told
 from tlswire.cli.outputs import writable
 from tlswire.cli.progress import ProgressLine
@@ -29,13 +29,13 @@ from tlswire.cli.scan_options import (
 from tlswire.errors import UsageError
 from tlswire.probe.proxy import addresses, resolved
 from tlswire.report import text as text_report
-from tlswire.results import to_json
+from tlswire.results import SCAN_SCHEMA, to_json
 from tlswire.scan.scanner import Options, scan_many, unresolved
 
 if TYPE_CHECKING:
     from tlswire.probe.targets import HostPort
     from tlswire.probe.transport import Address
-    from tlswire.results import Scan
+    from tlswire.results import Scan, Verdict
 
 
 @click.command()
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "json_file", metavar="FILE", help="The result as JSON (one target); - is stdout.")
 @click.option("--jsonl", "jsonl_file", metavar="FILE", help="The results as JSON Lines; - is stdout.")
+@writing.options(SCAN_SCHEMA)
 @click.option(
     "--fail-on",
     metavar="LIST",
@@ -148,8 +149,9 @@ def command(
     if json_file is not None and (len(wanted) > 1 or all_addresses):
         raise UsageError("--json", "holds one result; use --jsonl for several targets")
     with contextlib.ExitStack() as stack:
-        quiet = how.quiet or "-" in {json_file, jsonl_file, verdict_file}
+        quiet = how.quiet or writing.to_stdout() or "-" in {json_file, jsonl_file, verdict_file}
         run = _Run(options, quiet=quiet, verbose=verbose)
+        stack.enter_context(writing.written(run.told, whole=lambda: len(run.results) == run.expected))
         run.outputs = [
             (stack.enter_context(writable(file)), indent)
             for file, indent in ((json_file, 2), (jsonl_file, 0))
@@ -175,14 +177,18 @@ class _Run:
         self.broken = False
         self.progress = ProgressLine(enabled=False)
         self.results: list[Scan] = []
+        self.told: list[Scan | Verdict] = []
+        self.expected = 1
 
     async def all(
         self, targets: list[HostPort], how: asking.Asking, stack: contextlib.ExitStack, *, all_addresses: bool
     ) -> None:
+        self.expected = len(targets)
         asking.heed_sigterm()
         self.options = msgspec.structs.replace(self.options, proxy=await resolved(self.options.proxy))
         recorder = asking.Recorder(how, self.options.proxy, stack)
         pairs = await self._resolve(targets, all_addresses=all_addresses)
+        self.expected = len(self.results) + len(pairs)
         colour = asking.colourful()
         async for scan in scan_many(
             pairs, self.options, side_by_side=how.hosts, observe=recorder.observe, progress=self.progress.host
@@ -190,7 +196,9 @@ class _Run:
             self._tell(scan, colour=colour)
 
     def _tell(self, scan: Scan, *, colour: bool) -> None:
+        verdicts = list(self.judges.verdicts(scan))
         self.results.append(scan)
+        self.told += [scan, *verdicts]
         try:
             for file, indent in self.outputs:
                 file.write(to_json(scan, indent=indent) + b"\n")
@@ -198,7 +206,7 @@ class _Run:
             if not self.quiet:
                 with self.progress.hidden():
                     click.echo(text_report.render(scan, colour=colour, verbose=self.verbose), color=colour)
-            for verdict in self.judges.verdicts(scan):
+            for verdict in verdicts:
                 self.broken = self.broken or verdict.verdict == "fail"
                 for file in self.verdicts:
                     file.write(to_json(verdict) + b"\n")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tlswire.crypto.keylog import KeyLog
 
-CATEGORIES = ("weak", "refused", "unanswered")
+CATEGORIES = ("weak", "refused", "unanswered", "policy")
 MAX_KEYLOG = 1 << 28
 _MAX_FAULTS = 8
 _PIECE = 1 << 20
@@ -33,6 +33,7 @@ _OPTIONS = (
     ),
     click.option("--jsonl", "jsonl_file", metavar="FILE", help="The sessions as JSON Lines; - is stdout."),
     click.option("--csv", "csv_file", metavar="FILE", help="The sessions as CSV; - is stdout."),
+    click.option("--html", "html_file", metavar="FILE", help="The report as one HTML page; - is stdout."),
     click.option(
         "--export-hellos",
         type=click.Path(path_type=Path),
@@ -63,6 +64,20 @@ _OPTIONS = (
         help="Only sessions of these versions, such as TLS1.2,DTLS1.2; by the offer where none was chosen.",
     ),
     click.option("--weak", is_flag=True, help="Only weak sessions."),
+    click.option(
+        "--policy",
+        metavar="NAME|FILE",
+        help="Judge every session by a policy, such as apple-mdm-27, or one of your own in a TOML file.",
+    ),
+    click.option(
+        "--what-if",
+        "what_if",
+        metavar="NAME|FILE",
+        help="Which clients could connect, with what, if servers spoke only what this policy allows.",
+    ),
+    click.option(
+        "--what-if-json", "what_if_file", metavar="FILE", help="The answer of --what-if as JSON; - is stdout."
+    ),
     click.option(
         "--fail-on",
         metavar="LIST",

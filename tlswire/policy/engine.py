@@ -40,16 +40,31 @@ class _Finding(msgspec.Struct, frozen=True):
 
 def judge(policy: Policy, facts: Facts, *, proofs: bool = False) -> list[RuleVerdict]:
     """Every rule of ``policy`` judged by ``facts``, in the policy's order; ``proofs`` puts the bytes in as well."""
+    found = _findings(policy.rules, facts)
+    return [_judged(rule, found[rule.id], proofs=proofs) for rule in policy.rules]
+
+
+def verdicts(rules: Sequence[Rule], facts: Facts) -> dict[str, RuleJudgement]:
+    """The verdict of each rule by its id, without evidence: fast enough for every session of a capture."""
+    return {name: finding.verdict for name, finding in _findings(rules, facts).items()}
+
+
+def applies(rule: Rule, subject: Subject) -> bool | None:
+    """Whether a rule is about a subject; None where that depends on what nobody knows."""
+    return _all(rule.when, subject) if subject.kind == rule.of else False
+
+
+def _findings(rules: Sequence[Rule], facts: Facts) -> dict[str, _Finding]:
     found: dict[str, _Finding] = {}
     # The fewer a rule gives way to, the earlier it is judged: a rule that gives way may itself explain another.
-    for rule in sorted(policy.rules, key=lambda rule: len(rule.unless)):
+    for rule in sorted(rules, key=lambda rule: len(rule.unless)):
         broken = {
             name: {subject.node for subject in finding.subjects}
             for name, finding in found.items()
             if finding.verdict == "fail" and rule.unless and name.startswith(rule.unless)
         }
         found[rule.id] = _find(rule, facts, broken)
-    return [_judged(rule, found[rule.id], proofs=proofs) for rule in policy.rules]
+    return found
 
 
 def overall(rules: Iterable[RuleVerdict]) -> Judgement:

@@ -84,17 +84,22 @@ COLUMNS: dict[str, Callable[[Session], Cell]] = {
     "pid": lambda session: session.process.pid if session.process else None,
     "notes": lambda session: session.notes,
     "decryption": lambda session: session.decryption,
+    "policy": lambda session: session.policy.name if session.policy else None,
+    "policy_verdict": lambda session: session.policy.verdict if session.policy else None,
+    "policy_broken": lambda session: session.policy.broken if session.policy else None,
+    "policy_warnings": lambda session: session.policy.warnings if session.policy else None,
+    "policy_unknown": lambda session: session.policy.unknown if session.policy else None,
 }
 
 
 def header() -> bytes:
     """The first line."""
-    return _line(COLUMNS)
+    return line(COLUMNS)
 
 
 def row(session: Session) -> bytes:
     """The line of one session."""
-    return _line(cell(value(session)) for value in COLUMNS.values())
+    return line(cell(value(session)) for value in COLUMNS.values())
 
 
 def cell(value: Cell) -> str:
@@ -114,7 +119,8 @@ def _text(value: str) -> str:
     return guard + printable(value).replace(";", "\\x3b")
 
 
-def _line(cells: Iterable[str]) -> bytes:
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue().encode("utf-8", "backslashreplace")
+def line(cells: Iterable[str]) -> bytes:
+    """One line of cells that ``cell`` made, with its end."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().encode("utf-8", "backslashreplace")

@@ -14,21 +14,24 @@ import msgspec
 
 from tlswire.escape import printable
 from tlswire.registry.ratings import OLD_VERSIONS, REASONS
+from tlswire.report import judged
+from tlswire.report.foremost import QUIET
 from tlswire.report.table import WIDTH, Column, counted, ending, endpoint, fit, layout, line, listed, moment
-from tlswire.report.tally import QUIET, Summary, fingerprint
+from tlswire.report.tally import Summary, fingerprint
 from tlswire.report.text import Paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tlswire.report.tally import Answer, AnswerKey, Kept, Server, ServerKey, Share, Tally
+    from tlswire.report.kept import Kept, ServerKey, Share, Tally
+    from tlswire.report.tally import Answer, AnswerKey, Server
     from tlswire.results.session import Session
 
 __all__ = ["TOP", "Material", "Rows", "Summary", "render"]
 
 TOP = 25
 _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
-_OUTCOMES = {
+OUTCOMES = {
     "established": "established",
     "alert": "refused",
     "reset": "reset",
@@ -42,10 +45,10 @@ _DECRYPTIONS = {
     "failed": "with secrets that do not open them",
     "no-secrets": "without secrets",
 }
-_TRANSPORTS = {"tcp": "TCP", "quic": "QUIC", "dtls": "DTLS"}
+TRANSPORTS = {"tcp": "TCP", "quic": "QUIC", "dtls": "DTLS"}
 # The version in a JA4 (FoxIO's technical details): the highest that was offered.
-_OFFERS = {"13": "TLS 1.3", "12": "TLS 1.2", "11": "TLS 1.1", "10": "TLS 1.0", "s3": "SSLv3", "s2": "SSLv2"}
-_OFFERS |= {"d1": "DTLS 1.0", "d2": "DTLS 1.2", "d3": "DTLS 1.3"}
+OFFERS = {"13": "TLS 1.3", "12": "TLS 1.2", "11": "TLS 1.1", "10": "TLS 1.0", "s3": "SSLv3", "s2": "SSLv2"}
+OFFERS |= {"d1": "DTLS 1.0", "d2": "DTLS 1.2", "d3": "DTLS 1.3"}
 _BROKEN = tuple(reason.text for reason in REASONS if reason.category == "weak")
 _SECRECY = tuple(reason.text for reason in REASONS if reason.category == "no-forward-secrecy")
 _FEW = 8  # rows of lists that only accompany
@@ -84,13 +87,15 @@ def render(
 ) -> str:
     """The whole report, ending in a newline. ``top`` bounds each table (0: no bound), ``brief`` leaves them out."""
     paint = Paint(colour=colour)
-    sections = [_head(summary, material, paint, width)]
+    sections = [
+        _head(summary, material, paint, width),
+        judged.section(summary.judged, paint, width, top, brief=brief),
+        summary.prospects.section(paint, width, top, brief=brief),
+    ]
     if not brief:
         sections += [
             _shares("Weak", summary.weak, summary.sessions, summary.reasons, _severity, paint, width, top),
-            _shares(
-                "Not established", _failed(summary), summary.sessions, summary.endings, _failure, paint, width, top
-            ),
+            _shares("Not established", failed(summary), summary.sessions, summary.endings, _failure, paint, width, top),
             _servers(summary, paint, width, top),
             _clients(summary, paint, width, top),
             _notes(summary, paint, width, top and _FEW),
@@ -106,7 +111,7 @@ def _head(summary: Summary, material: Material, paint: Paint, width: int) -> Ite
     if material.size:
         facts.append(counted(material.size, "byte"))
     if summary.first:
-        facts.append(_span(summary.first, summary.last))
+        facts.append(span(summary.first, summary.last))
     yield from _wrapped(", ".join(facts), width)
     if material.unreadable:
         yield "  " + paint(f"{counted(material.unreadable, 'file')} could not be read", _RED)
@@ -129,16 +134,16 @@ def _totals(summary: Summary, material: Material, paint: Paint, width: int) -> I
         yield "  " + paint(none, _YELLOW)
         return
     kinds = ", ".join(
-        f"{count:,} {_TRANSPORTS[kind]}"
-        for kind, count in _ranked(summary.transports)
+        f"{count:,} {TRANSPORTS[kind]}"
+        for kind, count in ranked(summary.transports)
         if kind != "tcp" or len(summary.transports) > 1
     )
     passed = f" of {material.sessions:,}" if filtered else ""
-    outcomes = ", ".join(f"{count:,} {_OUTCOMES[outcome]}" for outcome, count in _ranked(summary.outcomes))
+    outcomes = ", ".join(f"{count:,} {OUTCOMES[outcome]}" for outcome, count in ranked(summary.outcomes))
     many = "session" if summary.sessions == 1 and not passed else "sessions"
     yield from _wrapped(f"{summary.sessions:,}{passed} {many}{f' ({kinds})' if kinds else ''}: {outcomes}", width)
     if summary.marks:
-        yield from _wrapped(", ".join(f"{count:,} {mark}" for mark, count in _ranked(summary.marks)), width)
+        yield from _wrapped(", ".join(f"{count:,} {mark}" for mark, count in ranked(summary.marks)), width)
     if decryptions := summary.decryptions:
         parts = [f"{counted(decryptions['complete'], 'session')} decrypted with key logs"]
         parts += [f"{decryptions[state]:,} {words}" for state, words in _DECRYPTIONS.items() if decryptions[state]]
@@ -152,11 +157,13 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [line.replace("\xa0", " ") for line in lines]
 
 
-def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+    """What was counted, most frequent first."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _span(first: float, last: float) -> str:
+def span(first: float, last: float) -> str:
+    """From when to when, in words; both as seconds since 1970."""
     start, end = moment(first)[:19].replace("T", " "), moment(last)[:19].replace("T", " ")
     if start == end or not start or not end:
         return f"{start or end} UTC"
@@ -177,17 +184,22 @@ def _duration(seconds: float) -> str:
     return " ".join([part for part in parts if part][:2])
 
 
-def _failed(summary: Summary) -> int:
+def failed(summary: Summary) -> int:
+    """How many sessions were not established by somebody's fault."""
     return sum(count for outcome, count in summary.outcomes.items() if outcome not in QUIET)
 
 
-def _severity(reason: str) -> tuple[int, str]:
-    """How bad a weakness is, 0 the worst, and its colour."""
+def severity(reason: str) -> int:
+    """How bad a weakness is, 0 the worst: broken, weak, an old version, no forward secrecy."""
     if any(reason.startswith(f"{text} (") for text in _BROKEN) or reason.startswith("SSL"):
-        return 0, _RED
+        return 0
     if any(reason.endswith(f" ({source})") for _, source in OLD_VERSIONS.values()):
-        return 2, _RED
-    return (3, _YELLOW) if reason.startswith(_SECRECY) else (1, _RED)
+        return 2
+    return 3 if reason.startswith(_SECRECY) else 1
+
+
+def _severity(reason: str) -> tuple[int, str]:
+    return severity(reason), _YELLOW if severity(reason) == 3 else _RED
 
 
 def _failure(_: str) -> tuple[int, str]:
@@ -242,7 +254,7 @@ def _servers(summary: Summary, paint: Paint, width: int, top: int) -> Iterator[s
         key: sorted(server.answers, key=lambda item: (-item[1].weak, -item[1].sessions, item[0]))
         for key, server in shown
     }
-    texts = [_answer(*item) for items in answers.values() for item in items]
+    texts = [chosen(*item) for items in answers.values() for item in items]
     version = max(len(text[0]) for text in texts)
     digits = max(len(f"{server.sessions:,}") for _, server in shown)
     room = width - 4 - version - 2 - 2 - digits - 2
@@ -255,7 +267,7 @@ def _servers(summary: Summary, paint: Paint, width: int, top: int) -> Iterator[s
     for key, server in shown:
         yield "  " + _server(key, server, width - 2, paint)
         for answer_key, answer in answers[key]:
-            named, what, after = _answer(answer_key, answer)
+            named, what, after = chosen(answer_key, answer)
             mark = paint("!", _RED) if answer.weak else " "
             clients = answer.clients.names()
             more = " +many" if answer.clients.full else f" +{len(clients) - 1}" if len(clients) > 1 else ""
@@ -274,7 +286,7 @@ def _servers(summary: Summary, paint: Paint, width: int, top: int) -> Iterator[s
 
 def _server(key: ServerKey, server: Server, width: int, paint: Paint) -> str:
     addresses = list(map(printable, server.addresses.names()))
-    marks = [_TRANSPORTS[key.transport]] * (key.transport != "tcp") + list(map(printable, server.protocols.names()))
+    marks = [TRANSPORTS[key.transport]] * (key.transport != "tcp") + list(map(printable, server.protocols.names()))
     tail = "".join(f"  {mark}" for mark in marks)
     if not key.name:
         return paint(addresses[0], _BOLD) + tail
@@ -287,7 +299,7 @@ def _server(key: ServerKey, server: Server, width: int, paint: Paint) -> str:
     return f"{paint(fit(name, max(room - len(where), 20), 'end'), _BOLD)}  {where}{tail}"
 
 
-def _answer(key: AnswerKey, answer: Answer) -> tuple[str, str, str]:
+def chosen(key: AnswerKey, answer: Answer) -> tuple[str, str, str]:
     """The version, the choice, and what came after it; how it ended stands for a choice that was not made."""
     if not key.suite:
         unseen = key.ending == "established"
@@ -308,7 +320,7 @@ def _clients(summary: Summary, paint: Paint, width: int, top: int) -> Iterator[s
         return
     shown = rows[: top or None]
     wide = min(max(len(name) for (name,), _ in shown), width - 44)
-    offers = [_OFFERS.get(name[1:3], "other") if not name.startswith("(") else "" for (name,), _ in shown]
+    offers = [OFFERS.get(name[1:3], "other") if not name.startswith("(") else "" for (name,), _ in shown]
     version = max(6, *map(len, offers))
     digits = max(8, *(len(f"{client.sessions:,}") for _, client in shown))
     yield paint(f"{'Clients by JA4':<{wide + 2}}", _BOLD) + paint(
@@ -338,8 +350,8 @@ def _notes(summary: Summary, paint: Paint, width: int, top: int) -> Iterator[str
 
 
 def _left_out(material: Material, paint: Paint) -> Iterator[str]:
-    lines = [(count, "frame", f"not read: {printable(reason)}") for reason, count in _ranked(material.ignored)[:_FEW]]
-    rest = sum(count for _, count in _ranked(material.ignored)[_FEW:])
+    lines = [(count, "frame", f"not read: {printable(reason)}") for reason, count in ranked(material.ignored)[:_FEW]]
+    rest = sum(count for _, count in ranked(material.ignored)[_FEW:])
     if rest:
         lines.append((rest, "frame", "not read for other reasons"))
     if material.encrypted_only:
@@ -368,20 +380,23 @@ _COLUMNS = (
     Column("outcome", 11, 30, 3),
     Column("marks", 5, 5, 5),
 )
+# The column of those that a policy judges.
+_POLICY = Column("policy", 12, 45, 3)
 
 
 class Rows:
     """One row a session, in columns that fit ``width``; None for no bound. May be sent to another process."""
 
-    def __init__(self, width: int | None = None, *, colour: bool = False) -> None:
+    def __init__(self, width: int | None = None, *, colour: bool = False, policy: bool = False) -> None:
         self.cut = width is not None
-        self.widths = layout(_COLUMNS, width)
+        self.columns = (*_COLUMNS, _POLICY) if policy else _COLUMNS
+        self.widths = layout(self.columns, width)
         self.colour = colour
 
     def heading(self) -> str:
         """The line of titles."""
-        titles = [column.title for column in _COLUMNS]
-        return Paint(colour=self.colour)(line(_COLUMNS, self.widths, titles), _DIM)
+        titles = [column.title for column in self.columns]
+        return Paint(colour=self.colour)(line(self.columns, self.widths, titles), _DIM)
 
     def __call__(self, session: Session) -> str:
         """The line of one session. Marks: W weak, R resumed, H a second hello, E ECH (e: grease), 0 early data."""
@@ -403,9 +418,11 @@ class Rows:
             fingerprint(session),
             ending(session).removeprefix("connection "),
             "".join(_marks(session)),
-        )
-        text = line(_COLUMNS, self.widths, cells, cut=self.cut)
-        code = _RED if session.weak else None if session.outcome in QUIET else _YELLOW
+            judged.verdict_text(session.policy),
+        )[: len(self.columns)]
+        text = line(self.columns, self.widths, cells, cut=self.cut)
+        bad = session.weak if session.policy is None else session.policy.broken
+        code = _RED if bad else None if session.outcome in QUIET else _YELLOW
         return Paint(colour=self.colour)(text, code)
 
 

@@ -1,46 +1,32 @@
 """Sessions summed up in bounded memory: per server what was answered to whom, per client, per weakness, per ending.
 
-Sums of several processes merge to the very sums of one. A table that is full keeps the keys whose hashes are the
-smallest: what is kept does not depend on the order in which sessions come, so any number of processes says the same.
-Must not import anything of tlswire but ``results`` and ``report``.
+Sums of several processes merge to the very sums of one: ``kept`` says how. Must not import anything of tlswire but
+``results`` and ``report``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
+from tlswire.report.foremost import QUIET, Foremost
+from tlswire.report.judged import Judged
+from tlswire.report.kept import SEVERAL, Kept, ServerKey, Share, Tally, server_key
+from tlswire.report.prospects import Prospects
 from tlswire.report.table import ending, endpoint
+from tlswire.report.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tlswire.results.session import Session
 
 MAX_SERVERS = 4096
 MAX_CLIENTS = 4096
 MAX_KINDS = 256  # of weaknesses, endings and notes
-_SEVERAL = 16  # inside one row
-# A full table is cut back when it has grown by a quarter: sorting at every new key would be slow.
-_SLACK = 4
 _PLACE = re.compile(r"^frame \d+, ")
 _NUMBER = re.compile(r"(\(RFC [^)]*\)|TLS \d\.\d)|\b(?:0x[0-9A-Fa-f]+|\d+)\b")
 _DATE = re.compile(r" (?:on|before) \d{4}-\d\d-\d\d$")
-
-# What a session that was not established is told as: these are no fault of anybody.
-QUIET = frozenset({"established", "incomplete"})
-
-
-class ServerKey(NamedTuple):
-    """A server as the summary knows it: by name, or by address where no name was sent."""
-
-    name: str
-    address: str
-    port: int
-    transport: str
 
 
 class AnswerKey(NamedTuple):
@@ -50,108 +36,6 @@ class AnswerKey(NamedTuple):
     suite: str
     group: str
     ending: str
-
-
-class _Row(Protocol):
-    def merge(self, other: Self, /) -> None: ...
-
-
-K = TypeVar("K", bound=tuple[object, ...])
-V = TypeVar("V", bound=_Row)
-
-
-@lru_cache(maxsize=1 << 16)
-def _hash(key: object) -> bytes:
-    return hashlib.blake2b(repr(key).encode("utf-8", "backslashreplace"), digest_size=8).digest()
-
-
-class Tally:
-    """How often each of at most sixteen keys came."""
-
-    __slots__ = ("_edge", "counts", "full")
-
-    def __init__(self) -> None:
-        self.full = False
-        self.counts: dict[str, int] = {}
-        self._edge = b""  # the largest hash that is kept by a full tally
-
-    def add(self, key: str, count: int = 1) -> None:
-        """Count ``key``."""
-        counts = self.counts
-        if key in counts:
-            counts[key] += count
-        elif len(counts) < _SEVERAL:
-            counts[key] = count
-        else:
-            self.full = True
-            self._edge = self._edge or max(map(_hash, counts))
-            if _hash(key) < self._edge:
-                counts[key] = count
-                del counts[max(counts, key=_hash)]
-                self._edge = max(map(_hash, counts))
-
-    def merge(self, other: Tally) -> None:
-        """Add another's counts."""
-        for key, count in other.counts.items():
-            self.add(key, count)
-        self.full = self.full or other.full
-
-    def names(self) -> list[str]:
-        """The keys, most frequent first."""
-        return sorted(self.counts, key=lambda key: (-self.counts[key], key))
-
-
-class Kept(Generic[K, V]):
-    """A row for each of at most ``limit`` keys."""
-
-    __slots__ = ("full", "limit", "make", "rows")
-
-    def __init__(self, make: Callable[[], V], limit: int) -> None:
-        self.make = make
-        self.limit = limit
-        self.full = False
-        self.rows: dict[K, V] = {}
-
-    def row(self, key: K) -> V:
-        """The row of ``key``, a new one where there is none."""
-        row = self.rows.get(key)
-        if row is None:
-            if len(self.rows) >= self.limit + self.limit // _SLACK:
-                self.cut()
-            row = self.rows[key] = self.make()
-        return row
-
-    def cut(self) -> None:
-        """Keep no more than the limit."""
-        if len(self.rows) > self.limit:
-            self.full = True
-            for key in sorted(self.rows, key=_hash)[self.limit :]:
-                del self.rows[key]
-
-    def merge(self, other: Kept[K, V]) -> None:
-        """Add another's rows."""
-        for key, row in other.rows.items():
-            self.row(key).merge(row)
-        self.full = self.full or other.full
-
-    def __iter__(self) -> Iterator[tuple[K, V]]:
-        self.cut()
-        return iter(self.rows.items())
-
-
-class Share:
-    """Sessions that have something in common, and their servers."""
-
-    __slots__ = ("servers", "sessions")
-
-    def __init__(self) -> None:
-        self.sessions = 0
-        self.servers = Tally()
-
-    def merge(self, other: Share) -> None:
-        """Add another's."""
-        self.sessions += other.sessions
-        self.servers.merge(other.servers)
 
 
 class Answer:
@@ -183,7 +67,7 @@ class Server:
         self.weak = 0
         self.addresses = Tally()
         self.protocols = Tally()
-        self.answers: Kept[AnswerKey, Answer] = Kept(Answer, _SEVERAL)
+        self.answers: Kept[AnswerKey, Answer] = Kept(Answer, SEVERAL)
 
     def merge(self, other: Server) -> None:
         """Add another's."""
@@ -214,9 +98,9 @@ class Client:
 
 
 class Summary:
-    """The sessions of one or more captures."""
+    """The sessions of one or more captures; ``rows`` of them are kept as they are, those to look at first."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = 0) -> None:
         self.sessions = 0
         self.weak = 0
         self.first = 0.0
@@ -225,11 +109,19 @@ class Summary:
         self.outcomes: Counter[str] = Counter()
         self.marks: Counter[str] = Counter()
         self.decryptions: Counter[str] = Counter()
+        # What was chosen, by names of the registry; "" where nothing was seen.
+        self.versions: Counter[str] = Counter()
+        self.suites: Counter[str] = Counter()
+        self.groups: Counter[str] = Counter()
+        self.times = Timeline()
+        self.foremost = Foremost(rows)
         self.servers: Kept[ServerKey, Server] = Kept(Server, MAX_SERVERS)
         self.clients: Kept[tuple[str], Client] = Kept(Client, MAX_CLIENTS)
         self.reasons: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
         self.endings: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
         self.notes: Kept[tuple[str], Share] = Kept(Share, MAX_KINDS)
+        self.judged = Judged()
+        self.prospects = Prospects()
         self._rows: dict[tuple[object, ...], tuple[Server, Answer, Client]] = {}
 
     def add(self, session: Session) -> None:
@@ -240,6 +132,11 @@ class Summary:
         if session.start:
             self.first = min(self.first or session.start, session.start)
             self.last = max(self.last, session.start)
+            self.times.add(session.start, weak=weak, failed=session.outcome not in QUIET)
+        self.versions[_registered(session.version_name)] += 1
+        self.suites[_registered(session.suite_name)] += 1
+        self.groups[_registered(session.group_name)] += 1
+        self.foremost.add(session)
         self.transports[session.transport] += 1
         self.outcomes[session.outcome] += 1
         self._mark(session)
@@ -272,6 +169,8 @@ class Summary:
         if session.process is not None:
             client.processes.add(session.process.name)
 
+        if session.policy is not None:
+            self.judged.add(session, session.policy)
         shown = session.server_name or address
         for reason in session.weak:
             _share(self.reasons, _undated(reason), shown)
@@ -283,10 +182,7 @@ class Summary:
 
     def _find(self, kind: tuple[object, ...], session: Session, end: str, print_: str) -> tuple[Server, Answer, Client]:
         """The rows of sessions of one kind. What a full table has dropped may be counted on: it cannot come back."""
-        name = session.server_name or ""
-        server = self.servers.row(
-            ServerKey(name, "" if name else session.server.address, session.server.port, session.transport)
-        )
+        server = self.servers.row(server_key(session))
         answer = server.answers.row(
             AnswerKey(session.version_name or "", session.suite_name, session.group_name or "", "")
             if session.suite_name
@@ -323,11 +219,23 @@ class Summary:
         self.outcomes += other.outcomes
         self.marks += other.marks
         self.decryptions += other.decryptions
+        self.versions += other.versions
+        self.suites += other.suites
+        self.groups += other.groups
+        self.times.merge(other.times)
+        self.foremost.merge(other.foremost)
         self.servers.merge(other.servers)
         self.clients.merge(other.clients)
         self.reasons.merge(other.reasons)
         self.endings.merge(other.endings)
         self.notes.merge(other.notes)
+        self.judged.merge(other.judged)
+        self.prospects.merge(other.prospects)
+
+
+def _registered(name: str | None) -> str:
+    """The name, or one for all code points that nobody has registered: there are 65,536 of them."""
+    return "" if name is None else "unregistered" if name.startswith("0x") else name
 
 
 def _share(rows: Kept[tuple[str], Share], key: str, server: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tlswire.escape import printable
 from tlswire.report import answers
+from tlswire.report.findings import merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +27,8 @@ _COLOURS = {
     "no-forward-secrecy": _YELLOW,
     "strong": _GREEN,
 }
-_OLD = {"SSLv2": "broken, RFC 6176", "SSLv3": "broken, RFC 7568", "TLS 1.0": "deprecated, RFC 8996"}
-_OLD["TLS 1.1"] = _OLD["TLS 1.0"]
+OLD = {"SSLv2": "broken, RFC 6176", "SSLv3": "broken, RFC 7568", "TLS 1.0": "deprecated, RFC 8996"}
+OLD["TLS 1.1"] = OLD["TLS 1.0"]
 _RANK = {"weak": 0, "legacy": 1, "unrated": 2, "strong": 3}
 
 
@@ -48,7 +49,7 @@ def render(scan: Scan, *, colour: bool = False, verbose: bool = False) -> str:
 
 
 def _lines(scan: Scan, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    yield paint(_headline(scan), _BOLD)
+    yield paint(headline(scan), _BOLD)
     if scan.error is not None:
         yield f"  {paint(printable(scan.error), _RED)}"
         if not scan.reachable:
@@ -75,7 +76,8 @@ def _lines(scan: Scan, paint: Paint, *, verbose: bool) -> Iterator[str]:
     yield from _footer(scan, paint)
 
 
-def _headline(scan: Scan) -> str:
+def headline(scan: Scan) -> str:
+    """What was scanned, in one line fit for a terminal."""
     target = scan.target
     host = f"[{target.host}]" if ":" in target.host else target.host
     line = f"{host}:{target.port}"
@@ -91,13 +93,13 @@ def _version_line(version: Version, paint: Paint) -> str:
     name = f"  {version.version:<8}"
     if version.verdict == "accepted":
         worst = min((suite.grade for suite in version.suites), key=lambda grade: _RANK[grade])
-        old = _OLD.get(version.version)
-        counts = _grades(version.suites)
+        old = OLD.get(version.version)
+        counts = grades(version.suites)
         line = paint("accepted", _RED if old else _COLOURS.get(worst)) + f"  {_count(len(version.suites))}: {counts}"
         if old:
             line += f"; {paint(old, _RED)}"
     elif version.verdict == "rejected":
-        line = paint("rejected", _DIM) + f"  {_refusals(version)}"
+        line = paint("rejected", _DIM) + f"  {refusals(version)}"
     else:
         line = paint("unknown ", _YELLOW)
     if version.unknown:
@@ -105,33 +107,28 @@ def _version_line(version: Version, paint: Paint) -> str:
     return name + line
 
 
-def _refusals(version: Version) -> str:
+def refusals(version: Version) -> str:
+    """How a rejected version was refused."""
     if not version.tried:
         return "nothing asked"
     ways = ", ".join(f"{refusal.answer.removeprefix('alert:')} {refusal.count}" for refusal in version.refusals[:3])
     return f"all {version.tried} tried: {printable(ways)}"
 
 
-def _grades(suites: list[Suite]) -> str:
+def grades(suites: list[Suite]) -> str:
+    """How many suites there are of each grade, the worst first."""
     counts = {grade: sum(suite.grade == grade for suite in suites) for grade in _RANK}
     return ", ".join(f"{count} {grade}" for grade, count in counts.items() if count)
 
 
 def _findings(findings: list[Finding], paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """A line a problem; one that several versions have is told once, with all of them. ``verbose`` adds the remedy."""
-    same: dict[tuple[str, str, str, str | None], list[str]] = {}
-    for finding in findings:
-        new = [cve for cve in finding.cve if cve not in finding.source]
-        source = ", ".join(filter(None, (finding.source, *new)))
-        versions = same.setdefault((finding.category, finding.text, source, finding.remedy), [])
-        if finding.version is not None and finding.version not in finding.text:
-            versions.append(finding.version)
-    for (category, text, source, remedy), versions in same.items():
-        where = f" ({', '.join(sorted(set(versions)))})" if versions else ""
-        label = paint(f"{category:<18}", _COLOURS.get(category))
-        yield f"  {label}  {printable(text)}{where}  {paint(f'({source})', _DIM)}"
-        if verbose and remedy:
-            yield f"  {'':<18}  remedy: {printable(remedy)}"
+    """A line a problem; ``verbose`` adds the remedy."""
+    for problem in merged(findings):
+        where = f" ({', '.join(problem.versions)})" if problem.versions else ""
+        label = paint(f"{problem.category:<18}", _COLOURS.get(problem.category))
+        yield f"  {label}  {printable(problem.text)}{where}  {paint(f'({problem.source})', _DIM)}"
+        if verbose and problem.remedy:
+            yield f"  {'':<18}  remedy: {printable(problem.remedy)}"
 
 
 def _suites(version: Version, shown: dict[tuple[str, ...], str], paint: Paint) -> Iterator[str]:
@@ -147,14 +144,14 @@ def _suites(version: Version, shown: dict[tuple[str, ...], str], paint: Paint) -
         return
     shown[codes] = version.version
     width = max(len(suite.name) for suite in version.suites)
-    exchange = max(12, *(len(_exchange(suite)) for suite in version.suites))
+    wide = max(12, *(len(exchange(suite)) for suite in version.suites))
     code = len(version.suites[0].code)
-    yield paint(f"  {'code':<{code}}  {'suite':<{width}}  bits  {'key exchange':<{exchange}}  FS   rating", _DIM)
+    yield paint(f"  {'code':<{code}}  {'suite':<{width}}  bits  {'key exchange':<{wide}}  FS   rating", _DIM)
     for suite in version.suites:
         secrecy = "yes" if suite.forward_secrecy else "no"
         yield (
-            f"  {suite.code}  {suite.name:<{width}}  {suite.bits:>4}  {_exchange(suite):<{exchange}}  {secrecy:<3}"
-            f"  {paint(_rating(suite), _COLOURS.get(suite.grade))}"
+            f"  {suite.code}  {suite.name:<{width}}  {suite.bits:>4}  {exchange(suite):<{wide}}  {secrecy:<3}"
+            f"  {paint(rating(suite), _COLOURS.get(suite.grade))}"
         )
 
 
@@ -168,7 +165,8 @@ def _answers(scan: Scan, paint: Paint, *, verbose: bool) -> Iterator[str]:
                 yield f"  {paint(printable(line.text), _COLOURS.get(line.category))}"
 
 
-def _exchange(suite: Suite) -> str:
+def exchange(suite: Suite) -> str:
+    """Key exchange and authentication, or the group, which says as much."""
     if suite.group:
         return suite.group
     if suite.authentication in {suite.key_exchange, "any", ""}:
@@ -176,7 +174,8 @@ def _exchange(suite: Suite) -> str:
     return f"{suite.key_exchange} {suite.authentication}"
 
 
-def _rating(suite: Suite) -> str:
+def rating(suite: Suite) -> str:
+    """The grade and what speaks against the suite."""
     # Forward secrecy has a column of its own.
     reasons = [reason for reason in suite.reasons if reason != "no forward secrecy"] or suite.reasons
     return f"{suite.grade}: {', '.join(reasons)}" if reasons else suite.grade

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
 COLOURS = {"fail": _RED, "unknown": _YELLOW, "warn": _YELLOW, "pass": _GREEN, "exempt": _DIM, "not-applicable": _DIM}
-_ORDER = ("fail", "unknown", "warn", "pass", "not-applicable")
-_HEADS = {
+ORDER = ("fail", "unknown", "warn", "pass", "not-applicable")
+HEADS = {
     "fail": "Broken",
     "unknown": "Not known",
     "warn": "Warnings",
@@ -44,7 +44,7 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
     yield from _filled(f"{verdict.title} ({verdict.edition})", "  ")
     if verdict.error is not None:
         yield f"  {paint(printable(verdict.error), _RED)}"
-    for kind in _ORDER:
+    for kind in ORDER:
         rules = [rule for rule in verdict.rules if rule.verdict == kind]
         if rules:
             yield from _rules(kind, rules, paint, verbose=verbose)
@@ -103,10 +103,10 @@ def _rules(kind: str, rules: list[RuleVerdict], paint: Paint, *, verbose: bool) 
     quiet = kind in {"pass", "not-applicable"} and not verbose
     yield ""
     if quiet:
-        yield paint(_HEADS[kind], _BOLD) + f"  {len(rules)} rules"
+        yield paint(HEADS[kind], _BOLD) + f"  {len(rules)} rules"
         yield from _filled(", ".join(rule.id for rule in rules), "  ")
         return
-    yield paint(_HEADS[kind], _BOLD)
+    yield paint(HEADS[kind], _BOLD)
     width = max(len(rule.id) for rule in rules)
     for rule in rules:
         yield f"  {paint(f'{rule.id:<{width}}', COLOURS[kind])}  {printable(rule.title)}"
@@ -119,7 +119,12 @@ def _rules(kind: str, rules: list[RuleVerdict], paint: Paint, *, verbose: bool) 
 
 
 def _evidence(rule: RuleVerdict, width: int) -> Iterator[str]:
-    """A line for what was seen; the same at several addresses is told once."""
+    for text in seen(rule):
+        yield from _wrapped(text, width)
+
+
+def seen(rule: RuleVerdict) -> Iterator[str]:
+    """What was seen, thing by thing; the same at several addresses is told once."""
     same: dict[str, list[str]] = {}
     for item in rule.evidence:
         nodes = same.setdefault(f"{item.subject}: {item.text}" if item.subject else item.text, [])
@@ -127,7 +132,7 @@ def _evidence(rule: RuleVerdict, width: int) -> Iterator[str]:
             nodes.append(item.node)
     many = len({node for nodes in same.values() for node in nodes}) > 1
     for text, nodes in same.items():
-        yield from _wrapped(f"{text} ({', '.join(dict.fromkeys(nodes))})" if many and nodes else text, width)
+        yield f"{text} ({', '.join(dict.fromkeys(nodes))})" if many and nodes else text
 
 
 def _bytes(verdict: Verdict, paint: Paint) -> Iterator[str]:

@@ -11,15 +11,19 @@ from typing import Any
 import msgspec
 
 from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
+from tlswire.results.diff import DIFF_SCHEMA, Diff
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
 from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
+from tlswire.results.what_if import WHAT_IF_SCHEMA, WhatIf
 
 SCHEMAS: dict[str, type[msgspec.Struct]] = {
     SCAN_SCHEMA: Scan,
     SESSION_SCHEMA: Session,
     VERDICT_SCHEMA: Verdict,
+    WHAT_IF_SCHEMA: WhatIf,
     APPLELOG_SCHEMA: AppleLog,
+    DIFF_SCHEMA: Diff,
 }
 
 
@@ -39,14 +43,18 @@ def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
 
 __all__ = [
     "APPLELOG_SCHEMA",
+    "DIFF_SCHEMA",
     "SCAN_SCHEMA",
     "SCHEMAS",
     "SESSION_SCHEMA",
     "VERDICT_SCHEMA",
+    "WHAT_IF_SCHEMA",
     "AppleLog",
+    "Diff",
     "Scan",
     "Session",
     "Verdict",
+    "WhatIf",
     "json_schema",
     "to_json",
 ]

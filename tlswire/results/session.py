@@ -119,7 +119,8 @@ class Certificate(msgspec.Struct, frozen=True):
     """One certificate of a chain, leaf first. Times are RFC 3339 UTC; ``names`` are the DNS names and addresses.
 
     ``error`` says why a certificate could not be read; the facts that could not are null then. ``bits`` is the size
-    of the key.
+    of the key, ``signature_schemes`` are the TLS schemes its signature is called by, ``extended_key_usage`` is null
+    where it has none, ``embedded_scts`` counts.
     """
 
     frame: int
@@ -139,6 +140,10 @@ class Certificate(msgspec.Struct, frozen=True):
     authority: bool | None
     length: int
     error: str | None = None
+    signature_hash: str | None = None
+    signature_schemes: tuple[str, ...] = ()
+    extended_key_usage: tuple[str, ...] | None = None
+    embedded_scts: int | None = None
 
 
 class KeyExchange(msgspec.Struct, frozen=True):
@@ -172,6 +177,22 @@ class Alert(msgspec.Struct, frozen=True):
     encrypted: bool = False
 
 
+class SessionVerdict(msgspec.Struct, frozen=True):
+    """What a policy says of one session, by the ids of its rules.
+
+    ``broken`` are those of level must that are broken, ``warnings`` those of level should, ``unknown`` those of level must
+    that what was captured leaves open. ``unseen`` are about what this session does not show: certificates that are
+    encrypted, or not sent again when it was resumed; they do not count.
+    """
+
+    name: str
+    verdict: Literal["pass", "warn", "fail", "unknown"]
+    broken: list[str]
+    warnings: list[str]
+    unknown: list[str]
+    unseen: list[str]
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one capture says of one session.
 
@@ -179,7 +200,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     was spoken before TLS, such as smtp, http-connect, socks. ``version``, ``suite`` and ``group`` are what was chosen;
     ``tunnel`` names the outer headers. ``decryption`` is null without a key log and where nothing was encrypted;
     ``encrypted_extensions`` (types) and ``tickets`` (how many) come from messages that were opened. ``weak`` are the
-    reasons why it is weak, ``retry`` why the server asked again.
+    reasons why it is weak, ``retry`` why the server asked again, ``policy`` what the policy says that was asked for.
     """
 
     schema: Literal["tlswire.session/1"] = SESSION_SCHEMA
@@ -216,3 +237,4 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     weak: list[str]
     notes: list[str]
+    policy: SessionVerdict | None = None

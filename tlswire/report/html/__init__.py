@@ -1,0 +1,64 @@
+"""Results as one self-contained HTML page: nothing is loaded from anywhere, everything is there without JavaScript.
+
+``scans_page``, ``verdicts_page`` and ``sessions_page`` make the bytes of a page; the same results make the same bytes. Whatever comes
+from outside is text there: the templates escape it as HTML and as ``printable``, it stands in no address, script or
+style, and the page's Content-Security-Policy lets nothing load. Must not import anything of tlswire but ``errors``, ``escape``,
+``registry``, ``results`` and ``report``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tlswire.report.html.page import render
+from tlswire.report.html.scans import overview
+from tlswire.report.html.sessions import MAX_SESSIONS, captures
+from tlswire.report.html.verdicts import verdicts as judgements
+from tlswire.results.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tlswire.report.sessions import Material
+    from tlswire.report.tally import Summary
+    from tlswire.results.scan import Scan
+
+__all__ = ["MAX_SESSIONS", "chunks", "scans_page", "sessions_page", "verdicts_page"]
+
+
+def chunks(results: Iterable[Scan | Verdict], *, whole: bool = True) -> Iterator[bytes]:
+    """The page as ``report.writers`` has it written: of scans, each with the verdicts behind it, or of verdicts alone;
+    not ``whole``: there should be more.
+    """
+    scans: list[Scan] = []
+    verdicts: list[list[Verdict]] = [[]]
+    for result in results:
+        if isinstance(result, Verdict):
+            verdicts[-1].append(result)
+        else:
+            scans.append(result)
+            verdicts.append([])
+    if scans:
+        yield scans_page(scans, verdicts[1:], interrupted=not whole)
+    else:
+        yield verdicts_page(verdicts[0], interrupted=not whole)
+
+
+def scans_page(
+    scans: Sequence[Scan], verdicts: Sequence[Sequence[Verdict]] = (), *, interrupted: bool = False
+) -> bytes:
+    """The page of one scan, or of several with an index, the worst first.
+
+    ``verdicts`` are those of each scan where policies were asked; ``interrupted``: there should be more scans.
+    """
+    return render("scans", overview(scans, verdicts or [()] * len(scans), interrupted=interrupted))
+
+
+def verdicts_page(verdicts: Sequence[Verdict], *, interrupted: bool = False) -> bytes:
+    """The page of what policies say of one target, or of several with an index, the worst first."""
+    return render("verdicts", judgements(verdicts, interrupted=interrupted))
+
+
+def sessions_page(summary: Summary, material: Material, *, interrupted: bool = False) -> bytes:
+    """The page of the sessions of one or more captures; ``Summary(MAX_SESSIONS)`` keeps what its table has room for."""
+    return render("sessions", captures(summary, material, interrupted=interrupted))
