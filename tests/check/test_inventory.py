@@ -237,3 +237,14 @@ def _survives(folder: Path, text: bytes, suffix: str) -> None:
     except UsageError:
         return
     assert [job.number for job in found.jobs()] == list(range(found.count))
+
+
+def test_a_policy_that_changed_makes_another_inventory(folder: Path) -> None:
+    text = 'name = "own"\ntitle = "Own"\nedition = "{}"\nextends = "apple-ats"\n'
+    (folder / "own.toml").write_text(text.format(1))
+    first = read(folder, "host,policy\na.example,own.toml\n")
+    again = read(folder, "host,policy\na.example,own.toml\n")
+    (folder / "own.toml").write_text(text.format(2))
+    other = read(folder, "host,policy\na.example,own.toml\n")
+    assert first.mark == again.mark != other.mark
+    assert next(first.jobs()).plan.policy.name == "own"

@@ -17,6 +17,7 @@ import pytest
 
 from tests.check.fleet import fleet
 from tlswire.capture.reader import sessions
+from tlswire.hello.profiles import profile_names
 from tlswire.lab.server import running
 from tlswire.results import json_schema
 from tlswire.wire.tree import explain, read_input
@@ -41,7 +42,7 @@ def verdicts(data: bytes | Path) -> list[dict[str, Any]]:
     return found
 
 
-def lasting(data: bytes) -> list[dict[str, Any]]:
+def lasting(data: bytes | Path) -> list[dict[str, Any]]:
     """The verdicts without what differs between runs: times, and the random bytes of servers."""
     found = verdicts(data)
     for verdict in found:
@@ -251,7 +252,12 @@ def test_killed_in_the_middle_and_resumed_is_as_if_nothing_had_happened(tmp_path
     journal = tmp_path / "journal"
     with fleet(characters) as ports:
         path = listed(tmp_path / "endpoints.csv", ports)
-        whole = subprocess.run(_command("--inventory", path, "--jsonl", "-"), capture_output=True, check=False)
+        began = time.monotonic()
+        undisturbed = subprocess.Popen(_command("--inventory", path, "--jsonl", tmp_path / "whole", "--quiet"))
+        _, status, used = os.wait4(undisturbed.pid, 0)
+        undisturbed.returncode = os.waitstatus_to_exitcode(status)
+        assert time.monotonic() - began < 20
+        assert used.ru_maxrss < 150 << 10
         options = ("--inventory", path, "--resume", journal, "--hosts", 4)
         with subprocess.Popen(_command(*options, "--jsonl", tmp_path / "first"), stdout=subprocess.DEVNULL) as process:
             deadline = time.monotonic() + 60
@@ -263,8 +269,8 @@ def test_killed_in_the_middle_and_resumed_is_as_if_nothing_had_happened(tmp_path
         # The servers are gone: whatever was asked again would now be unreachable.
     again = subprocess.run(_command(*options, "--jsonl", "-"), capture_output=True, check=False)
     assert count // 2 <= finished < count
-    assert whole.returncode == rest.returncode == again.returncode == 1
-    assert lasting(rest.stdout) == lasting(whole.stdout)
+    assert undisturbed.returncode == rest.returncode == again.returncode == 1
+    assert lasting(rest.stdout) == lasting(tmp_path / "whole")
     assert again.stdout == rest.stdout
     found = verdicts(rest.stdout)
     assert [one["target"]["port"] for one in found] == ports
@@ -332,3 +338,34 @@ def test_more_than_a_few_targets_get_a_line_each_and_whole_reports_with_v() -> N
     assert "Handshakes" not in brief.out
     assert long.out.count("Handshakes") == 6
     assert long.out.count("Summary") == 1
+
+
+def test_the_matrix_tells_what_each_client_gets(tmp_path: Path) -> None:
+    with running("modern") as good, running("legacy-mdm") as bad, running("mlkem-only") as new:
+        targets = [f"127.0.0.1:{lab.port}" for lab in (good, bad, new)]
+        options = ("--matrix", "--as", "ios-12", "--as", "apple-mdm-27", "--jsonl", tmp_path / "out")
+        outcome = run("check", *targets, *options)
+        trace = run("check", targets[0], "--matrix", "--trace", tmp_path / "trace", "--json", tmp_path / "one")
+    got = [
+        [(cell["client"], cell["verdict"], cell["handshake"]["version"], cell["broken"]) for cell in one["matrix"]]
+        for one in verdicts(tmp_path / "out")
+    ]
+    assert got == [
+        [("ios-12", "pass", "TLS 1.2", []), ("apple-mdm-27", "pass", "TLS 1.3", [])],
+        [
+            ("ios-12", "fail", "TLS 1.2", ["suite-fcp", "ems-tls12"]),
+            ("apple-mdm-27", "fail", None, ["tolerance-client-hello"]),
+        ],
+        [("ios-12", "fail", None, ["tolerance-client-hello"]), ("apple-mdm-27", "pass", "TLS 1.3", [])],
+    ]
+    assert [line.split() for line in outcome.lines[-4:-1]] == [
+        targets,
+        ["ios-12", "pass", "TLS", "1.2", "fail", "TLS", "1.2", "fail", "-"],
+        ["apple-mdm-27", "pass", "TLS", "1.3", "fail", "-", "pass", "TLS", "1.3"],
+    ]
+    assert trace.code == 1
+    one = json.loads((tmp_path / "one").read_bytes())
+    VALIDATOR.validate(one)
+    assert [cell["client"] for cell in one["matrix"]] == list(profile_names())
+    assert len([*(tmp_path / "trace").glob("*/*.txt")]) == one["connections"]
+    assert run("check", "a.example", "--as", "ios-12", "--as", "ios-13").code == 2

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from tlswire.check.http import path_of
+from tlswire.check.journal import rules_of
 from tlswire.check.runner import Job
 from tlswire.errors import UsageError
 from tlswire.policy.shipped import policy_of
@@ -98,7 +99,8 @@ _OWN: dict[str, Callable[[str], Any]] = {
 
 class Inventory:
     """The endpoints of a file. ``faults`` says what is wrong with lines (the first so many of ``fault_count``), ``count``
-    is how many jobs there are. Raises UsageError for a file in which nothing can be read.
+    is how many jobs there are, ``mark`` tells the file and the policies it names from others. Raises UsageError for a file
+    in which nothing can be read.
     """
 
     def __init__(self, path: Path, plan: Plan, policies: Sequence[Policy], *, usual_port: int) -> None:
@@ -108,7 +110,8 @@ class Inventory:
         self._plan = plan
         self._policies = tuple(policies)
         self._usual_port = usual_port
-        self.data = _read(path)
+        self._data = _read(path)
+        self._own: dict[str, Policy] = {}
         self._anchors = lru_cache(maxsize=256)(self._anchors_of)
         self._policy = lru_cache(maxsize=256)(self._policy_of)
         self.faults: list[UsageError] = []
@@ -117,6 +120,11 @@ class Inventory:
         if not self.count:
             first = f"; the first fault: {self.faults[0]}" if self.faults else ""
             raise UsageError(self._name, f"no endpoint can be read from it{first}", "--inventory")
+
+    @property
+    def mark(self) -> bytes:
+        """Bytes that are those of no other inventory."""
+        return self._data + rules_of(self._own.values())
 
     def _fault(self, error: UsageError) -> None:
         self.fault_count += 1
@@ -128,10 +136,10 @@ class Inventory:
         return self._jobs(lambda _: None)
 
     def _jobs(self, fault: Callable[[UsageError], None]) -> Iterator[Job]:
-        toml = self._name.lower().endswith(".toml") or _SECTION.search(self.data) is not None
+        toml = self._name.lower().endswith(".toml") or _SECTION.search(self._data) is not None
         seen: dict[int, int] = {}
         number = 0
-        for line, cells in (_toml if toml else _csv)(self._name, self.data, fault):
+        for line, cells in (_toml if toml else _csv)(self._name, self._data, fault):
             place = f"{self._name}:{line}"
             try:
                 jobs = self._endpoint(cells, place)
@@ -197,9 +205,11 @@ class Inventory:
     def _policy_of(self, text: str) -> Policy | UsageError:
         path = self._folder / text
         try:
-            return policy_of(str(path) if path.is_file() else text)
+            policy = policy_of(str(path) if path.is_file() else text)
         except UsageError as error:
             return UsageError(f"policy {text!r}", str(error))
+        self._own[text] = policy
+        return policy
 
 
 def _there(found: T | UsageError, place: str) -> T:

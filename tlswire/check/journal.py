@@ -22,7 +22,7 @@ from tlswire.errors import UsageError
 from tlswire.results.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tlswire.certificates.stores import Anchors
@@ -64,10 +64,14 @@ def digest(*parts: object) -> str:
     return whole.hexdigest()
 
 
+def rules_of(policies: Iterable[Policy]) -> bytes:
+    """What policies say, as bytes."""
+    # A term's functions are the program's, not the policy's.
+    return msgspec.json.encode(list(policies), enc_hook=lambda _: None)
+
+
 def head_of(plan: Plan, policies: Sequence[Policy], endpoints: bytes) -> Head:
     """The head of a run; ``endpoints`` are the bytes that name what is checked."""
-    # A term's functions are the program's, not the policy's.
-    rules = msgspec.json.encode(policies, enc_hook=lambda _: None)
     options = (
         plan.client,
         marks(plan.given),
@@ -80,8 +84,9 @@ def head_of(plan: Plan, policies: Sequence[Policy], endpoints: bytes) -> Head:
         plan.seed,
         sorted(plan.resolve.items()),
         plan.first_address,
+        sorted(plan.matrix.items()),
     )
-    return Head(SCHEMA, digest(rules), digest(endpoints), digest(options))
+    return Head(SCHEMA, digest(rules_of(policies)), digest(endpoints), digest(options))
 
 
 def marks(given: Mapping[str, Anchors]) -> list[str]:

@@ -27,7 +27,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ``given`` the user's own by name, as devices get them in an enrollment profile. ``server_name`` as in
     ``scan.scanner.Options``; ``http``: ask for ``path`` once over HTTPS; ``proofs``: keep the bytes that prove a line;
     ``now`` is when certificates are judged (None: at the time of the visit). ``resolve`` are addresses of hosts and ports
-    that the resolver is not asked for; ``first_address``: visit the first one of a name only.
+    that the resolver is not asked for; ``first_address``: visit the first one of a name only. ``matrix`` are clients by name
+    of which each is tried as well.
     """
 
     policy: Policy
@@ -45,3 +46,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime | None = None
     resolve: Mapping[tuple[str, int], tuple[Address, ...]] = {}
     first_address: bool = False
+    matrix: Mapping[str, ClientHello] = {}

@@ -15,6 +15,7 @@ import msgspec
 
 from tlswire.check.endpoint import INTERRUPTED, check_target, verdict_of
 from tlswire.check.journal import digest, marks
+from tlswire.check.matrix import with_matrix
 from tlswire.check.plan import Plan  # noqa: TC001 - msgspec reads the annotations
 from tlswire.errors import UsageError
 from tlswire.probe.proxy import addresses, resolved
@@ -112,13 +113,17 @@ class _Turns:
         async with contextlib.AsyncExitStack() as stack:
             if plan.limits.concurrency or plan.limits.max_rate:
                 await self._take(found, stack)
-            return await check_target(
+            verdict = await check_target(
                 job.host,
                 found,
                 plan,
                 endpoint=job.endpoint,
                 observe=None if observe is None else lambda address: observe(job.host, address),
             )
+            if not plan.matrix or not verdict.reachable or INTERRUPTED in verdict.notes:
+                return verdict
+            see = None if observe is None else observe(job.host, found[0])
+            return await with_matrix(verdict, found[0], plan, observe=see)
 
     async def _take(self, found: Sequence[Address], stack: contextlib.AsyncExitStack) -> None:
         """Hold the locks of all addresses; always in the same order, so that nobody waits in a circle."""

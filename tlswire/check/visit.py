@@ -323,7 +323,7 @@ class Visit:
                 ending=ending_of(shown),
             )
             seen.facts.add(told)
-        seen.handshakes.append(_told(kind, title, shown, node, leaf))
+        seen.handshakes.append(handshake_of(kind, title, shown, node, leaf))
 
     def _chain(self, shown: Conversation) -> PresentedChain | None:
         """The chain a handshake showed, described once; its subjects are those of the first that showed it."""
@@ -364,7 +364,7 @@ def _kind(code: int) -> tuple[str, str]:
     return row.kex, mode
 
 
-def _told(kind: str, title: str, shown: Conversation, node: str, leaf: CertificateDetails | None) -> Handshake:
+def handshake_of(kind: str, title: str, shown: Conversation, node: str, leaf: CertificateDetails | None) -> Handshake:
     """A handshake for the reader."""
     known = shown.hello is not None
     return Handshake(

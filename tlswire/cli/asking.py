@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tlswire.certificates.stores import Anchors
     from tlswire.probe.transport import Address
+    from tlswire.report.trace import Trace
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -177,6 +178,7 @@ class Recorder:
         self._stack = stack
         self._proxy = proxy
         self._trace = asking.trace
+        self._traces: dict[Path, Trace] = {}
         self._keylog = None
         if asking.keylog_file is not None:
             self._keylog = stack.enter_context(writable(asking.keylog_file, append=True))
@@ -189,15 +191,7 @@ class Recorder:
         return None if self._trace is None and self._keylog is None else self._observer
 
     def _observer(self, host: str, address: Address) -> Callable[[Any, Any], None]:
-        trace = None
-        if self._trace is not None:
-            from tlswire.report.trace import Trace  # noqa: PLC0415 - only traced scans need it
-
-            folder = self._trace / f"{host}_{address.host}_{address.port}".replace(":", ".")
-            clock = asyncio.get_running_loop().time()
-            peer = address if self._proxy is None or self._proxy.at is None else self._proxy.at
-            trace = self._stack.enter_context(Trace(folder, (peer.host, peer.port), clock))
-
+        trace = None if self._trace is None else self._traced(self._trace, host, address)
         if self._keylog is not None:
             from tlswire.crypto.keylog import format_line  # noqa: PLC0415 - only with --keylog
 
@@ -221,6 +215,17 @@ class Recorder:
                 self._keylog.flush()
 
         return observe
+
+    def _traced(self, parent: Path, host: str, address: Address) -> Trace:
+        """The trace of an address: one, however many visits there are."""
+        from tlswire.report.trace import Trace  # noqa: PLC0415 - only traced scans need it
+
+        folder = parent / f"{host}_{address.host}_{address.port}".replace(":", ".")
+        if folder not in self._traces:
+            clock = asyncio.get_running_loop().time()
+            peer = address if self._proxy is None or self._proxy.at is None else self._proxy.at
+            self._traces[folder] = self._stack.enter_context(Trace(folder, (peer.host, peer.port), clock))
+        return self._traces[folder]
 
 
 def heed_sigterm() -> None:

@@ -22,6 +22,7 @@ from tlswire.cli.outputs import writable
 from tlswire.cli.progress import ProgressLine
 from tlswire.errors import UsageError
 from tlswire.escape import printable
+from tlswire.hello.profiles import profile_names
 from tlswire.policy.shipped import DEFAULT, policy_of
 from tlswire.report import inventory as inventory_report
 from tlswire.report import verdict as verdict_report
@@ -115,7 +116,14 @@ def _outputs(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="FILE",
     help="CAs devices get as anchors in their enrollment profile (PEM or DER; repeatable).",
 )
-@click.option("--as", "client", metavar="NAME|FILE", help="Speak as this client: a profile, or a hello from a file.")
+@click.option(
+    "--as",
+    "clients",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Speak as this client: a profile, or a hello from a file (repeatable with --matrix).",
+)
+@click.option("--matrix", is_flag=True, help="Tell as well what each client gets: those of --as, or all profiles.")
 @click.option("--no-http", is_flag=True, help="Leave out the one GET that shows redirects to plain HTTP.")
 @click.option("--path", default="/", show_default=True, metavar="PATH", help="What that GET asks for.")
 @click.option(
@@ -143,7 +151,8 @@ def command(
     first_address: bool,
     resolve: tuple[str, ...],
     anchor_files: tuple[Path, ...],
-    client: str | None,
+    clients: tuple[str, ...],
+    matrix: bool,
     no_http: bool,
     path: str,
     product: str | None,
@@ -169,7 +178,7 @@ def command(
 
     plan = Plan(
         policy=judging[0],
-        client=_client(client, how.seed),
+        client=None if matrix else _client(clients, how.seed),
         public=public_store(),
         given=asking.anchors(anchor_files),
         server_name=how.name(),
@@ -182,6 +191,7 @@ def command(
         seed=how.seed,
         resolve=parse_resolve(resolve),
         first_address=first_address,
+        matrix=_clients(clients or profile_names(), how.seed) if matrix else {},
     )
     if sum(map(bool, (wanted, inventory_file, account))) != 1:
         raise UsageError("targets", "name hosts, --targets FILE, --inventory FILE or --account, one of them")
@@ -244,7 +254,7 @@ def _listed(file: Path, plan: Plan, policies: Sequence[Policy], how: asking.Aski
         click.echo(f"tlswire: {printable(str(fault))}", err=True)
     if listed.fault_count > len(listed.faults):
         click.echo(f"tlswire: and {listed.fault_count - len(listed.faults)} more faults", err=True)
-    return _Work(listed.jobs(), listed.count, listed.data, brief=True, faults=listed.fault_count)
+    return _Work(listed.jobs(), listed.count, listed.mark, brief=True, faults=listed.fault_count)
 
 
 def _discovered(account: str, plan: Plan, policies: Sequence[Policy], recorder: asking.Recorder) -> _Work:
@@ -267,13 +277,18 @@ def _discovered(account: str, plan: Plan, policies: Sequence[Policy], recorder: 
     return _Work(jobs, len(jobs), repr(found.endpoints).encode(), brief=False, known=[found.verdict])
 
 
-def _client(source: str | None, seed: int) -> ClientHello | None:
+def _client(sources: tuple[str, ...], seed: int) -> ClientHello | None:
     """The hello to speak with; None where it is the policy's own. Raises UsageError."""
-    if source is None:
-        return None
-    from tlswire.cli.hello_source import hello_as  # noqa: PLC0415 - only with --as
+    if len(sources) > 1:
+        raise UsageError("--as", "names several clients: that is for --matrix")
+    return next(iter(_clients(sources, seed).values()), None)
 
-    return hello_as(source, rng=random.Random(f"{seed} as"), server_name=_ANY_NAME)
+
+def _clients(sources: Iterable[str], seed: int) -> dict[str, ClientHello]:
+    """Hellos by what they were named. Raises UsageError."""
+    from tlswire.cli.hello_source import hello_as  # noqa: PLC0415 - only with --as and --matrix
+
+    return {name: hello_as(name, rng=random.Random(f"{seed} as"), server_name=_ANY_NAME) for name in sources}
 
 
 def _bare(verdict: Verdict) -> Verdict:
@@ -368,7 +383,7 @@ class _Run:
     def finish(self) -> None:
         """Print the summary."""
         try:
-            if not self.quiet and (self.brief or self.faults) and self.tally.total:
+            if not self.quiet and self.tally.total and (self.brief or self.faults or len(self.tally.crossed) > 1):
                 self._print(self.tally.render(colour=asking.colourful(), faults=self.faults))
         except BrokenPipeError:
             cli.forget_stdout()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.escape import printable
+from tlswire.report import matrix
 from tlswire.report.text import Paint
 from tlswire.report.verdict import COLOURS, named
 
@@ -59,18 +60,23 @@ class _Broken(msgspec.Struct):
 
 
 class Tally:
-    """Counts verdicts as they come; what it keeps of them does not grow with their number."""
+    """Counts verdicts as they come; what it keeps of them does not grow with their number. ``crossed`` are the first of
+    those that tell of several clients.
+    """
 
     def __init__(self) -> None:
         self.total = 0
         self._groups: dict[tuple[str, str], Counter[str]] = {}
         self._rules: dict[str, dict[str, _Broken]] = {"fail": {}, "unknown": {}, "warn": {}}
+        self.crossed: list[Verdict] = []
 
     def add(self, verdict: Verdict) -> None:
         """Count one more."""
         self.total += 1
         group = (verdict.endpoint.environment or "", verdict.policy)
         self._groups.setdefault(group, Counter())[verdict.verdict] += 1
+        if verdict.matrix and len(self.crossed) < matrix.MOST_COLUMNS:
+            self.crossed.append(verdict)
         for rule in verdict.rules:
             known = self._rules.get(rule.verdict)
             if known is not None:
@@ -98,6 +104,10 @@ class Tally:
                 yield ""
                 yield paint(head, _BOLD)
                 yield from self._broken(self._rules[kind], paint, kind)
+        if self.crossed:
+            yield ""
+            yield paint("Clients", _BOLD)
+            yield from matrix.crossed(self.crossed, [printable(named(one)) for one in self.crossed], paint)
         if faults:
             yield ""
             told = "1 fault" if faults == 1 else f"{faults} faults"

@@ -10,7 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from tlswire.escape import printable
-from tlswire.report import fixes
+from tlswire.report import fixes, matrix
 from tlswire.report.text import Paint
 
 if TYPE_CHECKING:
@@ -53,12 +53,11 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
         yield ""
         yield paint("Handshakes", _BOLD)
         yield from _handshakes(verdict)
-    different = [node for node in verdict.nodes if node.differs or not node.reachable]
-    if different:
+    if verdict.matrix:
         yield ""
-        yield paint("Addresses", _BOLD)
-        for node in different:
-            yield f"  {node.address}: {printable('; '.join(node.differs) or node.error or 'not reached')}"
+        yield paint("Clients", _BOLD)
+        yield from matrix.rows(verdict.matrix, paint)
+    yield from _addresses(verdict, paint)
     for hop in verdict.http if verbose else ():
         yield f"  GET {hop.url}: {hop.problem or hop.status}{f', to {hop.location}' if hop.location else ''}"
     yield from _bytes(verdict, paint)
@@ -69,6 +68,15 @@ def _lines(verdict: Verdict, paint: Paint, *, verbose: bool) -> Iterator[str]:
             yield f"  {printable(note)}"
     yield ""
     yield _footer(verdict)
+
+
+def _addresses(verdict: Verdict, paint: Paint) -> Iterator[str]:
+    different = [node for node in verdict.nodes if node.differs or not node.reachable]
+    if different:
+        yield ""
+        yield paint("Addresses", _BOLD)
+        for node in different:
+            yield f"  {node.address}: {printable('; '.join(node.differs) or node.error or 'not reached')}"
 
 
 def _headline(verdict: Verdict) -> str:

@@ -118,9 +118,20 @@ class Endpoint(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """What one client got at a target's first address: the policy's verdict on that handshake alone, and the rules of
+    level must that it breaks.
+    """
+
+    client: str
+    verdict: Judgement
+    broken: list[str]
+    handshake: Handshake
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """``tlswire.verdict/1``: what a policy says of one target, all its addresses together. ``fixes`` are there when they
-    were asked for.
+    """``tlswire.verdict/1``: what a policy says of one target, all its addresses together. ``fixes`` and ``matrix`` are
+    there when they were asked for.
     """
 
     schema: Literal["tlswire.verdict/1"] = VERDICT_SCHEMA
@@ -141,6 +152,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     chains: list[PresentedChain]
     http: list[Hop]
     fixes: list[Fix] = []
+    matrix: list[Cell] = []
     notes: list[str]
     error: str | None
     tool: Tool
