@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tlswire.check.endpoint import check_target
 from tlswire.check.plan import Plan
+from tlswire.cli.scan_options import CATEGORIES
 from tlswire.escape import printable
 from tlswire.lab.server import running
 from tlswire.policy.remedies import choice, with_fixes
@@ -146,6 +147,10 @@ def test_nothing_wrong_is_said_as_such(modern: Scan) -> None:
     assert "Incomplete" in unsure
     both = checked(scans_page([replace(modern, complete=False, findings=[Finding("x", "legacy", "old", "RFC 1")])]))
     assert "Legacy incomplete" in " ".join(both.text.split())
+
+
+def test_every_category_of_findings_has_its_words() -> None:
+    assert set(scans.CATEGORIES) == set(CATEGORIES)
 
 
 def test_what_was_not_reached_says_why() -> None:
