@@ -95,7 +95,7 @@ def page(browser: Page) -> Iterator[Page]:
 def test_a_page_loads_nothing_and_fits_every_width(page: Page, pages: Path, name: str) -> None:
     url = f"file://{pages}/{name}.html"
     page.requests.clear()
-    for width in (1400, 860, 400, 320):
+    for width in (1400, 400, 320):
         page.size(width, 900)
         page.open(url)
         assert page.js("document.documentElement.scrollWidth") <= width

@@ -120,6 +120,22 @@ def test_every_question_that_was_asked_is_answered(weak: Scan) -> None:
     assert "until 2045-01-01" in document.text
 
 
+def test_a_chain_is_drawn_along_the_path_that_was_judged_or_else_as_it_was_sent(weak: Scan) -> None:
+    certificates = weak.answers.certificates
+    assert certificates is not None
+    (shown,) = certificates.chains
+    judged = shown.report.verdicts[0]
+    root = replace(judged.path[0], subject="CN=a root", presented=None, anchor=True)
+    path = replace(judged, valid=True, path=(*judged.path, root), problems=())
+    for verdicts_, subjects in (((judged, path), ["CN=lab.example", "CN=a root"]), ((), ["CN=lab.example"])):
+        report = replace(shown.report, verdicts=verdicts_)
+        answers = replace(weak.answers, certificates=replace(certificates, chains=[replace(shown, report=report)]))
+        document = checked(scans_page([replace(weak, answers=answers)]))
+        (boxes,) = [one for one in document.all("ol") if one.get("class") == "boxes"]
+        assert [b.text for b in document.all("b") if boxes in b.above] == subjects
+        assert ("anchor of mozilla, not sent" in document.text) == (len(subjects) == 2)
+
+
 def test_nothing_wrong_is_said_as_such(modern: Scan) -> None:
     fine = replace(modern, findings=[])
     assert "No problems found" in checked(scans_page([fine])).text

@@ -383,7 +383,7 @@ class _Run:
     def finish(self) -> None:
         """Print the summary."""
         try:
-            if not self.quiet and self.tally.total and (self.brief or len(self.tally.crossed) > 1):
+            if not self.quiet and self.tally.total and (self.brief or self.faults or len(self.tally.crossed) > 1):
                 self._print(self.tally.render(colour=asking.colourful(), faults=self.faults))
         except BrokenPipeError:
             cli.forget_stdout()

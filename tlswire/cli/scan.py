@@ -157,7 +157,7 @@ def command(
             for file, indent in ((json_file, 2), (jsonl_file, 0))
             if file is not None
         ]
-        run.verdicts = [stack.enter_context(writable(file)) for file in (verdict_file,) if file is not None]
+        run.verdicts = [stack.enter_context(writable(name)) for name in (verdict_file,) if name is not None]
         run.judges = judges
         run.progress = stack.enter_context(ProgressLine(enabled=not how.quiet and sys.stderr.isatty()))
         asyncio.run(run.all(wanted, how, stack, all_addresses=all_addresses))

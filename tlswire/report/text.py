@@ -49,7 +49,7 @@ def render(scan: Scan, *, colour: bool = False, verbose: bool = False) -> str:
 
 
 def _lines(scan: Scan, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    yield paint(headline(scan), _BOLD)
+    yield paint(_headline(scan), _BOLD)
     if scan.error is not None:
         yield f"  {paint(printable(scan.error), _RED)}"
         if not scan.reachable:
@@ -76,8 +76,7 @@ def _lines(scan: Scan, paint: Paint, *, verbose: bool) -> Iterator[str]:
     yield from _footer(scan, paint)
 
 
-def headline(scan: Scan) -> str:
-    """What was scanned, in one line fit for a terminal."""
+def _headline(scan: Scan) -> str:
     target = scan.target
     host = f"[{target.host}]" if ":" in target.host else target.host
     line = f"{host}:{target.port}"

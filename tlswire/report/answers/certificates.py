@@ -21,7 +21,7 @@ def lines(answer: Certificates, *, verbose: bool) -> Iterator[Line]:
     """Two lines a chain; with ``verbose`` its certificates, names, problems, staple and SCTs."""
     for chain in answer.chains:
         leaf = chain.report.certificates[0]
-        yield Line(f"{chain.key}  {leaf.subject or 'unreadable'}  {_days(leaf)}  ({_occasions(chain)})")
+        yield Line(f"{chain.key}  {leaf.subject or 'unreadable'}  {_days(leaf)}  ({occasions(chain)})")
         yield _trust(chain)
         if verbose:
             yield from _details(chain)
@@ -31,7 +31,8 @@ def _days(leaf: CertificateDetails) -> str:
     return f"{(leaf.not_before or '?')[:10]} to {(leaf.not_after or '?')[:10]}"
 
 
-def _occasions(chain: PresentedChain) -> str:
+def occasions(chain: PresentedChain) -> str:
+    """When a chain was shown: versions, and names other than the target's."""
     targets = [item.version for item in chain.occasions if item.server_name == "target"]
     others = [_NAMES[item.server_name] for item in chain.occasions if item.server_name != "target"]
     return ", ".join(dict.fromkeys(targets + others))
@@ -72,7 +73,7 @@ def _details(chain: PresentedChain) -> Iterator[Line]:
             yield _problem(problem, "     ")
     for problem in (*report.chain.problems, *report.problems):
         yield _problem(problem, "  ")
-    yield Line(f"  {_staple(report.staple)}; {len(report.scts)} SCTs")
+    yield Line(f"  {staple(report.staple)}; {len(report.scts)} SCTs")
     for verdict in report.verdicts:
         path = " < ".join(step.subject for step in verdict.path)
         yield Line(f"  {verdict.store}: {'valid' if verdict.valid else 'not valid'}  {path}")
@@ -83,8 +84,9 @@ def _problem(problem: Problem, indent: str) -> Line:
     return Line(f"{indent}{problem.category}  {about}{problem.text}  ({problem.source})", problem.category)
 
 
-def _staple(staple: Staple | None) -> str:
-    if staple is None:
+def staple(sent: Staple | None) -> str:
+    """What an OCSP staple says."""
+    if sent is None:
         return "no OCSP staple"
-    age = "" if staple.age_s is None else f", {staple.age_s // 3600} hours old"
-    return f"OCSP staple: {staple.certificate or staple.status}{age}"
+    age = "" if sent.age_s is None else f", {sent.age_s // 3600} hours old"
+    return f"OCSP staple: {sent.certificate or sent.status}{age}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.report.answers.certificates import occasions, staple
 from tlswire.report.html.pictures import Timeline, validity
 
 if TYPE_CHECKING:
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
     from tlswire.report.html.evidence import Evidence, Room
     from tlswire.results.answers.certificates import PresentedChain
-    from tlswire.results.certificates import CertificateDetails, PathVerdict, Problem, Staple
+    from tlswire.results.certificates import CertificateDetails, PathVerdict, Problem
 
 MAX_NAMES = 100
-_ASKED = {"target": "", "none": "without a server name", "unknown": "for an unknown name"}
+_BAD = {"fault", "weak"}
 
 
 class Box(msgspec.Struct, frozen=True):
-    """A certificate of the path: ``where`` says whether it was sent; ``link`` leads to its details (0: none)."""
+    """A certificate of the path: ``where`` says whether it was sent, and whose ``anchor`` it is."""
 
     subject: str
     key: str
@@ -31,7 +32,6 @@ class Box(msgspec.Struct, frozen=True):
     where: str
     anchor: bool
     bad: bool
-    link: int | None
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -72,59 +72,47 @@ def chain(presented: PresentedChain, room: Room) -> Chain:
     """How one chain is shown."""
     report = presented.report
     match = report.host
-    path = _path(presented)
-    boxes = tuple(path)
-    spans = [(step.not_before, step.not_after) for step in _best(presented).path] if boxes and report.verdicts else []
-    if not spans:
-        spans = [(one.not_before, one.not_after) for one in report.certificates]
+    best = _best(presented)
+    shown = best.path if best is not None else report.certificates
     leaf = report.certificates[0]
     return Chain(
         title=f"{presented.key}: {leaf.subject or 'a certificate that cannot be read'}",
-        occasions=_occasions(presented),
+        occasions=occasions(presented),
         kind="strong" if presented.trusted and (match is None or match.ok) else "fault",
         verdict=f"trusted by {', '.join(presented.trusted)}" if presented.trusted else "not trusted",
         name="" if match is None else f"the name {'matches' if match.ok else f'does not match: {match.reason}'}",
-        boxes=boxes,
-        timeline=validity(spans, report.now),
+        boxes=tuple(_boxes(presented, best)),
+        timeline=validity([(one.not_before, one.not_after) for one in shown], report.now),
         stores=tuple(_stores(presented)),
         certificates=tuple(
             Certificate(one.subject or "cannot be read", tuple(_facts(one)), one.problems)
             for one in report.certificates
         ),
         problems=(*report.chain.problems, *report.problems, *(report.staple.problems if report.staple else ())),
-        staple=_staple(report.staple),
+        staple=staple(report.staple),
         scts=len(report.scts),
         pem="".join(presented.pem),
         evidence=room.evidence("the hello, and what came back", presented.proof),
     )
 
 
-def _best(presented: PresentedChain) -> PathVerdict:
-    """The verdict whose path is shown: a valid one where there is one."""
-    verdicts = presented.report.verdicts
-    return next((verdict for verdict in verdicts if verdict.valid), verdicts[0])
+def _best(presented: PresentedChain) -> PathVerdict | None:
+    """The verdict whose path is shown: a valid one where there is one; None where none has a path."""
+    verdicts = [verdict for verdict in presented.report.verdicts if verdict.path]
+    return next((verdict for verdict in verdicts if verdict.valid), verdicts[0] if verdicts else None)
 
 
-def _path(presented: PresentedChain) -> Iterator[Box]:
-    report = presented.report
-    if not report.verdicts or not _best(presented).path:
-        for at, one in enumerate(report.certificates):
-            bad = any(problem.category in {"fault", "weak"} for problem in one.problems)
-            yield Box(one.subject or "?", _key(one.key, one.bits), _day(one.not_after), "sent", False, bad, at)
+def _boxes(presented: PresentedChain, best: PathVerdict | None) -> Iterator[Box]:
+    if best is None:
+        for one in presented.report.certificates:
+            bad = any(problem.category in _BAD for problem in one.problems)
+            yield Box(one.subject or "?", _key(one.key, one.bits), _day(one.not_after), "sent", False, bad)
         return
-    best = _best(presented)
-    bad_places = {problem.at for problem in best.problems if problem.category in {"fault", "weak"}}
+    broken = {problem.at for problem in best.problems if problem.category in _BAD}
     for at, step in enumerate(best.path):
-        where = "not sent" if step.presented is None else "sent"
-        yield Box(
-            step.subject,
-            _key(step.key, step.bits),
-            _day(step.not_after),
-            f"anchor of {best.store}, {where}" if step.anchor else where,
-            step.anchor,
-            at in bad_places,
-            step.presented,
-        )
+        sent = "not sent" if step.presented is None else "sent"
+        where = f"anchor of {best.store}, {sent}" if step.anchor else sent
+        yield Box(step.subject, _key(step.key, step.bits), _day(step.not_after), where, step.anchor, at in broken)
 
 
 def _key(key: str | None, bits: int | None) -> str:
@@ -133,12 +121,6 @@ def _key(key: str | None, bits: int | None) -> str:
 
 def _day(moment: str | None) -> str:
     return (moment or "?")[:10]
-
-
-def _occasions(presented: PresentedChain) -> str:
-    own = [item.version for item in presented.occasions if item.server_name == "target"]
-    others = [_ASKED[item.server_name] for item in presented.occasions if item.server_name != "target"]
-    return ", ".join(dict.fromkeys(own + others))
 
 
 def _stores(presented: PresentedChain) -> Iterator[Fact]:
@@ -173,10 +155,3 @@ def _facts(one: CertificateDetails) -> Iterator[Fact]:
     for name, value in rows:
         if value:
             yield Fact(name, value)
-
-
-def _staple(staple: Staple | None) -> str:
-    if staple is None:
-        return "no OCSP staple"
-    age = "" if staple.age_s is None else f", {staple.age_s // 3600} hours old"
-    return f"OCSP staple: {staple.certificate or staple.status}{age}"

@@ -14,7 +14,7 @@ from tlswire.results.proof import Proof
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_PAGE = 16 << 20  # characters of all proofs of a page
+MAX_PAGE = 8 << 20  # characters of all proofs of a page
 MAX_PROOF = 1 << 14  # of one direction of one proof
 MAX_ANSWER = 96  # proofs of one answer
 # The fields that say what a value is about.

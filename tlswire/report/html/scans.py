@@ -18,7 +18,7 @@ from tlswire.report.html.differences import Comparison, compare
 from tlswire.report.html.evidence import Evidence, Room
 from tlswire.report.html.pictures import Strip, strip
 from tlswire.report.html.verdicts import KINDS, Judged, judged
-from tlswire.report.text import OLD, exchange, grades, headline, rating, refusals
+from tlswire.report.text import OLD, exchange, grades, rating, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tlswire.results.scan import Suite as Accepted
     from tlswire.results.verdict import Verdict
 
-MAX_TARGETS = 250  # with all their details
+MAX_TARGETS = 100  # with all their details
 MAX_INDEX = 5000
 # The categories of findings, the worst first: how many there are of each is said in these words.
 CATEGORIES = {
@@ -111,7 +111,6 @@ class Report(msgspec.Struct, frozen=True):
     id: str
     scan: Scan
     title: str
-    line: str
     kind: str
     headline: str
     counts: tuple[tuple[str, int, str], ...]
@@ -260,7 +259,6 @@ def _report(id_: str, scan: Scan, verdicts: Sequence[Verdict], room: Room) -> Re
         id=id_,
         scan=scan,
         title=_title(scan),
-        line=headline(scan),
         kind=_kind(scan),
         headline=_HEADLINES[worst(scan)],
         counts=_counts(scan),
