@@ -17,6 +17,7 @@ import jsonschema  # type: ignore[import-untyped]  # has no stubs
 import pytest
 
 from tests.check.fleet import fleet
+from tests.servers.dialogues import in_front
 from tlswire.capture.reader import sessions
 from tlswire.hello.profiles import profile_names
 from tlswire.lab.server import running
@@ -377,3 +378,15 @@ def test_the_matrix_tells_what_each_client_gets(tmp_path: Path) -> None:
     assert [cell["client"] for cell in one["matrix"]] == list(profile_names())
     assert len([*(tmp_path / "trace").glob("*/*.txt")]) == one["connections"]
     assert run("check", "a.example", "--as", "ios-12", "--as", "ios-13").code == 2
+
+
+def test_an_inventory_s_endpoint_may_begin_tls_in_the_middle(tmp_path: Path) -> None:
+    with running("modern") as lab, in_front(lab.port, "smtp") as mail:
+        (tmp_path / "own.toml").write_text(
+            f"[[endpoint]]\nhost = '127.0.0.1'\nport = {mail.port}\nstarttls = 'smtp'\nserver_name = 'mail.example'\n"
+        )
+        outcome = run("check", "--inventory", tmp_path / "own.toml", "--json", "-")
+    verdict = json.loads(outcome.raw)
+    assert (verdict["target"]["starttls"], verdict["target"]["server_name"]) == ("smtp", "mail.example")
+    assert verdict["handshakes"][0]["finished"]
+    assert verdict["http"] == []
