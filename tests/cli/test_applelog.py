@@ -141,7 +141,7 @@ def test_the_servers_that_were_found_are_checked_when_asked_for(tmp_path: Path) 
     log.write_bytes(STYLES["default"][1]([LINE]))
     with running("legacy-mdm") as lab:
         place = f"mdm.example.com:{lab.port}:127.0.0.1"
-        outcome = run("applelog", log, "--check", "--port", lab.port, "--resolve", place)
+        outcome = run("applelog", log, "--check", "--port", str(lab.port), "--resolve", place)
     assert outcome.code == 1
     found, checked = outcome.out.split("FAIL  ", 1)
     assert "refused, 1 time" in found
