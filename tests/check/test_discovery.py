@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,16 +17,21 @@ from tests.policy.minting import DAY, Chain, middle, own, root, span
 from tests.servers.gate import require
 from tests.servers.process import HOST, Launch, serving
 from tests.servers.recipes import nginx_with
+from tests.servers.sites import Site, apache
 from tlswire.check.discovery import MAX_HOPS, Discovery, _clean, discover, url_of
 from tlswire.check.plan import Plan
 from tlswire.errors import UsageError
 from tlswire.policy.shipped import shipped
 from tlswire.probe.transport import Address
+from tlswire.report.verdict import render
+from tlswire.results import to_json
 from tlswire.scan.trust import public_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.servers.certs import Leaf
 
 WELL_KNOWN = "/.well-known/com.apple.remotemanagement"
 DOMAIN = "example.test"
@@ -55,14 +61,18 @@ SITES = {
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def leaf(tmp_path_factory: pytest.TempPathFactory) -> Leaf:
+    """The files of a certificate for the domain and all its hosts."""
+    dates: dict[str, Any] = {**span(dt.datetime.now(dt.UTC) - DAY, 90 * DAY)}
+    names = dns(DOMAIN, f"*.{DOMAIN}")
+    chain = Chain((own(middle(), names, **dates), middle()), root())
+    return chain.written(tmp_path_factory.mktemp("discovery"), "leaf")
+
+
+@pytest.fixture(scope="module")
+def port(leaf: Leaf) -> Iterator[int]:
     """nginx with all sites, on one port."""
     require("nginx-b")
-    folder = tmp_path_factory.mktemp("discovery")
-    names = dns(DOMAIN, f"*.{DOMAIN}")
-    dates: dict[str, Any] = {**span(dt.datetime.now(dt.UTC) - DAY, 90 * DAY)}
-    leaf = Chain((own(middle(), names, **dates), middle()), root())
-    files = leaf.written(folder, "leaf")
 
     def recipe(folder: Path, port: int) -> Launch:
         good = json.dumps(GOOD).replace("{port}", str(port))
@@ -70,12 +80,12 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         for name, says in SITES.items():
             place = says.format(port=port, good=good)
             blocks.append(
-                f"server {{ listen {HOST}:{port} ssl; server_name {name}.{DOMAIN}; ssl_certificate {files.cert};"
-                f" ssl_certificate_key {files.key}; location = {WELL_KNOWN} {{ {place} }} }}\n"
+                f"server {{ listen {HOST}:{port} ssl; server_name {name}.{DOMAIN}; ssl_certificate {leaf.cert};"
+                f" ssl_certificate_key {leaf.key}; location = {WELL_KNOWN} {{ {place} }} }}\n"
             )
         blocks.append(
-            f"server {{ listen {HOST}:{port} ssl; server_name mdm.{DOMAIN}; ssl_certificate {files.cert};"
-            f" ssl_certificate_key {files.key}; return 200; }}\n"
+            f"server {{ listen {HOST}:{port} ssl; server_name mdm.{DOMAIN}; ssl_certificate {leaf.cert};"
+            f" ssl_certificate_key {leaf.key}; return 200; }}\n"
         )
         return nginx_with(folder, "".join(blocks))
 
@@ -129,6 +139,67 @@ def test_the_document_is_judged_and_every_host_on_the_way_found(
     assert found.endpoints[-1].path == "/enroll?x=1" or endpoints[-1] != "mdm" or name == "other"
     assert 0 < len(found.verdict.http) <= MAX_HOPS
     assert found.verdict.connections == len(found.verdict.http)
+
+
+@pytest.mark.stacks
+def test_apache_sends_devices_to_nginx(port: int, leaf: Leaf) -> None:
+    require("apache")
+    site = Site(certs=(leaf,), redirect=f"https://good.{DOMAIN}:{port}/")
+    with serving("apache", lambda folder, at: apache(folder, [(site, HOST, at)])) as server:
+        resolve = {(f"good.{DOMAIN}", port): (Address(HOST, port),), (DOMAIN, 443): (Address(*server.address),)}
+        plan = Plan(policy=shipped("apple-mdm-27"), public=public_store(), resolve=resolve)
+        found = asyncio.run(discover(f"user@{DOMAIN}", plan))
+    assert found.verdict.verdict == "pass"
+    assert [hop.status for hop in found.verdict.http] == [301, 200]
+    assert [one.target.host for one in found.endpoints] == [DOMAIN, f"good.{DOMAIN}", f"mdm.{DOMAIN}"]
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "said"),
+    [
+        (b"", "unknown", "no answer"),
+        (b"garbage\r\n\r\n", "fail", "is no HTTP/1.1"),
+        (OK + b"Content-Length: 99999999999\r\n\r\n" + b"[" * 3_000_000, "fail", "is no JSON"),
+        (OK + b"\r\n" + b'{"Servers":' + b"[" * 60_000, "fail", "is no JSON"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "fail", "has no list of Servers"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "fail", "is no JSON"),
+        (OK + b'\r\n{"Servers":[{"Version":"\x1b]0;x\x07","BaseURL":"https://\x1b[31m/"}]}', "fail", "is no JSON"),
+        (OK + b'\r\n{"Servers":[{"Version":"\\u001b[31m","BaseURL":"https://\\u001b/"}]}', "fail", "is of version"),
+        (OK + b"X: " + b"a" * 200_000 + b"\r\n\r\n", "fail", "is no HTTP/1.1"),
+        (b"HTTP/1.1 302 Found\r\nLocation: https://a\x1b[31m.example/\r\n\r\n", "fail", "status"),
+        (b"HTTP/1.1 302 Found\r\nLocation: //\xff\xfe:99999/\r\n\r\n", "fail", "status 302"),
+        (b"HTTP/1.1 302 Found\r\n\r\n", "fail", "status 302"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 50, "fail", "is no HTTP/1.1"),
+    ],
+)
+def test_hostile_answers_are_told_in_words(answer: bytes, verdict: str, said: str, leaf: Leaf) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(leaf.cert, leaf.key)
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            await writer.drain()
+            writer.close()
+
+    async def run() -> Discovery:
+        server = await asyncio.start_server(handler, HOST, 0, ssl=context)
+        async with server:
+            at = Address(HOST, server.sockets[0].getsockname()[1])
+            resolve = {(DOMAIN, 443): (at,)}
+            plan = Plan(policy=shipped("apple-mdm-27"), public=public_store(), resolve=resolve)
+            return await discover(f"user@{DOMAIN}", plan)
+
+    found = asyncio.run(run()).verdict
+    text = render(found, verbose=True)
+    assert found.verdict == verdict, text
+    assert said in " ".join(text.split())
+    assert all(line.isprintable() for line in text.splitlines())
+    assert len(to_json(found)) < 100_000
 
 
 @pytest.mark.stacks

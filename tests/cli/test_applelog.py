@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.policy.devicelogs import STYLES, Said, compact, default, ndjson, spread
+from tlswire.lab.server import running
 from tlswire.policy.applewords import PREDICATE
 from tlswire.results import json_schema
 
@@ -133,3 +134,22 @@ def test_help_has_the_predicate_and_what_silence_means() -> None:
     assert "derived" in words
     assert "Silence proves little" in words
     assert "26.4" in words
+
+
+def test_the_servers_that_were_found_are_checked_when_asked_for(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(STYLES["default"][1]([LINE]))
+    with running("legacy-mdm") as lab:
+        place = f"mdm.example.com:{lab.port}:127.0.0.1"
+        outcome = run("applelog", log, "--check", "--port", lab.port, "--resolve", place)
+    assert outcome.code == 1
+    found, checked = outcome.out.split("FAIL  ", 1)
+    assert "refused, 1 time" in found
+    assert checked.startswith(f"mdm.example.com:{lab.port}  address 127.0.0.1  apple-mdm-27\n")
+    assert "ems-tls12" in checked.partition("Not known")[0]
+
+
+def test_a_log_without_servers_has_nothing_to_check(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(STYLES["default"][1]([Said("x")]))
+    assert run("applelog", log, "--check").code == 0

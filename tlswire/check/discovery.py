@@ -188,12 +188,15 @@ class _Walk:
         hop = response.hop
         servers = _servers(response.body)
         values: dict[str, Value | None] = {
-            "status": hop.status,
+            "status": hop.status or 0,
             "plain": False,
             "content_type": (hop.content_type or "none").lower(),
             "readable": isinstance(servers, list),
         }
-        self._add("discovery", hop.url, values, {} if isinstance(servers, list) else {"readable": servers})
+        notes = {} if isinstance(servers, list) else {"readable": servers}
+        if hop.problem is not None:
+            notes["status"] = hop.problem
+        self._add("discovery", hop.url, values, notes)
         for version, base in servers if isinstance(servers, list) else ():
             self._server(version, base)
 

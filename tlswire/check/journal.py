@@ -55,13 +55,8 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 def digest(*parts: object) -> str:
-    """A short name for values that have a ``repr`` of their own, or are bytes."""
-    whole = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        data = part if isinstance(part, bytes) else repr(part).encode()
-        whole.update(b"%d:" % len(data))
-        whole.update(data)
-    return whole.hexdigest()
+    """A short name for values whose ``repr`` is their own."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 def rules_of(policies: Iterable[Policy]) -> bytes:

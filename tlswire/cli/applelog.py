@@ -37,7 +37,8 @@ too, and more of it is explained.
 {SILENCE} SCEP servers and content caches are exempt from the rules.
 
 Exit codes: 0 nothing found, 1 a violation or a failed TLS connection was found, 2 wrong usage or a file that is no log
-(the others are read all the same), 3 nothing found, but a log is damaged.
+(the others are read all the same), 3 nothing found, but a log is damaged. With --check those of tlswire check, which
+tells how the servers are now.
 """
 
 
@@ -45,9 +46,22 @@ Exit codes: 0 nothing found, 1 a violation or a failed TLS connection was found,
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("-v", "--verbose", is_flag=True, help="Where each finding stands, and how its line is known.")
 @click.option("--json", "json_file", metavar="FILE", help="The findings as JSON (tlswire.applelog/1); - is stdout.")
-def command(files: tuple[str, ...], *, verbose: bool, json_file: str | None) -> None:
+@click.option("--check", is_flag=True, help="Then check the servers that were found, as tlswire check does.")
+@click.option("--port", type=click.IntRange(1, 65535), default=443, show_default=True, help="Of --check.")
+@click.option("--anchor", "anchors", multiple=True, metavar="FILE", help="Of --check: CAs devices get (repeatable).")
+@click.option("--resolve", "places", multiple=True, metavar="HOST:PORT:ADDRESS", help="Of --check (repeatable).")
+def command(
+    files: tuple[str, ...],
+    *,
+    verbose: bool,
+    json_file: str | None,
+    check: bool,
+    port: int,
+    anchors: tuple[str, ...],
+    places: tuple[str, ...],
+) -> None:
     """Read the logs, write the report, choose the exit code."""
-    from tlswire.policy.applelog import Collector  # noqa: PLC0415 - --help needs no policy
+    from tlswire.policy.applelog import Collector, servers  # noqa: PLC0415 - --help needs no policy
     from tlswire.report.applelog import render  # noqa: PLC0415 - as above
     from tlswire.results import to_json  # noqa: PLC0415 - as above
     from tlswire.results.scan import Tool  # noqa: PLC0415 - as above
@@ -74,7 +88,20 @@ def command(files: tuple[str, ...], *, verbose: bool, json_file: str | None) -> 
         if json_file != "-":
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
             click.echo(render(result, colour=colour, verbose=verbose), nl=False, color=colour)
+    hosts = servers(result) if check and not unreadable else []
+    if hosts:
+        _check(hosts, port, anchors, places)
     sys.exit(cli.USAGE if unreadable else exit_code(result))
+
+
+def _check(hosts: list[str], port: int, anchors: tuple[str, ...], places: tuple[str, ...]) -> None:
+    """Have ``tlswire check`` do it, which ends the process."""
+    from tlswire.cli.check import command as check  # noqa: PLC0415 - only with --check
+
+    named = [f"[{host}]" if ":" in host else host for host in hosts]
+    options = [f"--port={port}", *(f"--anchor={name}" for name in anchors), *(f"--resolve={place}" for place in places)]
+    click.echo()
+    check.main([*named, *options], prog_name="tlswire check", standalone_mode=False)
 
 
 def read_log(name: str, collector: Collector) -> Log:

@@ -7,6 +7,7 @@ Must not import anything of tlswire but ``errors``.
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +22,8 @@ DEFAULT_PORT = 443
 # A /16 of IPv4: more is a census, not a scan.
 MAX_ADDRESSES = 1 << 16
 MAX_FILE = 1 << 24
+# Labels of host names; underscores are none of RFC 1123's, but are resolved.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
 
 class HostPort(msgspec.Struct, frozen=True):
@@ -111,8 +114,6 @@ def _host(host: str, text: str, where: str) -> str:
             name = idna.encode(host, uts46=True).decode("ascii")
         except idna.IDNAError as error:
             raise UsageError(repr(text), f"is no host name: {error}", where) from None
-    labels = name.rstrip(".").split(".")
-    fine = all(0 < len(label) < 64 and all(char.isalnum() or char in "-_" for char in label) for label in labels)
-    if not fine or len(name) > 253:
+    if not _NAME.fullmatch(name.rstrip(".")) or len(name) > 253:
         raise UsageError(repr(text), "is no host name", where)
     return name
