@@ -38,9 +38,10 @@ from tlswire.report.sessions import Material, Summary
 from tlswire.report.timeline import Timeline
 from tlswire.results.proof import Proof
 from tlswire.results.scan import Finding
-from tlswire.results.session import Endpoint
+from tlswire.results.session import Endpoint, SessionVerdict
+from tlswire.results.verdict import Cell, Node
 from tlswire.results.verdict import Endpoint as Role
-from tlswire.results.verdict import Node
+from tlswire.results.what_if import Choice, Prospect
 from tlswire.scan.interview import chosen
 from tlswire.scan.pacing import Limits
 from tlswire.scan.scanner import Options, scan_host, unresolved
@@ -287,6 +288,23 @@ def test_a_scan_shows_what_policies_say_of_it(weak: Scan, modern: Scan, failed: 
     assert "apple-mdm-27: fail" in next(row.text for row in document.all("tr") if row.get("data-kind"))
 
 
+def test_clients_are_told_beside_each_server_and_against_all(failed: Verdict) -> None:
+    (got, *_) = failed.handshakes
+    cells = [
+        Cell(client="ios-14", verdict="fail", broken=["ems-tls12"], handshake=got),
+        Cell(client="safari-26", verdict="pass", broken=[], handshake=replace(got, version="TLS 1.3", finished=True)),
+    ]
+    one = replace(failed, matrix=cells)
+    other = replace(failed, matrix=cells[1:], target=replace(failed.target, host="other.example.com"))
+    assert "Clients and servers" not in checked(verdicts_page([one])).text
+    document = checked(verdicts_page([one, other, failed]))
+    (table,) = [table for table in document.all("table") if table.get("class") == "matrix crossed"]
+    kinds = [cell.get("class") for cell in document.all("td") if table in cell.above]
+    assert kinds == ["cell weak", "cell none", "cell strong", "cell strong"]
+    assert document.text.count("What other clients get") == 2
+    holds_hostile(checked(verdicts_page([poisoned(one), poisoned(other)])))
+
+
 def test_hostile_text_stays_text_in_verdicts(weak: Scan, failed: Verdict) -> None:
     holds_hostile(checked(verdicts_page([poisoned(failed)])))
     holds_hostile(checked(verdicts_page([poisoned(failed), failed])))
@@ -342,6 +360,31 @@ def test_hostile_text_stays_text_in_captures() -> None:
     document = checked(sessions_page(summed(evil), material))
     holds_hostile(document)
     assert printable(HOSTILE).rpartition("/")[2] in document.title
+
+
+def test_what_policies_say_of_captures_comes_first() -> None:
+    said = SessionVerdict("apple-mdm-27", "fail", ["ems-tls12"], [], [], [])
+    choice = Choice("0x0304", "TLS 1.3", "0x1301", "TLS_AES_128_GCM_SHA256", "0x001D", "x25519")
+    found = [made.session(policy=said, first_frame=7), made.session(first_frame=1)]
+    summary = summed(*found)
+    summary.prospects.policy = "apple-mdm-27", "a title", "an edition"
+    summary.prospects.add(found[0], "t13d_x", Prospect(choice, warnings=("version-old",)))
+    summary.prospects.add(found[1], "t10d_y", Prospect(None, broken=("version-tls12",)))
+    document = checked(sessions_page(summary, met(2)))
+    text = document.text
+    assert "1 of 2 fail apple-mdm-27" in text
+    headings = [heading.text for heading in document.all("h2")]
+    assert headings[:2] == ["Sessions under apple-mdm-27", "What if servers spoke only what apple-mdm-27 allows"]
+    assert "ems-tls12 1" in text
+    assert text.index("t10d_y") < text.index("t13d_x")
+    assert "TLS 1.3 TLS_AES_128_GCM_SHA256 x25519" in text
+    rows = [row.get("data-kind") for row in document.all("tr") if row.get("data-kind") in {"weak", "fine"}]
+    assert rows[-2:] == ["weak", "fine"]
+    evil = poisoned(found[0])
+    summary = summed(evil)
+    summary.prospects.policy = HOSTILE, HOSTILE, HOSTILE
+    summary.prospects.add(evil, HOSTILE, poisoned(Prospect(choice)))
+    holds_hostile(checked(sessions_page(summary, met(1))))
 
 
 def test_the_table_of_sessions_has_a_bound_and_says_so() -> None:

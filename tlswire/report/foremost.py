@@ -1,4 +1,5 @@
-"""The sessions to look at first, in bounded memory: weak ones, then those that failed, then the rest as captured.
+"""The sessions to look at first, in bounded memory: weak ones, or those that break the policy that was
+asked for, then those that failed, then the rest as captured.
 
 What is kept depends on the sessions only, not on who kept them: sums of several processes merge to those of one.
 Must not import anything of tlswire but ``results`` and ``report``.
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.report.judged import verdict_text
 from tlswire.report.table import ending, endpoint, moment
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Shown(msgspec.Struct, frozen=True):
     group: str
     ja4: str
     ending: str
+    policy: str
     process: str
     marks: tuple[str, ...]
     weak: tuple[str, ...]
@@ -58,7 +61,8 @@ class Foremost:
         """Keep ``session`` if it is one of the first."""
         if not self.limit:
             return
-        rank = 0 if session.weak else 1 if session.outcome not in QUIET else 2
+        bad = session.weak if session.policy is None else session.policy.broken
+        rank = 0 if bad else 1 if session.outcome not in QUIET else 2
         client, server = endpoint(session.client), endpoint(session.server)
         key = rank, session.capture, session.first_frame, session.start, session.transport, client, server
         if self._edge is None or key < self._edge:
@@ -108,6 +112,7 @@ def _shown(session: Session, kind: str, client: str, server: str) -> Shown:
         group=session.group_name or "",
         ja4="" if hello is None else hello.ja4 or "",
         ending=ending(session),
+        policy=verdict_text(session.policy),
         process="" if session.process is None else session.process.name,
         marks=tuple(filter(None, marks)),
         weak=tuple(session.weak),

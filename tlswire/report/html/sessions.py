@@ -15,6 +15,7 @@ from tlswire.errors import LookupFailedError
 from tlswire.registry import SUITES
 from tlswire.registry.ratings import grade
 from tlswire.report.html.pictures import Column, columns
+from tlswire.report.html.prospects import Outlook, UnderPolicy, outlook, under_policy
 from tlswire.report.sessions import OFFERS, OUTCOMES, TRANSPORTS, chosen, failed, ranked, severity, span
 from tlswire.report.table import counted
 from tlswire.report.text import OLD
@@ -111,6 +112,8 @@ class Captures(msgspec.Struct, frozen=True):
     facts: tuple[str, ...]
     counts: tuple[tuple[str, int, str], ...]
     marks: tuple[str, ...]
+    policy: UnderPolicy | None
+    outlook: Outlook | None
     times: tuple[Column, ...]
     times_of: str
     bars: tuple[Bars, ...]
@@ -145,7 +148,13 @@ def captures(summary: Summary, material: Material, *, interrupted: bool) -> Capt
     return Captures(
         title=name or material.name or "no capture",
         interrupted=interrupted,
-        kind="weak" if summary.weak else "legacy" if broken else "fine" if summary.sessions else "none",
+        kind="weak"
+        if summary.weak or summary.judged.verdicts["fail"]
+        else "legacy"
+        if broken
+        else "fine"
+        if summary.sessions
+        else "none",
         headline=_headline(summary, broken),
         facts=tuple(_facts(summary, material)),
         counts=tuple(
@@ -153,6 +162,8 @@ def captures(summary: Summary, material: Material, *, interrupted: bool) -> Capt
             for outcome, count in ranked(summary.outcomes)
         ),
         marks=tuple(f"{count:,} {mark}" for mark, count in ranked(summary.marks)),
+        policy=under_policy(summary.judged),
+        outlook=outlook(summary.prospects),
         times=columns(times),
         times_of=_width(width),
         bars=tuple(_bars(summary)),
@@ -185,6 +196,8 @@ def captures(summary: Summary, material: Material, *, interrupted: bool) -> Capt
 
 
 def _headline(summary: Summary, broken: int) -> str:
+    if failing := summary.judged.verdicts["fail"]:
+        return f"{failing:,} of {summary.sessions:,} fail {summary.judged.policy}"
     if summary.weak:
         return f"{summary.weak:,} of {summary.sessions:,} weak"
     if broken:

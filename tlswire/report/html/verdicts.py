@@ -19,10 +19,11 @@ from tlswire.report.verdict import HEADS, ORDER, seen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tlswire.results.verdict import Node, RuleVerdict, Verdict
+    from tlswire.results.verdict import Cell, Node, RuleVerdict, Verdict
 
 MAX_TARGETS = 250  # with all their details
 MAX_INDEX = 5000
+MAX_COLUMNS = 50  # servers side by side
 # The colour of a verdict, of targets and of rules alike.
 KINDS = {
     "fail": "weak",
@@ -62,7 +63,9 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """Everything the page says of one verdict. ``strip`` has a square a rule."""
+    """Everything the page says of one verdict. ``strip`` has a square a rule; ``clients`` are others than the policy's,
+    each with the colour of its verdict.
+    """
 
     id: str
     verdict: Verdict
@@ -72,6 +75,7 @@ class Judged(msgspec.Struct, frozen=True):
     counts: tuple[tuple[str, int, str], ...]
     strip: Strip
     groups: tuple[Group, ...]
+    clients: tuple[tuple[str, Cell], ...]
     nodes: tuple[Node, ...]
     chains: tuple[Chain, ...]
     chain_notes: tuple[str, ...] = ()
@@ -89,12 +93,30 @@ class Entry(msgspec.Struct, frozen=True):
     link: str
 
 
+class Place(msgspec.Struct, frozen=True):
+    """What one client got at one server: the version, or the ending where it got none."""
+
+    kind: str
+    verdict: str
+    got: str
+    broken: str
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """Clients by servers (None: not asked); ``left_off`` servers more were asked."""
+
+    servers: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Place | None, ...]], ...]
+    left_off: int
+
+
 class Verdicts(msgspec.Struct, frozen=True):
     """Everything on the page. ``left_off`` targets are in the index only, ``unlisted`` not even there."""
 
     title: str
     interrupted: bool
     kinds: tuple[tuple[str, int, str], ...]
+    matrix: Matrix | None
     roles: bool
     index: tuple[Entry, ...]
     reports: tuple[Judged, ...]
@@ -116,6 +138,7 @@ def verdicts(found: Sequence[Verdict], *, interrupted: bool) -> Verdicts:
         title=_title(ranked[0]) if len(ranked) == 1 else f"{len(ranked):,} targets",
         interrupted=interrupted,
         kinds=tuple((KINDS[name], counts[name], words) for name, words in _COUNTS.items() if counts[name]),
+        matrix=_matrix(ranked),
         roles=any(verdict.endpoint.role for verdict in ranked),
         index=() if len(ranked) == 1 else index,
         reports=reports,
@@ -123,6 +146,24 @@ def verdicts(found: Sequence[Verdict], *, interrupted: bool) -> Verdicts:
         unlisted=max(len(ranked) - MAX_INDEX, 0),
         bytes_left_off=room.left_off,
     )
+
+
+def _matrix(found: Sequence[Verdict]) -> Matrix | None:
+    """Clients by servers, where several servers were asked as several clients."""
+    asked = [verdict for verdict in found if verdict.matrix]
+    if len(asked) < 2:
+        return None
+    shown = asked[:MAX_COLUMNS]
+    cells = [{cell.client: _place(cell) for cell in verdict.matrix} for verdict in shown]
+    clients = dict.fromkeys(client for column in cells for client in column)
+    rows = tuple((client, tuple(column.get(client) for column in cells)) for client in clients)
+    return Matrix(tuple(map(_title, shown)), rows, len(asked) - len(shown))
+
+
+def _place(cell: Cell) -> Place:
+    shown = cell.handshake
+    got = shown.version if shown.version is not None and shown.finished else shown.ending
+    return Place(KINDS[cell.verdict], cell.verdict, got, ", ".join(cell.broken))
 
 
 def judged(id_: str, verdict: Verdict, room: Room) -> Judged:
@@ -141,6 +182,7 @@ def judged(id_: str, verdict: Verdict, room: Room) -> Judged:
         ),
         strip=_strip(verdict),
         groups=tuple(_groups(verdict, room)),
+        clients=tuple((KINDS[cell.verdict], cell) for cell in verdict.matrix),
         nodes=tuple(verdict.nodes) if any(node.differs or not node.reachable for node in verdict.nodes) else (),
         chains=tuple(chain(one, room) for one in verdict.chains),
     )
