@@ -183,7 +183,11 @@ def test_any_number_of_processes_says_the_same(options: list[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--policy", "nobody"], "--policy: 'nobody': is no policy; shipped are apple-"),
+        (["--policy", "nobody"], "--policy: 'nobody': is no policy; shipped are "),
+        (
+            ["--what-if", "apple-account-discovery"],
+            "--what-if: apple-account-discovery: has no rule about what sessions",
+        ),
         (["--what-if", "/missing.toml"], "--what-if: /missing.toml: cannot be read: No such file or directory"),
         (["--fail-on", "policy"], "--fail-on: policy: needs --policy"),
         (["--what-if-json", "-"], "--what-if-json: -: needs --what-if"),

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 
 import tlswire
-from tests.policy.test_sessions import HELLOS
+from tests.policy.test_sessions import ABOUT_SESSIONS, HELLOS
 from tests.report.made import hello
 from tlswire.policy.load import read_policy
-from tlswire.policy.shipped import names, shipped
+from tlswire.policy.shipped import shipped
 from tlswire.policy.what_if import WhatIf
 from tlswire.registry import GROUPS, SCHEMES, SUITES
 from tlswire.results.what_if import Prospect
@@ -230,7 +230,7 @@ def test_what_breaks_no_rule_at_all_comes_before_what_is_warned_of() -> None:
     assert fips(hello(**both, versions=[], groups=["0x001D"])).warnings == ("group-approved",)
 
 
-ALL = [WhatIf(shipped(name)) for name in names()]
+ALL = [WhatIf(shipped(name)) for name in ABOUT_SESSIONS]
 
 
 @given(one=HELLOS)

@@ -119,13 +119,16 @@ def _apart(files: dict[str, str | None]) -> None:
 
 @cache
 def policy_named(name: str, option: str) -> Policy:
-    """A policy, read once. Raises UsageError."""
-    from tlswire.policy.shipped import policy_of  # noqa: PLC0415 - most captures are read without one
+    """A policy for sessions, read once. Raises UsageError."""
+    from tlswire.policy.sessions import asked_of_sessions  # noqa: PLC0415 - most captures are read without one
+    from tlswire.policy.shipped import policy_of  # noqa: PLC0415 - as above
 
     try:
-        return policy_of(name)
+        policy = policy_of(name)
+        asked_of_sessions(policy)
     except UsageError as error:
         raise UsageError(error.what, error.reason, error.where or option) from None
+    return policy
 
 
 def parse_categories(text: str) -> frozenset[str]:

@@ -2,14 +2,15 @@
 
 A rule is asked of a session if sessions can show what it looks at. Rules about what nobody sees in a capture (trust,
 HTTP, what else the server would accept) are left out; those about what this one session hides (``Seen.hidden``) are told
-as unseen. Neither counts in the verdict. Must not import anything of tlswire but ``results`` and, of policy, ``engine``,
-``model`` and ``observed.sessions``.
+as unseen. Neither counts in the verdict. Must not import anything of tlswire but ``errors``, ``results`` and, of policy,
+``engine``, ``model`` and ``observed.sessions``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from tlswire.errors import UsageError
 from tlswire.policy.engine import applies, verdicts
 from tlswire.policy.observed.sessions import (
     OFFER,
@@ -37,8 +38,13 @@ _GREASE = frozenset(f"0x{digit:X}A{digit:X}A" for digit in range(16))
 
 
 def asked_of_sessions(policy: Policy) -> tuple[Rule, ...]:
-    """The rules of a policy that some session can answer, in their order."""
-    return tuple(rule for rule in policy.rules if _answerable(rule, frozenset()) and _about_sessions(rule))
+    """The rules of a policy that some session can answer, in their order. Raises UsageError where there is none: every
+    session would pass.
+    """
+    rules = tuple(rule for rule in policy.rules if _answerable(rule, frozenset()) and _about_sessions(rule))
+    if not rules:
+        raise UsageError(policy.name, "has no rule about what sessions of captures show")
+    return rules
 
 
 def _about_sessions(rule: Rule) -> bool:
