@@ -40,6 +40,15 @@ def test_hello_out_flight_in() -> None:
     assert again.hello == answer.hello or again.kind == answer.kind
 
 
+def test_a_host_is_judged() -> None:
+    with running("legacy-mdm") as lab:
+        one = tlswire.check_host("127.0.0.1", lab.port, http=False)
+        other = asyncio.run(tlswire.check_host_async("127.0.0.1", lab.port, http=False))
+    assert one.verdict == other.verdict == "fail"
+    assert "suite-fcp" in {rule.id for rule in one.rules if rule.verdict == "fail"}
+    assert tlswire.check_host("nohost.invalid").error is not None
+
+
 def test_scan_sync_and_async_agree() -> None:
     # A lab each: one that hears a hello again answers it with another random.
     with running("modern") as lab, running("modern") as again:

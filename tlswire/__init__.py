@@ -12,13 +12,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tlswire.capture.reader import sessions
+    from tlswire.check.client import check_host, check_host_async
     from tlswire.errors import LookupFailedError, TlswireError, UsageError, WireError
     from tlswire.handshake.conversation import Conversation
     from tlswire.hello.builder import Shape, client_hello, encode_client_hello, sslv2_client_hello
     from tlswire.probe.client import converse, converse_async, exchange, exchange_async
     from tlswire.probe.exchange import Answer
     from tlswire.probe.proxy import Proxy, parse_proxy
-    from tlswire.results import Scan, Session
+    from tlswire.results import Scan, Session, Verdict
     from tlswire.scan.pacing import Limits
     from tlswire.scan.scanner import Options, scan_address, scan_host, scan_host_async
     from tlswire.wire.handshake import parse_client_hello, parse_server_hello
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "tlswire.capture.reader": ("sessions",),
+    "tlswire.check.client": ("check_host", "check_host_async"),
     "tlswire.errors": ("LookupFailedError", "TlswireError", "UsageError", "WireError"),
     "tlswire.handshake.conversation": ("Conversation",),
     "tlswire.hello.builder": ("Shape", "client_hello", "encode_client_hello", "sslv2_client_hello"),
     "tlswire.probe.client": ("converse", "converse_async", "exchange", "exchange_async"),
     "tlswire.probe.exchange": ("Answer",),
     "tlswire.probe.proxy": ("Proxy", "parse_proxy"),
-    "tlswire.results": ("Scan", "Session"),
+    "tlswire.results": ("Scan", "Session", "Verdict"),
     "tlswire.scan.pacing": ("Limits",),
     "tlswire.scan.scanner": ("Options", "scan_address", "scan_host", "scan_host_async"),
     "tlswire.wire.handshake": ("parse_client_hello", "parse_server_hello"),
@@ -56,8 +58,11 @@ __all__ = [
     "Shape",
     "TlswireError",
     "UsageError",
+    "Verdict",
     "WireError",
     "__version__",
+    "check_host",
+    "check_host_async",
     "client_hello",
     "converse",
     "converse_async",
