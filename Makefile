@@ -7,7 +7,7 @@ DEVELOPED := $(VENV)/.developed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo scan test check lint types format stacks bench bench-pcap clean
+.PHONY: help demo scan test check lint types format stacks bench bench-check bench-pcap clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ stacks: $(DEVELOPED) ## install the real TLS servers from Debian (as root) and P
 
 bench: $(DEVELOPED) ## measure scans against sslscan, nmap and sslyze
 	$(BIN)/python -m bench.scan $(ARGS)
+
+bench-check: $(DEVELOPED) ## measure checks of many endpoints, beside sslyze
+	$(BIN)/python -m bench.check $(ARGS)
 
 bench-pcap: $(DEVELOPED) ## measure captures against tshark, ndpiReader, dpkt, scapy and pyshark
 	$(BIN)/python -m bench.pcap $(ARGS)
