@@ -63,8 +63,8 @@ class Lazy(click.Group):
 def group() -> None:
     """TLS ClientHello scanner and wire-level analyzer.
 
-    Exit codes: 0 fine, 1 findings asked for by --fail-on, 2 wrong usage or unreadable input, 3 incomplete,
-    4 unreachable.
+    Exit codes: 0 fine, 1 a policy is broken or findings asked for by --fail-on, 2 wrong usage or unreadable input,
+    3 incomplete, 4 unreachable.
     """
 
 
