@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlswire.certificates.report import describe_chain
 from tlswire.check import fetch, http
 from tlswire.check.clients import extra_suites, wide, widened, without_post_quantum
 from tlswire.check.plain import Spoken
@@ -32,12 +31,11 @@ from tlswire.policy.observed.handshakes import OFFERS, attempt, suite_parts
 from tlswire.probe.exchange import NOT_TLS, PROXY, REFUSED, STALLED, STARTTLS, TIMEOUT, UNREACHABLE
 from tlswire.probe.transport import Cuts
 from tlswire.registry import GROUPS, SCHEMES, SUITES, VERSIONS
-from tlswire.results.answers.certificates import Occasion, PresentedChain
 from tlswire.results.verdict import Handshake, Hop
 from tlswire.scan.attempts import Attempt
 from tlswire.scan.offers import Probe
 from tlswire.scan.proof import ending_of, proof_of
-from tlswire.scan.questions.certificates import key_name, pem
+from tlswire.scan.questions.certificates import occasion_of, presented
 from tlswire.scan.server import is_unknown
 
 if TYPE_CHECKING:
@@ -45,6 +43,7 @@ if TYPE_CHECKING:
     from tlswire.handshake.conversation import Conversation
     from tlswire.policy.terms import Value
     from tlswire.probe.exchange import Answer
+    from tlswire.results.answers.certificates import PresentedChain
     from tlswire.results.certificates import CertificateDetails
     from tlswire.scan.prober import Prober
     from tlswire.wire.messages import ClientHello
@@ -334,22 +333,10 @@ class Visit:
             return known
         anchors = {**self.plan.given, "public": self.plan.public}
         name = (self.server_name or b"").decode("ascii") or self.host
-        report = describe_chain(
-            shown.chain, now=self.now, anchors=anchors, host=name, staple=shown.staple, tls_scts=shown.sct_list
-        )
-        leaf = report.certificates[0]
-        scheme = None if shown.scheme is None else SCHEMES[shown.scheme].name
-        known = PresentedChain(
-            sha256=leaf.sha256,
-            key=key_name(leaf),
-            trusted=[verdict.store for verdict in report.verdicts if verdict.valid],
-            occasions=[Occasion(VERSIONS[shown.version].name, "target", scheme)],
-            report=report,
-            pem=[pem(der) for der in shown.chain],
-            proof=proof_of(shown),
-        )
+        occasions = [occasion_of(shown, "target")]
+        known = presented(shown, now=self.now, stores=anchors, host=name, occasions=occasions)
         self.seen.chains[shown.chain] = known
-        self.seen.facts.add(chain_subjects(report, self.plan.given, node=self.seen.address))
+        self.seen.facts.add(chain_subjects(known.report, self.plan.given, node=self.seen.address))
         return known
 
     def _rng(self, what: str) -> random.Random:

@@ -51,38 +51,42 @@ class Album(msgspec.Struct):
         """The chain a conversation showed; None where it showed none, or one bound more than are kept."""
         if not shown.chain:
             return None
-        scheme = None if shown.scheme is None else SCHEMES[shown.scheme].name
-        occasion = Occasion(VERSIONS[shown.version].name, name, scheme)
+        occasion = occasion_of(shown, name)
         known = self.chains.get(shown.chain)
         if known is None:
             if len(self.chains) == MOST_CHAINS:
                 self.notes.append(f"more than {MOST_CHAINS} chains: the rest was not looked at")
                 return None
-            known = self._described(shown)
+            known = presented(shown, now=self.now, stores=self.stores, host=self.host, occasions=[])
         if occasion not in known.occasions:
             known = msgspec.structs.replace(known, occasions=[*known.occasions, occasion])
         self.chains[shown.chain] = known
         return known
 
-    def _described(self, shown: Conversation) -> PresentedChain:
-        report = describe_chain(
-            shown.chain,
-            now=self.now,
-            anchors=self.stores,
-            host=self.host,
-            staple=shown.staple,
-            tls_scts=shown.sct_list,
-        )
-        leaf = report.certificates[0]
-        return PresentedChain(
-            sha256=leaf.sha256,
-            key=key_name(leaf),
-            trusted=[verdict.store for verdict in report.verdicts if verdict.valid],
-            occasions=[],
-            report=report,
-            pem=[pem(der) for der in shown.chain[:MAX_CERTIFICATES]],
-            proof=proof_of(shown),
-        )
+
+def presented(
+    shown: Conversation, *, now: dt.datetime, stores: Mapping[str, Anchors], host: str, occasions: list[Occasion]
+) -> PresentedChain:
+    """The chain a conversation showed, described and validated against each of ``stores``."""
+    report = describe_chain(
+        shown.chain, now=now, anchors=stores, host=host, staple=shown.staple, tls_scts=shown.sct_list
+    )
+    leaf = report.certificates[0]
+    return PresentedChain(
+        sha256=leaf.sha256,
+        key=_key(leaf),
+        trusted=[verdict.store for verdict in report.verdicts if verdict.valid],
+        occasions=occasions,
+        report=report,
+        pem=[_pem(der) for der in shown.chain[:MAX_CERTIFICATES]],
+        proof=proof_of(shown),
+    )
+
+
+def occasion_of(shown: Conversation, name: AskedFor) -> Occasion:
+    """When a conversation showed its chain."""
+    scheme = None if shown.scheme is None else SCHEMES[shown.scheme].name
+    return Occasion(VERSIONS[shown.version].name, name, scheme)
 
 
 async def ask(server: Server) -> Certificates:
@@ -172,15 +176,13 @@ def _serves(leaf: CertificateDetails, code: int, version: int) -> bool:
     return row.key_type == (leaf.key or "").lower().replace("-", "")
 
 
-def key_name(leaf: CertificateDetails) -> str:
-    """What kind of key a certificate holds, and how large it is."""
+def _key(leaf: CertificateDetails) -> str:
     if leaf.key_family in {"RSA", "RSA-PSS", "DSA"}:
         return f"{leaf.key_family} {leaf.bits}"
     return f"EC {leaf.curve}" if leaf.key_family == "EC" else leaf.key or "unknown"
 
 
-def pem(der: bytes) -> str:
-    """A certificate in PEM (RFC 7468 section 5)."""
+def _pem(der: bytes) -> str:
     body = "\n".join(textwrap.wrap(base64.b64encode(der).decode("ascii"), 64))
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
 
