@@ -33,6 +33,7 @@ ROOMS = (
     "probe",
     "capture",
     "scan",
+    "fuzz",
     "policy",
     "check",
     "report",
@@ -47,6 +48,7 @@ ALLOWED = {
     "results": {"errors", "registry", "certificates", "results"},
     "handshake": {"errors", "registry", "wire", "crypto", "hello", "certificates", "handshake"},
     "capture": {"errors", "escape", "registry", "wire", "crypto", "hello", "certificates", "results", "capture"},
+    "fuzz": {"errors", "escape", "registry", "wire", "crypto", "hello", "results", "handshake", "probe", "fuzz"},
     "policy": {
         "errors",
         "escape",

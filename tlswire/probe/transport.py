@@ -8,6 +8,7 @@ peer or the network does is an outcome, never an exception. Must not import anyt
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 from itertools import pairwise
@@ -104,7 +105,15 @@ class _Exchange:
     """One connection, from connect to close, driven by callbacks of the loop."""
 
     def __init__(
-        self, address: Address, payload: bytes, reader: Reader, timeout: float, *, want_local: bool, cuts: Cuts | None
+        self,
+        address: Address,
+        payload: bytes,
+        reader: Reader,
+        timeout: float,
+        *,
+        want_local: bool,
+        cuts: Cuts | None,
+        half_close: bool,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Outcome] = self.loop.create_future()
@@ -116,6 +125,7 @@ class _Exchange:
         self.payload = memoryview(payload)
         self.reader = reader
         self.want_local = want_local
+        self.half_close = half_close
         self.started = self.loop.time()
         self.deadline = self.started + timeout
         self.connected = 0.0
@@ -167,8 +177,15 @@ class _Exchange:
         if self.writing:
             self.loop.remove_writer(sock.fileno())
             self.writing = False
+        self.sent_all(sock)
+
+    def sent_all(self, sock: socket.socket) -> None:
         if self.later and self.cuts is not None:
             self.loop.call_later(self.cuts.pause, self.send_more, self.later.pop(0))
+        elif self.half_close:
+            self.half_close = False
+            with contextlib.suppress(OSError):  # the peer was faster: reading will tell
+                sock.shutdown(socket.SHUT_WR)
 
     def send_more(self, piece: bytes) -> None:
         self.payload = memoryview(bytes(self.payload) + piece)
@@ -241,14 +258,15 @@ async def exchange(
     timeout: float,
     want_local: bool = False,
     cuts: Cuts | None = None,
+    half_close: bool = False,
 ) -> Outcome:
     """Connect, send ``payload`` (empty where the peer speaks first; in the pieces of ``cuts``), let ``reader`` take and
     answer what comes until it is done, the peer ends, or ``timeout`` seconds are over. What it says last is tried to be
-    sent once, without waiting for room.
+    sent once, without waiting for room. ``half_close`` says FIN behind the payload, and reads on.
 
     The timeout bounds the whole exchange, so a peer that drips bytes gains nothing. Cancelling closes the socket.
     """
-    running = _Exchange(address, payload, reader, timeout, want_local=want_local, cuts=cuts)
+    running = _Exchange(address, payload, reader, timeout, want_local=want_local, cuts=cuts, half_close=half_close)
     running.start()
     try:
         return await running.future

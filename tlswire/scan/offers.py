@@ -21,16 +21,16 @@ from tlswire.hello.builder import (
     encode_client_hello,
     sslv2_client_hello,
 )
+from tlswire.hello.honoured import dishonoured
 from tlswire.probe.dialogue import told
 from tlswire.probe.exchange import FAULT, Answer, ask
 from tlswire.probe.transport import Cuts  # noqa: TC001 - msgspec reads the annotations
-from tlswire.registry import EXTENSIONS, GROUPS, SSLV2_KINDS, SUITES, VERSIONS
-from tlswire.wire.cursor import named
+from tlswire.registry import SSLV2_KINDS, SUITES, VERSIONS
 
 if TYPE_CHECKING:
     from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address
-    from tlswire.wire.messages import ClientHello, ServerHello
+    from tlswire.wire.messages import ClientHello
 
 # Old servers fail on hellos whose length needs more (RFC 7685 section 1; some silently drop everything above).
 SMALL_HELLO = 512
@@ -103,9 +103,6 @@ class ProbeMaker:
 CLEAR_TEXT = "clear-text"
 HANDSHAKE = "handshake"
 
-# Signalled in the suites (RFC 5746 section 3.6) or answered without having been offered by many stacks by habit.
-_UNSOLICITED_OK = frozenset({0xFF01})
-
 
 def faults_of(probe: Probe, answer: Answer) -> tuple[tuple[str, str], ...]:
     """What breaks the protocol in an answer, as (kind, one line) pairs: above all what was never offered.
@@ -127,40 +124,6 @@ def _tls_faults(probe: Probe, answer: Answer) -> tuple[tuple[str, str], ...]:
             for kind in answer.sslv2.kinds
             if kind not in probe.suites
         )
-    hello = answer.hello
-    if hello is None:
+    if answer.hello is None or probe.hello is None:
         return ()
-    found: list[tuple[str, str]] = []
-    if hello.suite not in probe.suites:
-        found.append(("suite", f"answers suite {named(SUITES, hello.suite)} that was not offered"))
-    if hello.version > max(probe.versions) or hello.version < 0x0300:
-        found.append(("version", f"answers version {named(VERSIONS, hello.version)} that was not offered"))
-    if hello.compression:
-        found.append(("compression", f"answers compression method {hello.compression} that was not offered"))
-    if probe.hello is not None:
-        found += _extension_faults(probe.hello, hello)
-    return tuple(found)
-
-
-def _extension_faults(offer: ClientHello, hello: ServerHello) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    types = hello.extension_types
-    # RFC 9846 section 4.2: only a cookie may come unasked, and only in a HelloRetryRequest.
-    allowed = _UNSOLICITED_OK.union(offer.extension_types, {44} if hello.is_retry else ())
-    found += [
-        ("extension", f"answers extension {named(EXTENSIONS, code)} that was not offered")
-        for code in types
-        if code not in allowed
-    ]
-    found += [
-        ("duplicate-extension", f"answers extension {named(EXTENSIONS, code)} twice")
-        for code in sorted({code for code in types if types.count(code) > 1})
-    ]
-    if hello.version >= 0x0304 and hello.session_id != offer.session_id:
-        found.append(("session-id", "does not echo legacy_session_id"))
-    group = hello.group
-    if group is not None and group not in offer.groups:
-        found.append(("group", f"answers group {named(GROUPS, group)} that was not offered"))
-    elif group is not None and hello.is_retry and group in offer.key_shares:
-        found.append(("group", f"asks again for a share of group {named(GROUPS, group)} that was sent"))
-    return found
+    return dishonoured(probe.hello, answer.hello)
