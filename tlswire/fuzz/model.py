@@ -6,12 +6,14 @@ Must not import anything of tlswire but ``fuzz.script``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from tlswire.fuzz.script import Ground, Script
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tlswire.fuzz.script import Ground, Script
 
 Level = Literal["MUST", "SHOULD", "MAY", "unspecified"]
 MUST, SHOULD, MAY, UNSPECIFIED = "MUST", "SHOULD", "MAY", "unspecified"

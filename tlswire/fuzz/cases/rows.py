@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tlswire.fuzz.edits import Edit
 from tlswire.fuzz.model import MAY, MUST, SHOULD, UNSPECIFIED, Case
 from tlswire.fuzz.script import Script, edited, script_of
 from tlswire.hello.edit import with_extension
@@ -17,6 +16,7 @@ from tlswire.hello.edit import with_extension
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tlswire.fuzz.edits import Edit
     from tlswire.fuzz.script import Ground
     from tlswire.wire.messages import ClientHello
 
