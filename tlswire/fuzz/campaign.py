@@ -1,0 +1,338 @@
+"""One campaign: preflight, every case once side by side, then each deviation again, alone between controls, 3 of 3.
+
+Nothing is believed once: a deviation that does not repeat is kept apart as unknown, silence is tried again alone with
+more patience, and a control hello before and after tells what the server itself is worth at that moment. When it is
+gone the campaign waits for it, then stops and says what was sent last. Must not import ``report`` or ``cli``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tlswire import __version__
+from tlswire.errors import UsageError
+from tlswire.fuzz.edits import differences
+from tlswire.fuzz.line import Bounds, Line
+from tlswire.fuzz.model import DEAD, FLIGHT, HANG, RETRY
+from tlswire.fuzz.oracle import CONFORMS, DEVIATES, NOT_APPLICABLE, UNKNOWN, Judgement, judge, told
+from tlswire.fuzz.preflight import preflight
+from tlswire.fuzz.script import Ground
+from tlswire.registry import VERSIONS
+from tlswire.results.fuzz import CaseResult, Finding, Fuzz
+from tlswire.results.scan import Target, Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tlswire.fuzz.flight import Heard
+    from tlswire.fuzz.model import Case
+    from tlswire.fuzz.preflight import Known
+    from tlswire.fuzz.script import Script
+    from tlswire.probe.transport import Address
+
+# A finding is what was seen so often, without an exception.
+QUORUM = 3
+# Seconds a server that is gone is given to come back, and how often it is looked for.
+RECOVERY = 6.0
+_LOOK = 0.25
+# Bytes of a finding kept in the result.
+KEPT = 1 << 15
+_BASES = {"TLS 1.3+1.2": "", "TLS 1.2": "tls12"}
+_LEVELS = ("MUST", "SHOULD", "MAY", "unspecified")
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What is asked of one server. ``server_name`` None sends ``localhost``."""
+
+    server_name: str | None = None
+    seed: int = 0
+    bounds: Bounds = Bounds()
+
+
+class Seen(msgspec.Struct):
+    """One case and what became of it."""
+
+    case: Case
+    script: Script
+    heard: Heard | None = None
+    judgement: Judgement = Judgement(UNKNOWN, ("not asked",))
+    repeated: int = 0
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a campaign is, for whoever watches."""
+
+    done: int
+    total: int
+    findings: int
+    reactions: int
+    connections: int
+    elapsed: float
+
+
+async def fuzz_address(
+    host: str,
+    address: Address,
+    cases: Iterable[Case],
+    options: Options,
+    *,
+    observe: Callable[[str, Heard], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Fuzz:
+    """Run ``cases`` against ``address``. Never raises for what the server does."""
+    name = options.server_name if options.server_name is not None else "localhost"
+    ground = Ground(options.seed, name.encode("idna" if not name.isascii() else "ascii"))
+    line = Line(address, ground, options.bounds, observe)
+    return await Campaign(host, line, tuple(cases), name, progress).run()
+
+
+class Campaign:
+    """The state of one run; see the module's text."""
+
+    def __init__(
+        self,
+        host: str,
+        line: Line,
+        cases: tuple[Case, ...],
+        server_name: str,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.host = host
+        self.line = line
+        self.cases = cases
+        self.server_name = server_name
+        self.notes: list[str] = []
+        self.last: list[str] = []
+        self.seen: dict[str, Seen] = {}
+        self.known: Known | None = None
+        self._progress = progress
+        self._done = 0
+        self._began = datetime.now(UTC)
+
+    async def run(self) -> Fuzz:
+        """Everything, and the result."""
+        self.known = known = await preflight(self.line)
+        try:
+            if known.control is not None:
+                if known.serial:
+                    self.notes.append("serves one client at a time: cases are sent one after the other")
+                await self._all(known)
+        except asyncio.CancelledError:
+            self.notes.append("interrupted")
+        return self.result(known)
+
+    async def _all(self, known: Known) -> None:
+        for case in self.cases:
+            self.seen[case.id] = Seen(case, case.make(self.line.ground))
+        asked = [seen for seen in self.seen.values() if not self._lacks(seen, known)]
+        await asyncio.gather(*(self._once(seen, known) for seen in asked))
+        doubtful = [seen for seen in asked if self._doubtful(seen)]
+        dead = [seen for seen in doubtful if seen.heard is not None and seen.heard.reaction == DEAD]
+        if dead and not await self._back(known):
+            return
+        # What may have taken the server down is asked alone, in the order it was sent; the rest side by side.
+        killing = dead or (doubtful and not await self._control(known))
+        if killing or known.serial:
+            for seen in doubtful:
+                if self.line.over or not await self._confirm(seen, known):
+                    break
+        else:
+            await asyncio.gather(*(self._confirm(seen, known) for seen in doubtful))
+
+    def _lacks(self, seen: Seen, known: Known) -> bool:
+        needs = (*seen.case.needs, *filter(None, (_BASES[seen.case.base],)))
+        missing = [name for name in needs if name not in known.features]
+        if missing:
+            seen.judgement = Judgement(NOT_APPLICABLE, (f"the server does not show {', '.join(missing)}",))
+        return bool(missing)
+
+    async def _once(self, seen: Seen, known: Known) -> None:
+        heard = await self.line.ask(seen.case.id, seen.script)
+        if heard.ending == "unasked":
+            seen.judgement = Judgement(UNKNOWN, (heard.reason,))
+            return
+        self._judge(seen, heard, known)
+        self._tell()
+
+    def _judge(self, seen: Seen, heard: Heard, known: Known) -> None:
+        seen.heard = heard
+        seen.repeated = 1
+        seen.judgement = judge(seen.case, seen.script, heard, known.features)
+
+    def _tell(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            found = sum(1 for one in self.seen.values() if one.judgement.verdict == DEVIATES)
+            reactions = {one.heard.reaction for one in self.seen.values() if one.heard is not None}
+            self._progress(
+                Progress(self._done, len(self.cases), found, len(reactions), self.line.connections, self.line.elapsed)
+            )
+
+    @staticmethod
+    def _doubtful(seen: Seen) -> bool:
+        return seen.judgement.verdict == DEVIATES
+
+    async def _control(self, known: Known) -> bool:
+        if known.control is None:
+            return False
+        heard = await self.line.ask("control", known.control, timeout=self.line.patient)
+        return heard.reaction in {FLIGHT, RETRY}
+
+    async def _confirm(self, seen: Seen, known: Known) -> bool:
+        """See it again between two controls; False when the server is gone for good."""
+        if not await self._control(known) and not await self._back(known):
+            return False
+        first = seen.heard
+        # Silence and an end of the server are no first sighting: they may be those of a neighbour.
+        wanted = QUORUM if first is None or first.reaction in {HANG, DEAD} else QUORUM - 1
+        for agreed in range(wanted):
+            heard = await self.line.ask(seen.case.id, seen.script, timeout=self._patience(seen))
+            if heard.ending == "unasked":
+                seen.judgement = Judgement(UNKNOWN, (heard.reason,))
+                return False
+            if not await self._alive(heard, known):
+                return await self._killed(seen, heard, known)
+            verdict = judge(seen.case, seen.script, heard, known.features)
+            if verdict.verdict == CONFORMS and first is not None and first.reaction in {HANG, DEAD}:
+                self._judge(seen, heard, known)
+                return True
+            if agreed == 0 and wanted == QUORUM:
+                seen.heard, seen.judgement = heard, verdict
+            elif (heard.reaction, verdict.cause) != (seen.heard and seen.heard.reaction, seen.judgement.cause):
+                shown = f"{told(seen.heard)} and {told(heard)}" if seen.heard is not None else told(heard)
+                seen.judgement = Judgement(UNKNOWN, (f"flaky: {shown}",))
+                return True
+        seen.repeated = QUORUM
+        if not await self._control(known):
+            return await self._back(known)
+        return True
+
+    def _patience(self, seen: Seen) -> float:
+        silent = seen.heard is not None and seen.heard.reaction == HANG
+        return self.line.patient if silent else self.line.timeout
+
+    async def _alive(self, heard: Heard, known: Known) -> bool:
+        """After a silent or refused connection: does the control still work?"""
+        return heard.reaction not in {HANG, DEAD} or await self._control(known)
+
+    async def _killed(self, seen: Seen, heard: Heard, known: Known) -> bool:
+        """The control fails behind this case: note it, and see whether the server comes back."""
+        seen.heard = msgspec.structs.replace(heard, reaction=DEAD)
+        seen.judgement = judge(seen.case, seen.script, seen.heard, known.features)
+        seen.repeated += 1
+        self.last = [seen.case.id]
+        back = await self._back(known)
+        if back and seen.repeated < QUORUM:
+            return await self._confirm(seen, known)
+        return back
+
+    async def _back(self, known: Known) -> bool:
+        """Whether the server is there (again), after RECOVERY seconds at most."""
+        last = list(self.line.last)
+        until = self.line.elapsed + RECOVERY
+        while not self.line.over:
+            if await self._control(known):
+                return True
+            if self.line.elapsed > until:
+                self.last = self.last or list(dict.fromkeys(name for name in reversed(last) if name in self.seen))
+                self.line.over = "the server is down"
+                self.notes.append(f"the server is down; sent last: {', '.join(self.last[:8])}")
+            await asyncio.sleep(_LOOK)
+        return False
+
+    # What comes out.
+
+    def result(self, known: Known) -> Fuzz:
+        """The value of everything so far."""
+        address = self.line.address
+        results = [_result(seen) for seen in self.seen.values()]
+        unknown = any(one.verdict == UNKNOWN for one in results)
+        return Fuzz(
+            target=Target(self.host, address.port, address.host, self.server_name or None),
+            seed=self.line.ground.seed,
+            complete=known.error is None and not unknown and not self.line.over,
+            reachable=known.there,
+            connections=self.line.connections,
+            started=self._began.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            elapsed_s=round(self.line.elapsed, 3),
+            features=sorted(known.features),
+            cases=results,
+            findings=self._findings(),
+            last=self.last,
+            notes=self.notes + ([self.line.over] if self.line.over and self.line.over not in self.notes else []),
+            error=known.error,
+            tool=Tool("tlswire", __version__),
+        )
+
+    def _findings(self) -> list[Finding]:
+        """Deviations that were seen three times, one for each cause; those of the strictest level first."""
+        by_cause: dict[str, list[Seen]] = {}
+        for seen in self.seen.values():
+            if seen.judgement.verdict == DEVIATES and seen.repeated >= QUORUM:
+                by_cause.setdefault(seen.judgement.cause, []).append(seen)
+        found = [self._finding(cause, group) for cause, group in by_cause.items()]
+        return sorted(found, key=lambda one: _LEVELS.index(one.level))
+
+    def _finding(self, cause: str, group: list[Seen]) -> Finding:
+        group.sort(key=lambda seen: (_LEVELS.index(seen.case.level), len(seen.script.payload)))
+        least = group[0]
+        heard = least.heard
+        sent = least.script.payload if heard is None else heard.sent
+        received = b"" if heard is None else heard.received
+        return Finding(
+            cause=cause,
+            level=least.case.level,
+            cases=[seen.case.id for seen in group],
+            clause=least.case.clause,
+            text=least.judgement.reasons[0],
+            history=least.case.history,
+            case=least.case.id,
+            differences=list(changes(least.case, least.script, self.line.ground)),
+            sent=sent[:KEPT].hex(),
+            received=received[:KEPT].hex(),
+            cut=max(len(sent), len(received)) > KEPT,
+            contacts=QUORUM,
+        )
+
+
+def changes(case: Case, script: Script, ground: Ground) -> tuple[str, ...]:
+    """In which fields a case's hello differs from the valid one; the case's own words where its bytes are no hello."""
+    if script.tree is None:
+        return (case.difference,)
+    base = ground.older_tree if _BASES[case.base] else ground.modern_tree
+    return differences(base, script.tree) or (case.difference,)
+
+
+def _result(seen: Seen) -> CaseResult:
+    case, heard = seen.case, seen.heard
+    version = None if heard is None or not heard.version else VERSIONS[heard.version].name
+    return CaseResult(
+        id=case.id,
+        name=case.name,
+        group=case.group,
+        base=case.base,
+        difference=case.difference,
+        clause=case.clause,
+        level=case.level,
+        first="" if heard is None else heard.first,
+        reaction="" if heard is None else heard.reaction,
+        flight=[] if heard is None else list(heard.flight),
+        allowed=list(case.allowed),
+        verdict=seen.judgement.verdict,
+        reasons=list(seen.judgement.reasons),
+        version=version,
+        repeated=seen.repeated,
+        elapsed_s=0.0 if heard is None else round(heard.elapsed, 6),
+    )
+
+
+def case_of(cases: Iterable[Case], name: str) -> Case:
+    """The case with this id or name. Raises UsageError."""
+    for case in cases:
+        if name in {case.id, case.name}:
+            return case
+    raise UsageError(ascii(name), "no such case; tlswire fuzz --list shows them")

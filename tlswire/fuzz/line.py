@@ -1,0 +1,139 @@
+"""The line to one server under test: scripts out, what was heard back, within the bounds of rate and width.
+
+Waits are measured, not guessed: a time-out is many times what an answer usually takes. The line knows when the server
+is gone, and which scripts went out last. Must not import ``report`` or ``cli``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tlswire.fuzz.flight import FlightReader
+from tlswire.fuzz.model import DEAD, HANG
+from tlswire.probe import transport
+from tlswire.probe.transport import Cuts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tlswire.fuzz.flight import Heard
+    from tlswire.fuzz.script import Ground, Script
+    from tlswire.probe.transport import Address
+
+# A time-out is so many times the usual answer, within these bounds in seconds.
+LATENCY_FACTOR = 20
+QUICKEST, PATIENT = 0.25, 1.5
+WIDTH = 32
+# How many connections went out last when the server was found to be gone.
+LAST = 32
+# Endings that say nobody is there.
+_GONE = frozenset({transport.REFUSED, transport.UNREACHABLE})
+_STUMBLES = 3
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What a user allows: connections in flight (0: what fits), connections a second and in all (0: no bound), seconds."""
+
+    concurrency: int = 0
+    max_rate: float = 0.0
+    connections: int = 0
+    timeout: float = 5.0
+    deadline: float = 600.0
+
+
+class Line:
+    """Asks one address; see the module's text."""
+
+    def __init__(
+        self, address: Address, ground: Ground, bounds: Bounds, observe: Callable[[str, Heard], None] | None = None
+    ) -> None:
+        self.address = address
+        self.ground = ground
+        self.bounds = bounds
+        self.connections = 0
+        self.over = ""  # why nothing more is asked
+        self.last: deque[str] = deque(maxlen=LAST)
+        self._observe = observe
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+        self._places = asyncio.Semaphore(bounds.concurrency or WIDTH)
+        self._turn = asyncio.Lock()
+        self._next = 0.0
+        self._latencies: deque[float] = deque(maxlen=64)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the line was made."""
+        return self._loop.time() - self._started
+
+    @property
+    def timeout(self) -> float:
+        """Seconds after which silence counts."""
+        if not self._latencies:
+            return self.bounds.timeout
+        usual = sorted(self._latencies)[len(self._latencies) // 2]
+        return min(self.bounds.timeout, max(QUICKEST, LATENCY_FACTOR * usual))
+
+    @property
+    def patient(self) -> float:
+        """Seconds for a hello that is asked alone because it was met by silence."""
+        return min(self.bounds.timeout, max(PATIENT, 3 * self.timeout))
+
+    def narrow(self, width: int) -> None:
+        """From now on so many connections at once."""
+        self._places = asyncio.Semaphore(width)
+
+    async def ask(self, name: str, script: Script, *, timeout: float | None = None) -> Heard:
+        """What is heard for ``script``; ``reaction`` is dead where nobody is there (any more)."""
+        async with self._places:
+            if self.bounds.max_rate:
+                await self._pause()
+            if self.bounds.connections and self.connections >= self.bounds.connections:
+                self.over = self.over or f"{self.connections} connections were made, which is the most"
+            if self.elapsed > self.bounds.deadline:
+                self.over = self.over or f"deadline of {self.bounds.deadline:g} s passed"
+            if self.over:
+                return FlightReader(script, self.ground.key).heard("unasked", reason=self.over)
+            return await self._exchange(name, script, timeout or self.timeout)
+
+    async def _exchange(self, name: str, script: Script, timeout: float) -> Heard:
+        self.connections += 1
+        self.last.append(name)
+        for attempt in range(_STUMBLES):
+            reader = FlightReader(script, self.ground.key)
+            outcome = await transport.exchange(
+                self.address,
+                script.payload,
+                reader,
+                timeout=timeout + script.pause * len(script.cuts),
+                want_local=self._observe is not None,
+                cuts=Cuts(script.cuts, script.pause) if script.cuts else None,
+                half_close=script.fin,
+            )
+            if outcome.end != transport.EXHAUSTED:
+                break
+            await asyncio.sleep(0.2 * (attempt + 1))
+        facts: dict[str, Any] = {
+            "reason": outcome.error,
+            "started": outcome.started,
+            "elapsed": outcome.elapsed,
+            "local": outcome.local,
+        }
+        heard = reader.heard(outcome.end, **facts)
+        if outcome.end in _GONE and not outcome.connected:
+            heard = msgspec.structs.replace(heard, reaction=DEAD)
+        elif heard.reaction != HANG and heard.received:
+            self._latencies.append(outcome.elapsed)
+        if self._observe is not None:
+            self._observe(name, heard)
+        return heard
+
+    async def _pause(self) -> None:
+        async with self._turn:
+            now = self._loop.time()
+            await asyncio.sleep(max(0.0, self._next - now))
+            self._next = max(now, self._next) + 1 / self.bounds.max_rate

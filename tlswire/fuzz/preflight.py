@@ -1,0 +1,106 @@
+"""Before a server is judged: is it there, what can it do, does it serve one client at a time, what does it resume?
+
+Must not import ``report`` or ``cli``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tlswire.fuzz.features import FEATURES
+from tlswire.fuzz.model import DEAD, FLIGHT, HANG, NOT_TLS, RETRY
+from tlswire.fuzz.script import TLS12, TLS13, Script
+from tlswire.handshake.client import Client
+from tlswire.handshake.offer import offer
+from tlswire.handshake.renegotiation import Renegotiating
+from tlswire.probe.converse import converse
+
+if TYPE_CHECKING:
+    from tlswire.fuzz.flight import Heard
+    from tlswire.fuzz.line import Line
+    from tlswire.handshake.conversation import Conversation
+
+# Seconds a serial server is given to leave one client for another.
+_IDLE = 0.6
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is known of a server: ``control`` is a script that it answers by a flight (None: there is none).
+
+    ``error`` says why it cannot be fuzzed; ``there`` whether anything answered; ``serial`` whether it serves one client
+    at a time; ``first`` is what it said to the control.
+    """
+
+    features: frozenset[str]
+    control: Script | None
+    there: bool
+    serial: bool = False
+    error: str | None = None
+    first: Heard | None = None
+
+
+async def preflight(line: Line) -> Known:
+    """Ask ``line`` for everything in FEATURES; sessions that can be resumed are put into its ground."""
+    ground = line.ground
+    bases = {name: FEATURES[name].make(ground) for name in ("tls13", "tls12")}
+    heard = {name: await line.ask(name, script) for name, script in bases.items()}
+    if all(one.reaction == DEAD for one in heard.values()):
+        return Known(frozenset(), None, there=False, error=f"unreachable: {heard['tls13'].reason or 'no connection'}")
+    control = next((bases[name] for name in bases if heard[name].reaction in {FLIGHT, RETRY}), None)
+    if control is None:
+        return Known(frozenset(), None, there=True, error=_why_not(tuple(heard.values())))
+    serial = await _is_serial(line, control)
+    if serial:
+        line.narrow(1)
+    answers = await asyncio.gather(*(line.ask(name, row.make(ground)) for name, row in FEATURES.items()))
+    found = {name for (name, row), one in zip(FEATURES.items(), answers, strict=True) if row.shown(one)}
+    found |= await _by_handshake(line, frozenset(found))
+    first = next(one for one in heard.values() if one.reaction in {FLIGHT, RETRY})
+    return Known(frozenset(found), control, there=True, serial=serial, first=first)
+
+
+def _why_not(heard: tuple[Heard, ...]) -> str:
+    for one in heard:
+        if one.reaction == NOT_TLS:
+            return next(text for kind, text in one.faults if kind == NOT_TLS)
+    if all(one.reaction == HANG for one in heard):
+        return "no answer to a valid hello"
+    return f"no valid hello is answered: {', '.join(dict.fromkeys(one.reaction for one in heard))}"
+
+
+async def _is_serial(line: Line, control: Script) -> bool:
+    idle = asyncio.create_task(line.ask("idle", Script(b""), timeout=_IDLE))
+    await asyncio.sleep(0.05)
+    heard = await line.ask("control", control, timeout=_IDLE / 2)
+    await idle
+    return heard.reaction == HANG
+
+
+async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
+    """What a whole handshake shows: sessions that can be resumed, and renegotiation."""
+    more: set[str] = set()
+    ground = line.ground
+    for version, hello, base in ((TLS13, ground.modern, "tls13"), (TLS12, ground.older, "tls12")):
+        if base not in found:
+            continue
+        line.connections += 1
+        rng = ground.random(f"handshake {version}")
+        shown = await converse(line.address, Client(offer(hello, rng), rng), timeout=line.patient)
+        session = next((one for one in shown.sessions if one.ticket), None)
+        if session is not None:
+            ground.sessions[version] = session
+            more.add({TLS13: "psk13", TLS12: "ticket12"}[version])
+    if "tls12" in found and await _renegotiates(line):
+        more.add("renegotiation")
+    return more
+
+
+async def _renegotiates(line: Line) -> bool:
+    line.connections += 1
+    rng = line.ground.random("renegotiation")
+    client = Renegotiating(offer(line.ground.older, rng), rng, wait=line.timeout)
+    shown: Conversation = await converse(line.address, client, timeout=line.patient)
+    return any(one.finished for one in shown.renegotiations)
