@@ -111,6 +111,8 @@ class Campaign:
         self.known: Known | None = None
         self._progress = progress
         self._done = 0
+        self._well = asyncio.Event()  # cleared while the server is gone and looked for
+        self._well.set()
         self._began = datetime.now(UTC)
 
     async def run(self) -> Fuzz:
@@ -132,8 +134,6 @@ class Campaign:
         await asyncio.gather(*(self._once(seen, known) for seen in asked))
         doubtful = [seen for seen in asked if self._doubtful(seen)]
         dead = [seen for seen in doubtful if seen.heard is not None and seen.heard.reaction == DEAD]
-        if dead and not await self._back(known):
-            return
         # What may have taken the server down is asked alone, in the order it was sent; the rest side by side.
         killing = dead or (doubtful and not await self._control(known))
         if killing or known.serial:
@@ -150,13 +150,26 @@ class Campaign:
             seen.judgement = Judgement(NOT_APPLICABLE, (f"the server does not show {', '.join(missing)}",))
         return bool(missing)
 
+    async def confirmed(self, case: Case, script: Script, known: Known) -> Seen | None:
+        """What is seen three times of a case beyond the catalogue; None where it conforms, or does not repeat."""
+        seen = Seen(case, script)
+        await self._once(seen, known)
+        if not self._doubtful(seen) or not await self._confirm(seen, known) or not self._doubtful(seen):
+            return None
+        self.seen[case.id] = seen
+        return seen
+
     async def _once(self, seen: Seen, known: Known) -> None:
-        heard = await self.line.ask(seen.case.id, seen.script)
+        heard = await self.line.ask(seen.case.id, seen.script, ready=self._well)
         if heard.ending == "unasked":
             seen.judgement = Judgement(UNKNOWN, (heard.reason,))
             return
         self._judge(seen, heard, known)
         self._tell()
+        if heard.reaction == DEAD and self._well.is_set():
+            self._well.clear()
+            await self._back(known)
+            self._well.set()
 
     def _judge(self, seen: Seen, heard: Heard, known: Known) -> None:
         seen.heard = heard
@@ -249,6 +262,12 @@ class Campaign:
     def result(self, known: Known) -> Fuzz:
         """The value of everything so far."""
         address = self.line.address
+        for seen in self.seen.values():
+            if self._doubtful(seen) and seen.repeated < QUORUM:
+                why = self.line.over or "interrupted"
+                seen.judgement = Judgement(
+                    UNKNOWN, (f"{why}; seen {seen.repeated} times: {seen.judgement.reasons[0]}",)
+                )
         results = [_result(seen) for seen in self.seen.values()]
         unknown = any(one.verdict == UNKNOWN for one in results)
         return Fuzz(
@@ -272,7 +291,7 @@ class Campaign:
         """Deviations that were seen three times, one for each cause; those of the strictest level first."""
         by_cause: dict[str, list[Seen]] = {}
         for seen in self.seen.values():
-            if seen.judgement.verdict == DEVIATES and seen.repeated >= QUORUM:
+            if self._doubtful(seen):
                 by_cause.setdefault(seen.judgement.cause, []).append(seen)
         found = [self._finding(cause, group) for cause, group in by_cause.items()]
         return sorted(found, key=lambda one: _LEVELS.index(one.level))
