@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 import msgspec
 
 from tlswire.errors import UsageError
-from tlswire.fuzz.edits import Edit
+from tlswire.fuzz.edits import Edit  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
