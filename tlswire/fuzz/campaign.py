@@ -15,7 +15,9 @@ import msgspec
 
 from tlswire import __version__
 from tlswire.errors import UsageError
+from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
+from tlswire.fuzz.generate import generated
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.model import DEAD, FLIGHT, HANG, RETRY
 from tlswire.fuzz.oracle import CONFORMS, DEVIATES, NOT_APPLICABLE, UNKNOWN, Judgement, judge, told
@@ -26,7 +28,7 @@ from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
@@ -46,10 +48,14 @@ _LEVELS = ("MUST", "SHOULD", "MAY", "unspecified")
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What is asked of one server. ``server_name`` None sends ``localhost``."""
+    """What is asked of one server beside the cases given: ``generate`` so many more of the seed, then ``explore`` seconds
+    of mutations led by what they draw. ``server_name`` None sends ``localhost``.
+    """
 
     server_name: str | None = None
     seed: int = 0
+    generate: int = 0
+    explore: float = 0.0
     bounds: Bounds = Bounds()
 
 
@@ -82,12 +88,21 @@ async def fuzz_address(
     *,
     observe: Callable[[str, Heard], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    corpus: Corpus | None = None,
 ) -> Fuzz:
-    """Run ``cases`` against ``address``. Never raises for what the server does."""
+    """Run ``cases`` against ``address``; ``corpus`` is what an exploration remembers. Never raises for what the server
+    does; raises UsageError where the corpus cannot be written.
+    """
     name = options.server_name if options.server_name is not None else "localhost"
     ground = Ground(options.seed, name.encode("idna" if not name.isascii() else "ascii"))
     line = Line(address, ground, options.bounds, observe)
-    return await Campaign(host, line, tuple(cases), name, progress).run()
+    more = generated(ground, options.generate, options.seed)
+    campaign = Campaign(host, line, (*cases, *more), name, progress)
+    if not options.explore:
+        return await campaign.run()
+    from tlswire.fuzz.explore import Explorer  # noqa: PLC0415 - Hypothesis is heavy
+
+    return await campaign.run(lambda known: Explorer(campaign, known, corpus or Corpus(), options.explore).run())
 
 
 class Campaign:
@@ -115,14 +130,16 @@ class Campaign:
         self._well.set()
         self._began = datetime.now(UTC)
 
-    async def run(self) -> Fuzz:
-        """Everything, and the result."""
+    async def run(self, then: Callable[[Known], Awaitable[None]] | None = None) -> Fuzz:
+        """Everything, ``then`` what goes on from there, and the result."""
         self.known = known = await preflight(self.line)
         try:
             if known.control is not None:
                 if known.serial:
                     self.notes.append("serves one client at a time: cases are sent one after the other")
                 await self._all(known)
+                if then is not None and not self.line.over:
+                    await then(known)
         except asyncio.CancelledError:
             self.notes.append("interrupted")
         return self.result(known)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 import msgspec
 
 from tlswire.errors import UsageError
-from tlswire.fuzz.edits import Edit  # noqa: TC001 - msgspec reads the annotations
+from tlswire.fuzz.generate import Mutation  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +24,9 @@ EXAMPLES, REMEMBERED = "examples", "corpus.jsonl"
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """One mutation: its base, its edits, the size of its records (0: one), what it drew, and why it is a finding
-    (empty: it is none, but drew something new).
-    """
+    """One mutation, what it drew, and why it is a finding (empty: it is none, but drew something new)."""
 
-    base: str
-    edits: tuple[Edit, ...]
-    size: int
+    mutation: Mutation
     drew: str
     cause: str = ""
 

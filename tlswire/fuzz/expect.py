@@ -170,7 +170,9 @@ def _shared(hello: ClientHello, base: ClientHello, era: int) -> Iterator[Fault]:
         if len(set(codes)) < len(codes):
             yield _open("no clause forbids a code twice", *_FORM)
     if _reads(hello, NAME) and (hello.server_name or b"").lower() != (base.server_name or b"").lower():
-        yield _open("RFC 6066 3; RFC 9846 9.2", UNRECOGNIZED_NAME, MISSING_EXTENSION, ILLEGAL_PARAMETER, *_NOTHING_COMMON)
+        yield _open(
+            "RFC 6066 3; RFC 9846 9.2", UNRECOGNIZED_NAME, MISSING_EXTENSION, ILLEGAL_PARAMETER, *_NOTHING_COMMON
+        )
     elif hello.readable(NAME) != base.readable(NAME) and hello.server_name == base.server_name:
         yield _open("RFC 6066 3", UNRECOGNIZED_NAME, *_FORM)
     if ALPN in types and _reads(hello, ALPN) and not set(base.alpn).issubset(hello.alpn):

@@ -19,6 +19,7 @@ from tlswire.fuzz.edits import Edit, applied, differences
 from tlswire.fuzz.expect import expected
 from tlswire.fuzz.fields import Block, Group, Leaf, encode, walk
 from tlswire.fuzz.model import Case
+from tlswire.fuzz.oracle import GENERATED
 from tlswire.fuzz.script import RECORD_VERSION, Script, message_of, records
 from tlswire.registry import EXTENSIONS, GREASE, PSK_MODES
 from tlswire.wire.records import MAX_PLAINTEXT
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from tlswire.fuzz.fields import Field
     from tlswire.fuzz.script import Ground
     from tlswire.registry import Table
-
-GROUP = "generated"
 
 # RFC 8701 section 2: 16 values for the lists of two-byte codes; psk_key_exchange_modes has 8 of its own.
 GREASE_MODES = tuple(0x0B + 0x1F * i for i in range(8))
@@ -87,10 +86,11 @@ def generated(ground: Ground, count: int, seed: int = 0) -> Iterator[Case]:
         misses = 0
         count -= 1
         seen.add(script.payload)
-        yield _case(ground, mutation, script)
+        yield case_of_mutation(ground, mutation, script)
 
 
-def _case(ground: Ground, mutation: Mutation, script: Script) -> Case:
+def case_of_mutation(ground: Ground, mutation: Mutation, script: Script) -> Case:
+    """The case that ``mutation``, whose script this is, makes."""
     assert script.tree is not None  # noqa: S101 - a mutation has one
     told = list(differences(tree_of(ground, mutation.base), script.tree))
     if mutation.size != MAX_PLAINTEXT:
@@ -101,7 +101,7 @@ def _case(ground: Ground, mutation: Mutation, script: Script) -> Case:
     name = "+".join(f"{edit.kind}:{edit.path.removeprefix('extensions/')}" for edit in mutation.edits) or "framing"
     return Case(
         id=f"g-{hashlib.sha256(script.payload).hexdigest()[:12]}",
-        group=GROUP,
+        group=GENERATED,
         name=name,
         base=mutation.base,
         difference="; ".join(told),
