@@ -15,7 +15,7 @@ from tlswire.lab import flaws
 from tlswire.lab.actions import Action, Close, Send, Wait
 from tlswire.lab.characters import TLS12
 from tlswire.lab.refusals import CLOSE_NOTIFY, RECORD_OVERFLOW, UNEXPECTED_MESSAGE, WARNING, RefusedError
-from tlswire.wire.handshake import CLIENT_HELLO, encode_handshake
+from tlswire.wire.handshake import encode_handshake
 from tlswire.wire.records import (
     ALERT,
     APPLICATION_DATA,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MAX_REQUEST = 1 << 13
 _CONTENTS = (CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT)
 _ALERT_SIZE = 2
+_SSLV2_HELLOS = (b"\1\0\2", b"\1\3")
 _REQUEST, _RESPONSE = b"\1", b"\2"  # of heartbeats
 _PAGE = b"<html><body>A server of the tlswire lab.</body></html>\r\n"
 _HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (
@@ -58,8 +59,9 @@ class Flow(Protocol):
 def admit(head: bytes) -> None:
     """Look at the first bytes of a record in clear (RFC 9846 sections 5 and 5.1). Raises RefusedError."""
     content = head[0]
-    if content & 0x80:  # an SSLv2 record, whose third byte is its message's type
-        if head[2:3] not in {b"", bytes((CLIENT_HELLO,))}:
+    if content & 0x80:
+        # An SSLv2 record: type and version of its message come next (SSL 0.2 draft, section 2.5).
+        if not any(start.startswith(head[2:]) or head[2:].startswith(start) for start in _SSLV2_HELLOS):
             raise RefusedError(UNEXPECTED_MESSAGE)
         return
     if content not in _CONTENTS:
