@@ -30,7 +30,8 @@ from tlswire.lab.characters import (
     TLS13,
     Character,
 )
-from tlswire.lab.negotiation import FRAGMENT_LENGTHS, signs
+from tlswire.lab.checks import FRAGMENT_LENGTHS
+from tlswire.lab.negotiation import signs
 from tlswire.registry import SUITES
 from tlswire.wire.extension_bodies import KeyShareEntry
 from tlswire.wire.extensions import encode_extension

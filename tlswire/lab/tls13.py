@@ -95,9 +95,7 @@ def begin(line: Line, hello: ClientHello, choice: Choice, rng: Random, *, retrie
     group = choice.group or 0
     peer = _share_of(hello, group) if can_protect(TLS13, choice.suite) and supported(group) else None
     session = None if peer is None else _resumable(line, hello, choice)
-    share, shared = (
-        (look_alike_share(group, rng), b"") if peer is None else _answered(line, group, peer, rng)
-    )
+    share, shared = (look_alike_share(group, rng), b"") if peer is None else _answered(line, group, peer, rng)
     share = flaws.share(line.flaw, group, share)
     answer = flights.server_hello13(hello, choice, share, rng, None if session is None else 0)
     told = misbehaviour.told_instead(line.character.quirks, hello, answer)
