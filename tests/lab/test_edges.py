@@ -8,6 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tlswire.errors import WireError
 from tlswire.handshake.client import Client
@@ -126,6 +128,22 @@ def test_a_plant_is_wrong_in_nothing_else(name: str) -> None:
     assert {case: found for case, found in strange.items() if not conforms(found, CASES[case][1])} == {}
 
 
+@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@given(
+    st.sampled_from(["strict", *PLANTS]),
+    st.sampled_from([case for case in CASES if len(CASES[case][0][0]) < 1000]),
+    st.lists(st.tuples(st.integers(0, 999), st.binary(max_size=3), st.integers(0, 3)), min_size=1, max_size=3),
+)
+def test_no_hello_is_too_strange(name: str, case: str, changes: list[tuple[int, bytes, int]]) -> None:
+    first, *others = CASES[case][0]
+    for at, new, old in changes:
+        place = at % (len(first) or 1)
+        first = first[:place] + new + first[place + old :]
+    conversation = Conversation(character(name))
+    for piece in (first, *others):
+        conversation.receive(piece)
+
+
 def test_every_edge_is_planted_and_every_plant_a_character() -> None:
     planted = {plant.quirks.edge for plant in PLANTS.values()} - {""}
     assert planted == set(Edge.__args__) - {""}  # type: ignore[attr-defined]
@@ -141,6 +159,16 @@ def test_every_edge_is_planted_and_every_plant_a_character() -> None:
 def test_everybody_completes_an_ordinary_handshake(name: str, version: int) -> None:
     hello = hello_for(version, USUAL[version], groups=(X25519, P256), key_shares=(X25519,), schemes=(0x0403, 0x0804))
     assert complete(name, hello).label == "finished"
+
+
+def test_a_second_hello_behind_the_first_is_unexpected() -> None:
+    class Twice(Client):
+        def start(self) -> bytes:
+            return super().start() * 2
+
+    for version in (TLS12, TLS13):
+        shown = complete("strict", hello_for(version, USUAL[version]), make=Twice)
+        assert (shown.label, shown.alert_encrypted) == ("alert:unexpected_message", version == TLS13)
 
 
 @pytest.mark.parametrize("group", STRICT.groups)

@@ -104,9 +104,9 @@ def _size_limit(character: Character, hello: ClientHello) -> int | None:
     return None if value is None or value >= _LEAST_SIZE_LIMIT else ILLEGAL_PARAMETER
 
 
-def _one_name(_: Character, hello: ClientHello) -> int | None:
-    """RFC 6066 section 3: one name of a type, in ASCII and without NUL."""
-    names = hello.readable(SERVER_NAME) or ()
+def _one_name(character: Character, hello: ClientHello) -> int | None:
+    """RFC 6066 section 3: one name of a type; a NUL is in no name of a host."""
+    names = (hello.readable(SERVER_NAME) if SERVER_NAME in character.answers else None) or ()
     types = [name.type for name in names]
     return ILLEGAL_PARAMETER if len(set(types)) < len(types) or any(b"\0" in name.name for name in names) else None
 
