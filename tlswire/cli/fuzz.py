@@ -1,0 +1,162 @@
+"""``tlswire fuzz``: cases out, reactions and verdicts in. Parses, runs a campaign, writes, chooses the exit code.
+
+Must not hold logic of the campaign itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tlswire import cli
+from tlswire.cli import asking
+from tlswire.cli.outputs import writable
+from tlswire.cli.scan_options import Seconds
+from tlswire.errors import UsageError
+from tlswire.fuzz.campaign import Options, fuzz_address
+from tlswire.fuzz.cases import chosen
+from tlswire.fuzz.corpus import Corpus
+from tlswire.fuzz.line import WIDTH, Bounds
+from tlswire.probe.targets import DEFAULT_PORT, parse_target
+from tlswire.probe.transport import resolve
+from tlswire.report import fuzz as fuzz_report
+from tlswire.results import to_json
+
+if TYPE_CHECKING:
+    from tlswire.fuzz.model import Case
+    from tlswire.probe.transport import Address
+    from tlswire.results.fuzz import Fuzz
+
+PERMISSION = "--yes-i-may-test-this-host"
+
+
+@click.command()
+@click.argument("target", metavar="HOST[:PORT]", required=False)
+@click.option("--cases", "patterns", multiple=True, metavar="GLOB", help="Cases by id, name or group; several times.")
+@click.option(
+    "--generate", type=click.IntRange(1, 1_000_000), metavar="N", help="N hellos bent by the grammar, and only --cases."
+)
+@click.option(
+    "--minutes",
+    type=Seconds(0, min_open=True),
+    metavar="M",
+    help="Go on for M minutes with mutations led by what they draw.",
+)
+@click.option(
+    "--corpus",
+    "corpus_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="What --minutes remembers, and begins with the next time.",
+)
+@click.option("--list", "listed", is_flag=True, help="List the cases, and send nothing.")
+@click.option("--explain", metavar="ID", help="Explain a case: its bytes, what differs, the clause. Sends nothing.")
+@click.option("--server-name", metavar="NAME", help="The server name (SNI) to send.  [default: the host, or localhost]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Fixes every byte that is sent.")
+@click.option("--concurrency", type=click.IntRange(1, 256), show_default=f"{WIDTH}", help="Connections in flight.")
+@click.option("--max-rate", type=Seconds(0), default=0, metavar="N", help="At most N connections a second.")
+@click.option("--max-connections", type=click.IntRange(0), default=0, metavar="N", help="At most N connections in all.")
+@click.option(
+    "--timeout", type=Seconds(0, min_open=True), default=5.0, show_default=True, help="Longest wait, seconds."
+)
+@click.option("--deadline", type=Seconds(0, min_open=True), default=600.0, show_default=True, help="Seconds in all.")
+@click.option("--json", "json_file", metavar="FILE", help="The result as JSON (tlswire.fuzz/1); - is stdout.")
+@click.option(PERMISSION, "permitted", is_flag=True, help="Needed for hosts other than this machine.")
+@click.option("--verbose", "-v", is_flag=True, help="A line for every case.")
+@click.option("--quiet", is_flag=True, help="No report; files and exit code only.")
+def command(
+    target: str | None,
+    patterns: tuple[str, ...],
+    generate: int | None,
+    minutes: float | None,
+    corpus_folder: Path | None,
+    listed: bool,
+    explain: str | None,
+    server_name: str | None,
+    seed: int,
+    concurrency: int | None,
+    max_rate: float,
+    max_connections: int,
+    timeout: float,
+    deadline: float,
+    json_file: str | None,
+    permitted: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Send hellos at the edge of the RFCs, and judge how the server reacts.
+
+    This sends malformed traffic: test what is yours. Exit codes: 0 everything conforms, 1 findings, 2 wrong usage,
+    3 something stayed unknown, 4 unreachable or not TLS.
+    """
+    if corpus_folder is not None and minutes is None:
+        raise UsageError("--corpus", "belongs to --minutes")
+    cases = chosen(patterns) if patterns or generate is minutes is None else ()
+    if listed or explain is not None:
+        from tlswire.cli.fuzz_cases import explained, table  # noqa: PLC0415 - only without a target
+
+        click.echo(table(cases) if explain is None else explained(explain, seed), nl=False)
+        return
+    if target is None:
+        raise UsageError("HOST[:PORT]", "is missing; or use --list or --explain")
+    wanted = next(parse_target(target, default_port=DEFAULT_PORT))
+    address = asyncio.run(_address(wanted.host, wanted.port))
+    permit(address, wanted.host, permitted=permitted)
+    bounds = Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline)
+    name = server_name if server_name is not None else _name_of(wanted.host)
+    with contextlib.ExitStack() as stack:
+        file = None if json_file is None else stack.enter_context(writable(json_file))
+        options = Options(name, seed, generate or 0, 60 * (minutes or 0), bounds)
+        corpus = stack.enter_context(Corpus(corpus_folder))
+        result = asyncio.run(_run(wanted.host, address, cases, options, corpus))
+        if file is not None:
+            file.write(to_json(result, indent=2) + b"\n")
+            file.flush()
+    if not quiet and json_file != "-":
+        colour = asking.colourful()
+        click.echo(fuzz_report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
+    sys.exit(exit_code(result))
+
+
+async def _address(host: str, port: int) -> Address:
+    return (await resolve(host, port))[0]
+
+
+async def _run(host: str, address: Address, cases: tuple[Case, ...], options: Options, corpus: Corpus) -> Fuzz:
+    asking.heed_sigterm()
+    return await fuzz_address(host, address, cases, options, corpus=corpus)
+
+
+def _name_of(host: str) -> str:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return "localhost"
+
+
+def permit(address: Address, host: str, *, permitted: bool) -> None:
+    """Malformed traffic goes to loopback, or where somebody says that it may. Raises UsageError."""
+    if permitted or ipaddress.ip_address(address.host).is_loopback:
+        return
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        click.confirm(
+            f"This sends malformed traffic to {host} ({address}). May you test this host?", abort=True, err=True
+        )
+        return
+    raise UsageError(host, f"is not this machine: malformed traffic goes there only with {PERMISSION}")
+
+
+def exit_code(result: Fuzz) -> int:
+    """What the process ends with: not there, findings, something unknown, or fine."""
+    if result.error is not None:
+        return cli.UNREACHABLE
+    if result.findings:
+        return cli.FINDINGS
+    return cli.FINE if result.complete else cli.INCOMPLETE
