@@ -10,12 +10,23 @@ import fnmatch
 from typing import TYPE_CHECKING
 
 from tlswire.errors import UsageError
-from tlswire.fuzz.cases import sni
+from tlswire.fuzz.cases import around, baseline, body, fallback, foreign, handshake, record, sizes, sni, versions
 
 if TYPE_CHECKING:
     from tlswire.fuzz.model import Case
 
-CASES: tuple[Case, ...] = (*sni.CASES,)
+CASES: tuple[Case, ...] = (
+    *baseline.CASES,
+    *record.CASES,
+    *around.CASES,
+    *handshake.CASES,
+    *body.CASES,
+    *fallback.CASES,
+    *versions.CASES,
+    *sizes.CASES,
+    *foreign.CASES,
+    *sni.CASES,
+)
 
 
 def chosen(patterns: tuple[str, ...]) -> tuple[Case, ...]:
