@@ -10,7 +10,19 @@ import fnmatch
 from typing import TYPE_CHECKING
 
 from tlswire.errors import UsageError
-from tlswire.fuzz.cases import alpn, extensions, groups, psk, retries, shares, sigalgs, sni
+from tlswire.fuzz.cases import (
+    alpn,
+    ech,
+    extensions,
+    groups,
+    psk,
+    renegotiation,
+    resumption,
+    retries,
+    shares,
+    sigalgs,
+    sni,
+)
 
 if TYPE_CHECKING:
     from tlswire.fuzz.model import Case
@@ -24,6 +36,9 @@ CASES: tuple[Case, ...] = (
     *shares.CASES,
     *psk.CASES,
     *retries.CASES,
+    *resumption.CASES,
+    *ech.CASES,
+    *renegotiation.CASES,
 )
 
 
