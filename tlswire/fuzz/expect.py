@@ -9,7 +9,7 @@ Must not import anything of tlswire but ``errors``, ``registry``, ``wire`` and `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -22,14 +22,12 @@ from tlswire.fuzz.model import (
     INAPPROPRIATE_FALLBACK,
     INSUFFICIENT_SECURITY,
     MISSING_EXTENSION,
-    MUST,
     NEGOTIATE,
     NO_APPLICATION_PROTOCOL,
     PROTOCOL_VERSION,
     RETRY,
     UNEXPECTED_MESSAGE,
     UNRECOGNIZED_NAME,
-    UNSPECIFIED,
     UNSUPPORTED_EXTENSION,
     Level,
     alerts,
@@ -38,7 +36,7 @@ from tlswire.registry import EXTENSIONS, GREASE, GROUPS, SCHEMES, SUITES
 from tlswire.wire.handshake import parse_client_hello
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tlswire.wire.messages import ClientHello
 
@@ -83,7 +81,7 @@ class Expected(msgspec.Struct, frozen=True):
 
     allowed: tuple[str, ...]
     clause: str
-    level: Level = MUST
+    level: Level = "MUST"
     needs: tuple[str, ...] = ()
     version: int = 0
 
@@ -127,12 +125,7 @@ def expected(body: bytes, base: ClientHello) -> Expected:
         offered = hello.readable(VERSIONS_EXT)
         era = TLS13 if offered is None or TLS13 in offered or TLS12 not in offered else TLS12
         needs = ("tls13",) if era == TLS13 else ("tls13", "tls12")
-    faults = list(_shared(hello, base, era))
-    faults += _tls13(hello, base) if era == TLS13 else _tls12(hello, base)
-    if era == TLS12 and base.versions[0] == TLS13:
-        faults.append(_less("RFC 9846 4.2.1", (*_NOTHING_COMMON, PROTOCOL_VERSION)))
-    if len(body) > _LARGEST_SURE:
-        faults.append(_open("RFC 9846 4", *_FORM))
+    faults = [fault for rule in RULES[era] for fault in rule(hello, base, era)]
     return _verdict(faults, needs, era)
 
 
@@ -145,7 +138,7 @@ def _verdict(faults: list[Fault], needs: tuple[str, ...], era: int) -> Expected:
         retry = (RETRY,) if by["retry"] else ()
         return Expected((*retry, *alerts(*codes)), worst.clause, needs=worst.needs or needs)
     if by["open"]:
-        return Expected(ANYTHING, by["open"][0].clause, UNSPECIFIED, needs)
+        return Expected(ANYTHING, by["open"][0].clause, "unspecified", needs)
     refused = alerts(*codes) if by["less"] else ()
     if by["retry"]:
         return Expected((RETRY, *refused), by["retry"][0].clause, needs=(*needs, "retry"), version=era)
@@ -153,34 +146,65 @@ def _verdict(faults: list[Fault], needs: tuple[str, ...], era: int) -> Expected:
     return Expected((*NEGOTIATE, *refused), clause, needs=needs, version=0 if refused else era)
 
 
-def _shared(hello: ClientHello, base: ClientHello, era: int) -> Iterator[Fault]:
-    """What holds for every version: bodies that cannot be read, extensions twice, extensions nobody asked for."""
+# What holds for every version: bodies that cannot be read, extensions twice, extensions nobody asked for, names.
+
+
+def _twice(hello: ClientHello, base: ClientHello, era: int) -> Iterator[Fault]:
     types = hello.extension_types
     for code in dict.fromkeys(types):
-        needs = READS[era].get(code)
-        first = code in base.extension_types
         if types.count(code) > 1:
-            yield Fault("open" if needs is None or not first else "must", "RFC 9846 4.2", _DUPLICATE, needs or ())
+            yield _read_by(code, base, era, "RFC 9846 4.2", _DUPLICATE)
+
+
+def _damaged(hello: ClientHello, base: ClientHello, era: int) -> Iterator[Fault]:
+    for code in dict.fromkeys(hello.extension_types):
         if not _reads(hello, code):
-            damage = (*_FORM, *ALSO.get(code, ()))
-            yield Fault("open" if needs is None or not first else "must", "RFC 9846 6.2", damage, needs or ())
-        elif not first and code in EXTENSIONS and code not in GREASE:
+            yield _read_by(code, base, era, "RFC 9846 6.2", (*_FORM, *ALSO.get(code, ())))
+        elif code not in base.extension_types and code in EXTENSIONS and code not in GREASE:
             yield _open("RFC 9846 4.2", *_UNSOLICITED)
-    for codes in (hello.suites, hello.groups, hello.signature_schemes, hello.point_formats, hello.compression):
-        if len(set(codes)) < len(codes):
-            yield _open("no clause forbids a code twice", *_FORM)
-    if _reads(hello, NAME) and (hello.server_name or b"").lower() != (base.server_name or b"").lower():
-        yield _open(
-            "RFC 6066 3; RFC 9846 9.2", UNRECOGNIZED_NAME, MISSING_EXTENSION, ILLEGAL_PARAMETER, *_NOTHING_COMMON
-        )
-    elif hello.readable(NAME) != base.readable(NAME) and hello.server_name == base.server_name:
+
+
+def _read_by(code: int, base: ClientHello, era: int, clause: str, codes: tuple[int, ...]) -> Fault:
+    """A fault in an extension: a MUST for those that have to read it, open where it may stay unread."""
+    needs = READS[era].get(code) if code in base.extension_types else None
+    return _open(clause, *codes) if needs is None else _must(clause, codes, *needs)
+
+
+def _repeated(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
+    lists: tuple[tuple[object, ...], ...] = (
+        *(hello.suites, hello.groups, hello.signature_schemes, hello.point_formats, hello.compression, hello.alpn),
+    )
+    if any(len(set(codes)) < len(codes) for codes in lists):
+        yield _open("no clause forbids a code twice", *_FORM)
+
+
+def _names(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Fault]:
+    if not _reads(hello, NAME):
+        return
+    if (hello.server_name or b"").lower() != (base.server_name or b"").lower():
+        refusals = (UNRECOGNIZED_NAME, MISSING_EXTENSION, ILLEGAL_PARAMETER, *_NOTHING_COMMON)
+        yield _open("RFC 6066 3; RFC 9846 9.2", *refusals)
+    elif len(hello.readable(NAME) or ()) != len(base.readable(NAME) or ()):
         yield _open("RFC 6066 3", UNRECOGNIZED_NAME, *_FORM)
-    if ALPN in types and _reads(hello, ALPN) and not set(base.alpn).issubset(hello.alpn):
+
+
+def _protocols(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Fault]:
+    if ALPN in hello.extension_types and _reads(hello, ALPN) and not set(base.alpn).issubset(hello.alpn):
         yield _open("RFC 7301 3.2", NO_APPLICATION_PROTOCOL)
-    if len(set(hello.alpn)) < len(hello.alpn):
-        yield _open("no clause forbids a protocol twice", *_FORM)
-    if SCHEMES_EXT in types and _reads(hello, SCHEMES_EXT):
-        yield from _lost(hello.signature_schemes, base.signature_schemes, "RFC 9846 4.2.3")
+
+
+def _schemes(hello: ClientHello, base: ClientHello, era: int) -> Iterator[Fault]:
+    offered = hello.readable(SCHEMES_EXT)
+    if offered is None:
+        return
+    yield from _lost(offered, base.signature_schemes, "RFC 9846 4.2.3")
+    if era == TLS13 and not any(code in SCHEMES for code in offered):
+        yield _must("RFC 9846 4.2.3", _NOTHING_COMMON, "tls13")
+
+
+def _size(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
+    if 2 * len(hello.suites) + sum(4 + len(item.data) for item in hello.extensions or ()) > _LARGEST_SURE:
+        yield _open("RFC 9846 4", *_FORM)
 
 
 def _reads(hello: ClientHello, code: int) -> bool:
@@ -201,38 +225,53 @@ def _lost(offered: Iterable[int], before: Iterable[int], clause: str) -> Iterato
         yield _less(clause)
 
 
-def _tls13(hello: ClientHello, base: ClientHello) -> Iterator[Fault]:
-    """What RFC 9846 says of a hello that offers TLS 1.3."""
-    if hello.legacy_version <= SSLV3:
-        clause = "RFC 9846 E.5 (RFC 8446 D.5)"
-        yield _must(clause, (PROTOCOL_VERSION,)) if hello.legacy_version == SSLV3 else _open(clause, PROTOCOL_VERSION)
+# What RFC 9846 says of a hello that offers TLS 1.3.
+
+
+def _legacy_version(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
+    clause = "RFC 9846 E.5 (RFC 8446 D.5)"
+    if hello.legacy_version == SSLV3:
+        yield _must(clause, (PROTOCOL_VERSION,), "tls13")
+    elif hello.legacy_version < SSLV3:  # 4.2.1 says that only the extension counts
+        yield _open(clause, PROTOCOL_VERSION)
+
+
+def _no_compression(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
     if hello.compression != (0,):
         yield _must("RFC 9846 4.1.2", _FORM, "tls13")
+
+
+def _mandatory(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
     types = set(hello.extension_types)
-    yield from _versions(hello)
-    if not {GROUPS_EXT, SCHEMES_EXT} <= types and PSK not in types:
+    whole = PSK in types or {GROUPS_EXT, SCHEMES_EXT} <= types
+    if not whole or (GROUPS_EXT in types) != (SHARES in types):
         yield _must("RFC 9846 9.2", (MISSING_EXTENSION,), "tls13")
-    elif (GROUPS_EXT in types) != (SHARES in types):
-        yield _must("RFC 9846 9.2", (MISSING_EXTENSION,), "tls13")
-    if PSK in types:
-        if MODES not in types:
-            yield _must("RFC 9846 4.2.9", (MISSING_EXTENSION, *_FORM, HANDSHAKE_FAILURE), "tls13", "psk13")
-        if hello.extension_types[-1] != PSK:
-            yield _must("RFC 9846 4.2.11", (ILLEGAL_PARAMETER, *_UNSOLICITED), "tls13", "psk13")
-    usable = [code for code in hello.suites if SUITES[code].min_version == "TLS 1.3"]
-    if not usable and TLS12 not in hello.versions:
-        yield _must("RFC 9846 4.1.1", _NOTHING_COMMON, "tls13")
-    elif not usable:  # it may go back to TLS 1.2 or say that there is nothing in common
+
+
+def _psk(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
+    types = hello.extension_types
+    if PSK not in types:
+        return
+    if MODES not in types:
+        yield _must("RFC 9846 4.2.9", (MISSING_EXTENSION, *_FORM, HANDSHAKE_FAILURE), "tls13", "psk13")
+    if types[-1] != PSK:
+        yield _must("RFC 9846 4.2.11", (ILLEGAL_PARAMETER, *_UNSOLICITED), "tls13", "psk13")
+
+
+def _suites13(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Fault]:
+    if any(_is13(code) for code in hello.suites):
+        yield from _lost(hello.suites, filter(_is13, base.suites), "RFC 9846 4.1.1")
+    elif TLS12 in hello.versions:  # it may go back to TLS 1.2 or say that there is nothing in common
         yield _open("RFC 9846 4.1.1", *_NOTHING_COMMON)
     else:
-        yield from _lost(hello.suites, [code for code in base.suites if code >> 8 == 0x13], "RFC 9846 4.1.1")
-    if not any(code in SCHEMES for code in hello.signature_schemes) and hello.readable(SCHEMES_EXT) is not None:
-        yield _must("RFC 9846 4.2.3", _NOTHING_COMMON, "tls13")
-    if _reads(hello, GROUPS_EXT) and _reads(hello, SHARES) and {GROUPS_EXT, SHARES} <= types:
-        yield from _key_exchange(hello, base)
+        yield _must("RFC 9846 4.1.1", _NOTHING_COMMON, "tls13")
 
 
-def _versions(hello: ClientHello) -> Iterator[Fault]:
+def _is13(suite: int) -> bool:
+    return SUITES[suite].min_version == "TLS 1.3"
+
+
+def _versions(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
     offered = hello.readable(VERSIONS_EXT)
     if offered is None or TLS13 in offered:
         return
@@ -242,13 +281,21 @@ def _versions(hello: ClientHello) -> Iterator[Fault]:
         yield _must("RFC 9846 4.2.1", (PROTOCOL_VERSION,), "tls13")
 
 
-def _key_exchange(hello: ClientHello, base: ClientHello) -> Iterator[Fault]:
-    """RFC 9846 sections 4.2.7 and 4.2.8: the groups, and the shares that belong to them."""
-    shares = hello.readable(SHARES) or ()
-    groups = [share.group for share in shares]
-    yield from _lost(hello.groups, base.groups, "RFC 9846 4.2.7")
-    if not any(GROUPS[code].tls13 and code not in GREASE for code in hello.groups):
+def _groups13(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Fault]:
+    offered = hello.readable(GROUPS_EXT)
+    if offered is None:
+        return
+    yield from _lost(offered, base.groups, "RFC 9846 4.2.7")
+    if not any(GROUPS[code].tls13 and code not in GREASE for code in offered):
         yield _must("RFC 9846 4.1.1", (*_NOTHING_COMMON, ILLEGAL_PARAMETER), "tls13")
+
+
+def _shares(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Fault]:
+    """RFC 9846 section 4.2.8; what is said of groups that the valid hello has no share for is left open."""
+    shares = hello.readable(SHARES)
+    if shares is None or not _reads(hello, GROUPS_EXT):
+        return
+    groups = [share.group for share in shares]
     if not set(groups) <= set(hello.groups) or len(set(groups)) < len(groups):
         yield _open("RFC 9846 4.2.8 (a server may check)", ILLEGAL_PARAMETER)
     known = {code for code in groups if code in GROUPS and code not in GREASE}
@@ -256,46 +303,73 @@ def _key_exchange(hello: ClientHello, base: ClientHello) -> Iterator[Fault]:
         yield Fault("retry", "RFC 9846 4.1.4")
     elif known != {X25519}:
         yield _open("RFC 9846 4.2.8", *_FORM, *_NOTHING_COMMON)
-    sizes = {len(share.key_exchange) for share in shares if share.group == X25519}
-    if X25519 in known and sizes != {32}:
+    elif any(len(share.key_exchange) != 32 for share in shares if share.group == X25519):
         # A server that likes another group better may ask for it and never look at this share.
         yield _must("RFC 9846 4.2.8.2", (*_FORM, HANDSHAKE_FAILURE), "tls13", "x25519")
         yield Fault("retry", "RFC 9846 4.1.4")
-    elif X25519 in known and not set(base.readable(SHARES)) & set(shares):
+    elif not set(base.readable(SHARES)) & set(shares):  # another point, or one of low order
         yield _open("RFC 9846 7.4.2", ILLEGAL_PARAMETER, HANDSHAKE_FAILURE)
 
 
-def _tls12(hello: ClientHello, base: ClientHello) -> Iterator[Fault]:
-    """What RFC 5246 and its extensions say of a hello for TLS 1.2."""
-    types = set(hello.extension_types)
+# What RFC 5246 and its extensions say of a hello for TLS 1.2.
+
+
+def _version12(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Fault]:
     version = hello.legacy_version
-    if VERSIONS_EXT not in types and version != TLS12:
-        if version > TLS12:  # RFC 9846 section 4.2.1: negotiate all the same, or abort
-            yield _less("RFC 5246 E.1; RFC 9846 4.2.1", (PROTOCOL_VERSION,))
-        elif version <= SSLV3:
-            yield _must("RFC 5246 E.1; RFC 9846 E.5 (RFC 8446 D.5)", (PROTOCOL_VERSION,), "tls12")
-        else:
-            yield _less("RFC 5246 E.1", (PROTOCOL_VERSION, *_NOTHING_COMMON))
+    if base.versions[0] == TLS13:
+        yield _less("RFC 9846 4.2.1", (*_NOTHING_COMMON, *_UNSOLICITED, PROTOCOL_VERSION))
+    if VERSIONS_EXT in hello.extension_types:
+        return
+    if version > TLS12:  # RFC 9846 section 4.2.1: negotiate all the same, or abort
+        yield _less("RFC 5246 E.1; RFC 9846 4.2.1", (PROTOCOL_VERSION,))
+    elif version <= SSLV3:
+        yield _must("RFC 5246 E.1; RFC 9846 E.5 (RFC 8446 D.5)", (PROTOCOL_VERSION,), "tls12")
+    elif version < TLS12:
+        yield _less("RFC 5246 E.1", (PROTOCOL_VERSION, *_NOTHING_COMMON))
+
+
+def _null_compression(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
     if 0 not in hello.compression:
         yield _must("RFC 5246 7.4.1.2", (*_FORM, HANDSHAKE_FAILURE), "tls12")
-    if base.versions[0] == TLS13 and hello.extensions is not None and (types & {SHARES, MODES, PSK}) - {MODES}:
-        yield _less("RFC 9846 4.2", _UNSOLICITED)
-    before = [code for code in base.suites if code >> 8 != 0x13]
-    if not any(code in SUITES and code not in GREASE and code >> 8 != 0x13 for code in hello.suites):
-        yield _must("RFC 5246 7.4.1.3", _NOTHING_COMMON, "tls12")
-    else:
+
+
+def _suites12(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Fault]:
+    if any(code in SUITES and code not in GREASE and not _is13(code) for code in hello.suites):
+        before = (code for code in base.suites if not _is13(code))
         yield from _lost(hello.suites, before, "RFC 5246 7.4.1.3")
+    else:
+        yield _must("RFC 5246 7.4.1.3", _NOTHING_COMMON, "tls12")
     if FALLBACK_SCSV in hello.suites:
         yield _less("RFC 7507 3", (INAPPROPRIATE_FALLBACK,))
+
+
+def _groups12(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Fault]:
     if _reads(hello, GROUPS_EXT):
         yield from _lost(hello.groups, base.groups, "RFC 8422 4")
-    if FORMATS in types and _reads(hello, FORMATS) and 0 not in hello.point_formats:
+    formats = hello.readable(FORMATS)
+    if formats is not None and 0 not in formats:  # a client's duty; what a server does about it is not said
         yield _open("RFC 8422 5.1.2", ILLEGAL_PARAMETER, HANDSHAKE_FAILURE)
+
+
+def _without12(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
+    """Extensions that a server may insist on."""
+    types = hello.extension_types
     if SCHEMES_EXT not in types:
         yield _open("RFC 5246 7.4.1.4.1", *_NOTHING_COMMON, MISSING_EXTENSION)
-    if hello.readable(RENEGOTIATION):
-        yield _must("RFC 5746 3.6", (HANDSHAKE_FAILURE, *_FORM), *READS[TLS12][RENEGOTIATION])
     if RENEGOTIATION not in types and RENEGOTIATION_SCSV not in hello.suites:
         yield _less("RFC 5746 4.3", (HANDSHAKE_FAILURE,))
     if EMS not in types:
         yield _less("RFC 7627 5.3", (HANDSHAKE_FAILURE,))
+
+
+def _first_handshake(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
+    if hello.readable(RENEGOTIATION):
+        yield _must("RFC 5746 3.6", (HANDSHAKE_FAILURE, *_FORM), *READS[TLS12][RENEGOTIATION])
+
+
+Rule: TypeAlias = "Callable[[ClientHello, ClientHello, int], Iterator[Fault]]"
+SHARED: tuple[Rule, ...] = (_twice, _damaged, _repeated, _names, _protocols, _schemes, _size)
+RULES: dict[int, tuple[Rule, ...]] = {
+    TLS13: (*SHARED, _legacy_version, _no_compression, _versions, _mandatory, _psk, _suites13, _groups13, _shares),
+    TLS12: (*SHARED, _version12, _null_compression, _suites12, _groups12, _without12, _first_handshake),
+}
