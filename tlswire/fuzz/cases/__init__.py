@@ -15,6 +15,7 @@ from tlswire.fuzz.cases import (
     around,
     baseline,
     body,
+    ech,
     extensions,
     fallback,
     foreign,
@@ -22,6 +23,8 @@ from tlswire.fuzz.cases import (
     handshake,
     psk,
     record,
+    renegotiation,
+    resumption,
     retries,
     shares,
     sigalgs,
@@ -51,6 +54,9 @@ CASES: tuple[Case, ...] = (
     *shares.CASES,
     *psk.CASES,
     *retries.CASES,
+    *resumption.CASES,
+    *ech.CASES,
+    *renegotiation.CASES,
 )
 
 
