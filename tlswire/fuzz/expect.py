@@ -133,9 +133,9 @@ def _met_before(body: bytes, base: ClientHello) -> Iterator[int]:
     if body[:2] != base.legacy_version.to_bytes(2, "big"):
         yield PROTOCOL_VERSION
     begun = parse_partial_client_hello(body)
-    for rule in (_twice, _damaged, _first_handshake) if begun is not None else ():
-        for fault in rule(begun, base, TLS12):
-            yield from fault.codes
+    if begun is not None:
+        for rule in (_twice, _damaged, _first_handshake):
+            yield from (code for fault in rule(begun, base, TLS12) for code in fault.codes)
 
 
 def _verdict(faults: list[Fault], needs: tuple[str, ...], era: int) -> Expected:
@@ -372,7 +372,7 @@ def _without12(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fa
 
 
 def _first_handshake(hello: ClientHello, base: ClientHello, era: int) -> Iterator[Fault]:
-    if hello.readable(RENEGOTIATION):
+    if any(item.type == RENEGOTIATION and item.data != b"\0" for item in hello.extensions or ()):
         yield _read_by(RENEGOTIATION, base, era, "RFC 5746 3.6", (HANDSHAKE_FAILURE, *_FORM))
 
 
