@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ipaddress
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,7 @@ from tlswire.cli.scan_options import Seconds
 from tlswire.errors import UsageError
 from tlswire.fuzz.campaign import Options, fuzz_address
 from tlswire.fuzz.cases import chosen
+from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.line import WIDTH, Bounds
 from tlswire.probe.targets import DEFAULT_PORT, parse_target
 from tlswire.probe.transport import resolve
@@ -37,6 +39,22 @@ PERMISSION = "--yes-i-may-test-this-host"
 @click.command()
 @click.argument("target", metavar="HOST[:PORT]", required=False)
 @click.option("--cases", "patterns", multiple=True, metavar="GLOB", help="Cases by id, name or group; several times.")
+@click.option(
+    "--generate", type=click.IntRange(1, 1_000_000), metavar="N", help="N hellos bent by the grammar, and only --cases."
+)
+@click.option(
+    "--minutes",
+    type=Seconds(0, min_open=True),
+    metavar="M",
+    help="Go on for M minutes with mutations led by what they draw.",
+)
+@click.option(
+    "--corpus",
+    "corpus_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="What --minutes remembers, and begins with the next time.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the cases, and send nothing.")
 @click.option("--explain", metavar="ID", help="Explain a case: its bytes, what differs, the clause. Sends nothing.")
 @click.option("--server-name", metavar="NAME", help="The server name (SNI) to send.  [default: the host, or localhost]")
@@ -55,6 +73,9 @@ PERMISSION = "--yes-i-may-test-this-host"
 def command(
     target: str | None,
     patterns: tuple[str, ...],
+    generate: int | None,
+    minutes: float | None,
+    corpus_folder: Path | None,
     listed: bool,
     explain: str | None,
     server_name: str | None,
@@ -74,7 +95,9 @@ def command(
     This sends malformed traffic: test what is yours. Exit codes: 0 everything conforms, 1 findings, 2 wrong usage,
     3 something stayed unknown, 4 unreachable or not TLS.
     """
-    cases = chosen(patterns)
+    if corpus_folder is not None and minutes is None:
+        raise UsageError("--corpus", "belongs to --minutes")
+    cases = chosen(patterns) if patterns or generate is minutes is None else ()
     if listed or explain is not None:
         from tlswire.cli.fuzz_cases import explained, table  # noqa: PLC0415 - only without a target
 
@@ -89,7 +112,9 @@ def command(
     name = server_name if server_name is not None else _name_of(wanted.host)
     with contextlib.ExitStack() as stack:
         file = None if json_file is None else stack.enter_context(writable(json_file))
-        result = asyncio.run(_run(wanted.host, address, cases, Options(name, seed, bounds)))
+        options = Options(name, seed, generate or 0, 60 * (minutes or 0), bounds)
+        corpus = stack.enter_context(Corpus(corpus_folder))
+        result = asyncio.run(_run(wanted.host, address, cases, options, corpus))
         if file is not None:
             file.write(to_json(result, indent=2) + b"\n")
             file.flush()
@@ -103,9 +128,9 @@ async def _address(host: str, port: int) -> Address:
     return (await resolve(host, port))[0]
 
 
-async def _run(host: str, address: Address, cases: tuple[Case, ...], options: Options) -> Fuzz:
+async def _run(host: str, address: Address, cases: tuple[Case, ...], options: Options, corpus: Corpus) -> Fuzz:
     asking.heed_sigterm()
-    return await fuzz_address(host, address, cases, options)
+    return await fuzz_address(host, address, cases, options, corpus=corpus)
 
 
 def _name_of(host: str) -> str:

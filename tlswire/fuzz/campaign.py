@@ -15,7 +15,9 @@ import msgspec
 
 from tlswire import __version__
 from tlswire.errors import UsageError
+from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
+from tlswire.fuzz.generate import generated
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.model import DEAD, FLIGHT, HANG, RETRY
 from tlswire.fuzz.oracle import CONFORMS, DEVIATES, NOT_APPLICABLE, UNKNOWN, Judgement, judge, told
@@ -26,7 +28,7 @@ from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
@@ -46,10 +48,14 @@ _LEVELS = ("MUST", "SHOULD", "MAY", "unspecified")
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What is asked of one server. ``server_name`` None sends ``localhost``."""
+    """What is asked of one server beside the cases given: ``generate`` so many more of the seed, then ``explore`` seconds
+    of mutations led by what they draw. ``server_name`` None sends ``localhost``.
+    """
 
     server_name: str | None = None
     seed: int = 0
+    generate: int = 0
+    explore: float = 0.0
     bounds: Bounds = Bounds()
 
 
@@ -82,12 +88,21 @@ async def fuzz_address(
     *,
     observe: Callable[[str, Heard], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    corpus: Corpus | None = None,
 ) -> Fuzz:
-    """Run ``cases`` against ``address``. Never raises for what the server does."""
+    """Run ``cases`` against ``address``; ``corpus`` is what an exploration remembers. Never raises for what the server
+    does; raises UsageError where the corpus cannot be written.
+    """
     name = options.server_name if options.server_name is not None else "localhost"
     ground = Ground(options.seed, name.encode("idna" if not name.isascii() else "ascii"))
     line = Line(address, ground, options.bounds, observe)
-    return await Campaign(host, line, tuple(cases), name, progress).run()
+    more = generated(ground, options.generate, options.seed)
+    campaign = Campaign(host, line, (*cases, *more), name, progress)
+    if not options.explore:
+        return await campaign.run()
+    from tlswire.fuzz.explore import Explorer  # noqa: PLC0415 - Hypothesis is heavy
+
+    return await campaign.run(lambda known: Explorer(campaign, known, corpus or Corpus(), options.explore).run())
 
 
 class Campaign:
@@ -111,16 +126,20 @@ class Campaign:
         self.known: Known | None = None
         self._progress = progress
         self._done = 0
+        self._well = asyncio.Event()  # cleared while the server is gone and looked for
+        self._well.set()
         self._began = datetime.now(UTC)
 
-    async def run(self) -> Fuzz:
-        """Everything, and the result."""
+    async def run(self, then: Callable[[Known], Awaitable[None]] | None = None) -> Fuzz:
+        """Everything, ``then`` what goes on from there, and the result."""
         self.known = known = await preflight(self.line)
         try:
             if known.control is not None:
                 if known.serial:
                     self.notes.append("serves one client at a time: cases are sent one after the other")
                 await self._all(known)
+                if then is not None and not self.line.over:
+                    await then(known)
         except asyncio.CancelledError:
             self.notes.append("interrupted")
         return self.result(known)
@@ -132,8 +151,6 @@ class Campaign:
         await asyncio.gather(*(self._once(seen, known) for seen in asked))
         doubtful = [seen for seen in asked if self._doubtful(seen)]
         dead = [seen for seen in doubtful if seen.heard is not None and seen.heard.reaction == DEAD]
-        if dead and not await self._back(known):
-            return
         # What may have taken the server down is asked alone, in the order it was sent; the rest side by side.
         killing = dead or (doubtful and not await self._control(known))
         if killing or known.serial:
@@ -150,13 +167,26 @@ class Campaign:
             seen.judgement = Judgement(NOT_APPLICABLE, (f"the server does not show {', '.join(missing)}",))
         return bool(missing)
 
+    async def confirmed(self, case: Case, script: Script, known: Known) -> Seen | None:
+        """What is seen three times of a case beyond the catalogue; None where it conforms, or does not repeat."""
+        seen = Seen(case, script)
+        await self._once(seen, known)
+        if not self._doubtful(seen) or not await self._confirm(seen, known) or not self._doubtful(seen):
+            return None
+        self.seen[case.id] = seen
+        return seen
+
     async def _once(self, seen: Seen, known: Known) -> None:
-        heard = await self.line.ask(seen.case.id, seen.script)
+        heard = await self.line.ask(seen.case.id, seen.script, ready=self._well)
         if heard.ending == "unasked":
             seen.judgement = Judgement(UNKNOWN, (heard.reason,))
             return
         self._judge(seen, heard, known)
         self._tell()
+        if heard.reaction == DEAD and self._well.is_set():
+            self._well.clear()
+            await self._back(known)
+            self._well.set()
 
     def _judge(self, seen: Seen, heard: Heard, known: Known) -> None:
         seen.heard = heard
@@ -249,6 +279,12 @@ class Campaign:
     def result(self, known: Known) -> Fuzz:
         """The value of everything so far."""
         address = self.line.address
+        for seen in self.seen.values():
+            if self._doubtful(seen) and seen.repeated < QUORUM:
+                why = self.line.over or "interrupted"
+                seen.judgement = Judgement(
+                    UNKNOWN, (f"{why}; seen {seen.repeated} times: {seen.judgement.reasons[0]}",)
+                )
         results = [_result(seen) for seen in self.seen.values()]
         unknown = any(one.verdict == UNKNOWN for one in results)
         return Fuzz(
@@ -272,7 +308,7 @@ class Campaign:
         """Deviations that were seen three times, one for each cause; those of the strictest level first."""
         by_cause: dict[str, list[Seen]] = {}
         for seen in self.seen.values():
-            if seen.judgement.verdict == DEVIATES and seen.repeated >= QUORUM:
+            if self._doubtful(seen):
                 by_cause.setdefault(seen.judgement.cause, []).append(seen)
         found = [self._finding(cause, group) for cause, group in by_cause.items()]
         return sorted(found, key=lambda one: _LEVELS.index(one.level))

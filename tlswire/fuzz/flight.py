@@ -3,7 +3,7 @@
 ``FlightReader`` is a sans-IO reader for ``probe.transport``; ``Heard`` is the value that comes out. It is lenient where
 a client is strict: what breaks the protocol is noted and read on as far as it makes sense. Sources: RFC 9846 sections
 4.1.3, 4.4.1, 5 and 6; RFC 5246 sections 7.2 and 7.3.
-Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto`` and ``fuzz``.
+Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto``, ``probe.exchange`` and ``fuzz``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tlswire.crypto.records import RecordStream
 from tlswire.crypto.suites import digest_of
 from tlswire.errors import WireError
 from tlswire.fuzz.model import CLOSE, FLIGHT, HANG, HELLO_THEN_ABORT, NOT_TLS, RETRY
+from tlswire.probe.exchange import described
 from tlswire.registry import CONTENT_TYPES, HANDSHAKE_TYPES
-from tlswire.wire.cursor import escaped
 from tlswire.wire.extension_bodies import KeyShareEntry
 from tlswire.wire.handshake import (
     ENCRYPTED_EXTENSIONS,
@@ -159,7 +159,9 @@ class FlightReader:
             self._seal()
             return
         self._not_tls = error.path == "record.type" and not self._events
-        self._fault(NOT_TLS if self._not_tls else "malformed", _shown(self._received) if self._not_tls else str(error))
+        self._fault(
+            NOT_TLS if self._not_tls else "malformed", described(self._received) if self._not_tls else str(error)
+        )
         self._done = True
 
     def _seal(self) -> None:
@@ -363,7 +365,3 @@ class FlightReader:
     def _ended_well(self) -> bool:
         # Without a tail the reader leaves first, so an end by the server behind a complete flight is not seen.
         return self._complete and not self._script.tail
-
-
-def _shown(received: bytearray) -> str:
-    return f"does not speak TLS: {escaped(bytes(received[:48]))}"

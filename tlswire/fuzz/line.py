@@ -87,9 +87,15 @@ class Line:
         """From now on so many connections at once."""
         self._places = asyncio.Semaphore(width)
 
-    async def ask(self, name: str, script: Script, *, timeout: float | None = None) -> Heard:
-        """What is heard for ``script``; ``reaction`` is dead where nobody is there (any more)."""
+    async def ask(
+        self, name: str, script: Script, *, timeout: float | None = None, ready: asyncio.Event | None = None
+    ) -> Heard:
+        """What is heard for ``script``, which is not sent before ``ready``; ``reaction`` is dead where nobody is there
+        (any more), ``ending`` unasked where the line is over.
+        """
         async with self._places:
+            if ready is not None:
+                await ready.wait()
             if self.bounds.max_rate:
                 await self._pause()
             if self.bounds.connections and self.connections >= self.bounds.connections:

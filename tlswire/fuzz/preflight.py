@@ -75,7 +75,8 @@ async def _is_serial(line: Line, control: Script) -> bool:
     idle = asyncio.create_task(line.ask("idle", Script(b""), timeout=_IDLE))
     await asyncio.sleep(0.05)
     heard = await line.ask("control", control, timeout=_IDLE / 2)
-    await idle
+    idle.cancel()
+    await asyncio.wait({idle})
     return heard.reaction == HANG
 
 

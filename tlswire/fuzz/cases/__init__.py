@@ -10,12 +10,21 @@ import fnmatch
 from typing import TYPE_CHECKING
 
 from tlswire.errors import UsageError
-from tlswire.fuzz.cases import sni
+from tlswire.fuzz.cases import alpn, extensions, groups, psk, retries, shares, sigalgs, sni
 
 if TYPE_CHECKING:
     from tlswire.fuzz.model import Case
 
-CASES: tuple[Case, ...] = (*sni.CASES,)
+CASES: tuple[Case, ...] = (
+    *extensions.CASES,
+    *sni.CASES,
+    *alpn.CASES,
+    *groups.CASES,
+    *sigalgs.CASES,
+    *shares.CASES,
+    *psk.CASES,
+    *retries.CASES,
+)
 
 
 def chosen(patterns: tuple[str, ...]) -> tuple[Case, ...]:
