@@ -155,7 +155,8 @@ class FlightReader:
 
     def _broken(self, error: WireError) -> None:
         """The records end to make sense: are they none, are they under other keys, or is it a fault?"""
-        if error.path == "record.protected" or (self._hello is not None and self._changed):
+        hello = self._hello
+        if error.path == "record.protected" or (hello is not None and hello.version < TLS13 and self._changed):
             self._seal()
             return
         self._not_tls = error.path == "record.type" and not self._events
@@ -356,7 +357,7 @@ class FlightReader:
             return HELLO_THEN_ABORT
         if self._alert is not None:
             return f"alert:{self._alert}"
-        if self._complete or (self._hello is not None and self._sealed):
+        if self._complete or (self._hello is not None and (self._sealed or self._faults)):
             return FLIGHT
         if self._retry is not None and (self._script.again is None or self._events.count(RETRY_EVENT) > 1):
             return RETRY

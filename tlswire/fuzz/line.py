@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tlswire.fuzz import resumed
 from tlswire.fuzz.flight import SETTLED, FlightReader
 from tlswire.fuzz.model import DEAD, HANG
 from tlswire.probe import transport
+from tlswire.probe.converse import converse
 from tlswire.probe.transport import Cuts
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.script import Ground, Script
+    from tlswire.handshake.client import Client
     from tlswire.probe.transport import Address
 
 # A time-out is so many times the usual answer, within these bounds in seconds.
@@ -114,6 +117,8 @@ class Line:
     async def _exchange(self, name: str, script: Script, timeout: float) -> Heard:
         self.connections += 1
         self.last.append(name)
+        if script.client is not None:
+            return await self._converse(name, script.client(), timeout)
         for attempt in range(_STUMBLES):
             settled = min(UNSETTLED, max(SETTLED, SETTLING_FACTOR * self._usual))
             reader = FlightReader(script, self.ground.key, settled=settled)
@@ -140,6 +145,13 @@ class Line:
             heard = msgspec.structs.replace(heard, reaction=DEAD)
         elif heard.reaction != HANG and heard.received:
             self._latencies.append(outcome.elapsed)
+        if self._observe is not None:
+            self._observe(name, heard)
+        return heard
+
+    async def _converse(self, name: str, client: Client, timeout: float) -> Heard:
+        """What is heard by a client that completes a handshake first: two flights and more, so with more patience."""
+        heard = resumed.heard(await converse(self.address, client, timeout=max(timeout, self.patient)))
         if self._observe is not None:
             self._observe(name, heard)
         return heard

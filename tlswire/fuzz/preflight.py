@@ -12,6 +12,7 @@ import msgspec
 
 from tlswire.fuzz.features import FEATURES
 from tlswire.fuzz.model import DEAD, FLIGHT, HANG, NOT_TLS, RETRY
+from tlswire.fuzz.resumed import resumption, taken
 from tlswire.fuzz.script import TLS12, TLS13, Script
 from tlswire.handshake.client import Client
 from tlswire.handshake.offer import offer
@@ -94,9 +95,18 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
         if session is not None:
             ground.sessions[version] = session
             more.add({TLS13: "psk13", TLS12: "ticket12"}[version])
+            if await _resumes(line, version):
+                more.add({TLS13: "resumes13", TLS12: "resumes12"}[version])
     if "tls12" in found and await _renegotiates(line):
         more.add("renegotiation")
     return more
+
+
+async def _resumes(line: Line, version: int) -> bool:
+    """Whether the ticket is taken more than once, so that a case with it says something."""
+    script = resumption(line.ground, version)
+    heard = [await line.ask("resumption", script, timeout=line.patient) for _ in range(2)]
+    return all(taken(one, script, version) for one in heard)
 
 
 async def _renegotiates(line: Line) -> bool:
