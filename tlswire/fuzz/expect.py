@@ -34,6 +34,7 @@ from tlswire.fuzz.model import (
 )
 from tlswire.registry import EXTENSIONS, GREASE, GROUPS, SCHEMES, SUITES
 from tlswire.wire.handshake import parse_client_hello
+from tlswire.wire.partial import parse_partial_client_hello
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -116,9 +117,7 @@ def expected(body: bytes, base: ClientHello) -> Expected:
     try:
         hello = parse_client_hello(body)
     except WireError:
-        # The first thing a server reads is the version, which it may refuse before it reads on.
-        early = () if body[:2] == base.legacy_version.to_bytes(2, "big") else (PROTOCOL_VERSION,)
-        return Expected(alerts(*_FORM, *early), "RFC 9846 6.2")
+        return Expected(alerts(*dict.fromkeys((*_FORM, *_met_before(body, base)))), "RFC 9846 6.2")
     era = TLS12
     needs: tuple[str, ...] = ("tls12",)
     if VERSIONS_EXT in hello.extension_types and VERSIONS_EXT in base.extension_types:
@@ -127,6 +126,16 @@ def expected(body: bytes, base: ClientHello) -> Expected:
         needs = ("tls13",) if era == TLS13 else ("tls13", "tls12")
     faults = [fault for rule in RULES[era] for fault in rule(hello, base, era)]
     return _verdict(faults, needs, era)
+
+
+def _met_before(body: bytes, base: ClientHello) -> Iterator[int]:
+    """What a server that reads as it goes may object to before it comes to where the form breaks."""
+    if body[:2] != base.legacy_version.to_bytes(2, "big"):
+        yield PROTOCOL_VERSION
+    begun = parse_partial_client_hello(body)
+    if begun is not None:
+        for rule in (_twice, _damaged, _first_handshake):
+            yield from (code for fault in rule(begun, base, TLS12) for code in fault.codes)
 
 
 def _verdict(faults: list[Fault], needs: tuple[str, ...], era: int) -> Expected:
@@ -286,7 +295,7 @@ def _groups13(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Faul
     if offered is None:
         return
     yield from _lost(offered, base.groups, "RFC 9846 4.2.7")
-    if not any(GROUPS[code].tls13 and code not in GREASE for code in offered):
+    if not any(GROUPS[code].tls13 and code not in GREASE for code in (*offered, *hello.key_shares)):
         yield _must("RFC 9846 4.1.1", (*_NOTHING_COMMON, ILLEGAL_PARAMETER), "tls13")
 
 
@@ -362,14 +371,14 @@ def _without12(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fa
         yield _less("RFC 7627 5.3", (HANDSHAKE_FAILURE,))
 
 
-def _first_handshake(hello: ClientHello, _base: ClientHello, _era: int) -> Iterator[Fault]:
-    if hello.readable(RENEGOTIATION):
-        yield _must("RFC 5746 3.6", (HANDSHAKE_FAILURE, *_FORM), *READS[TLS12][RENEGOTIATION])
+def _first_handshake(hello: ClientHello, base: ClientHello, era: int) -> Iterator[Fault]:
+    if any(item.type == RENEGOTIATION and item.data != b"\0" for item in hello.extensions or ()):
+        yield _read_by(RENEGOTIATION, base, era, "RFC 5746 3.6", (HANDSHAKE_FAILURE, *_FORM))
 
 
 Rule: TypeAlias = "Callable[[ClientHello, ClientHello, int], Iterator[Fault]]"
-SHARED: tuple[Rule, ...] = (_twice, _damaged, _repeated, _names, _protocols, _schemes, _size)
+SHARED: tuple[Rule, ...] = (_twice, _damaged, _repeated, _names, _protocols, _schemes, _first_handshake, _size)
 RULES: dict[int, tuple[Rule, ...]] = {
     TLS13: (*SHARED, _legacy_version, _no_compression, _versions, _mandatory, _psk, _suites13, _groups13, _shares),
-    TLS12: (*SHARED, _version12, _null_compression, _suites12, _groups12, _without12, _first_handshake),
+    TLS12: (*SHARED, _version12, _null_compression, _suites12, _groups12, _without12),
 }

@@ -59,7 +59,7 @@ class Heard(msgspec.Struct, frozen=True):
 
     ``flight`` names the messages in order (``server-hello``, ``alert:47``, ``warning:112``, ``close`` ...); ``faults``
     are (kind, one line) pairs of what the reader could not make sense of. ``ending`` is how the transport ended; times
-    are seconds, bytes as sent and received (at most 256 KiB).
+    are seconds, bytes as sent and received (at most 256 KiB); ``again`` is the second hello's message, if one was sent.
     """
 
     first: str
@@ -74,6 +74,7 @@ class Heard(msgspec.Struct, frozen=True):
     reason: str = ""
     sent: bytes = b""
     received: bytes = b""
+    again: bytes = b""
     started: float = 0.0
     elapsed: float = 0.0
     local: tuple[str, int] = ("", 0)
@@ -112,6 +113,7 @@ class FlightReader:
         self._sealed = 0  # records that stay closed
         self._changed = False  # TLS 1.2: ChangeCipherSpec came, so what follows is protected
         self._complete = False
+        self._again = b""  # the second hello
         self._alert: int | None = None
         self._closing = False
         self._not_tls = False
@@ -285,8 +287,8 @@ class FlightReader:
         if can_protect(TLS13, hello.suite):
             before = schedule.message_hash(digest_of(hello.suite), self._transcript)
             self._transcript = before + encoded
-        self._out, second = self._script.again(hello)
-        self._transcript += second
+        self._out, self._again = self._script.again(hello)
+        self._transcript += self._again
 
     def _unlock(self, hello: ServerHello) -> None:
         """Derive the keys of the flight, if the answer is to a share of ours."""
@@ -331,6 +333,7 @@ class FlightReader:
             ending,
             sent=bytes(self._sent),
             received=bytes(self._received[:MAX_ANSWER]),
+            again=self._again,
         )
         return msgspec.structs.replace(heard, **facts)
 
@@ -356,7 +359,7 @@ class FlightReader:
             return f"alert:{self._alert}"
         if self._complete or (self._hello is not None and (self._sealed or self._faults)):
             return FLIGHT
-        if self._retry is not None and self._script.again is None:
+        if self._retry is not None and (self._script.again is None or self._events.count(RETRY_EVENT) > 1):
             return RETRY
         return CLOSE if closed else HANG
 

@@ -94,7 +94,7 @@ def faults_of(script: Script, heard: Heard, features: frozenset[str]) -> tuple[t
             found += _misplaced(answer)
         elif "tls13" in features and answer.random[-8:] != SENTINELS[TLS12]:
             found.append(("sentinel", "answers TLS 1.2 without the downgrade sentinel (RFC 9846 4.1.3)"))
-    if heard.hello is not None and heard.retry is not None and heard.hello.suite != heard.retry.suite:
+    if _changes_suite(heard):
         found.append(("suite", "answers another suite than its HelloRetryRequest (RFC 9846 4.1.4)"))
     if heard.encrypted_extensions is not None and offer is not None:
         found += [
@@ -103,6 +103,14 @@ def faults_of(script: Script, heard: Heard, features: frozenset[str]) -> tuple[t
             if code not in offer.extension_types
         ]
     return tuple(dict.fromkeys(found))
+
+
+def _changes_suite(heard: Heard) -> bool:
+    """Whether another suite is chosen than in the retry, though the second hello still offers that."""
+    if heard.hello is None or heard.retry is None or heard.hello.suite == heard.retry.suite:
+        return False
+    second = parse_partial_client_hello(heard.again[4:])
+    return second is not None and heard.retry.suite in second.suites
 
 
 def _misplaced(answer: ServerHello) -> list[tuple[str, str]]:

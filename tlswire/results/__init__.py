@@ -13,6 +13,7 @@ import msgspec
 from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
 from tlswire.results.diff import DIFF_SCHEMA, Diff
 from tlswire.results.fuzz import FUZZ_SCHEMA, Fuzz
+from tlswire.results.fuzz_compare import FUZZ_COMPARE_SCHEMA, FuzzCompare
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
 from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
@@ -26,6 +27,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     APPLELOG_SCHEMA: AppleLog,
     DIFF_SCHEMA: Diff,
     FUZZ_SCHEMA: Fuzz,
+    FUZZ_COMPARE_SCHEMA: FuzzCompare,
 }
 
 

@@ -12,22 +12,40 @@ from typing import TYPE_CHECKING
 from tlswire.errors import UsageError
 from tlswire.fuzz.cases import (
     alpn,
+    around,
+    baseline,
+    body,
     ech,
     extensions,
+    fallback,
+    foreign,
     groups,
+    handshake,
     psk,
+    record,
     renegotiation,
     resumption,
     retries,
     shares,
     sigalgs,
+    sizes,
     sni,
+    versions,
 )
 
 if TYPE_CHECKING:
     from tlswire.fuzz.model import Case
 
 CASES: tuple[Case, ...] = (
+    *baseline.CASES,
+    *record.CASES,
+    *around.CASES,
+    *handshake.CASES,
+    *body.CASES,
+    *fallback.CASES,
+    *versions.CASES,
+    *sizes.CASES,
+    *foreign.CASES,
     *extensions.CASES,
     *sni.CASES,
     *alpn.CASES,
