@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.fuzz.cases.tickets import retried
 from tlswire.fuzz.features import FEATURES
 from tlswire.fuzz.model import DEAD, FLIGHT, HANG, NOT_TLS, RETRY
 from tlswire.fuzz.resumed import resumption, taken
@@ -97,6 +98,8 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
             more.add({TLS13: "psk13", TLS12: "ticket12"}[version])
             if await _resumes(line, version):
                 more.add({TLS13: "resumes13", TLS12: "resumes12"}[version])
+                if version == TLS13 and await _resumes_retried(line):
+                    more.add("resumes13-retry")
     if "tls12" in found and await _renegotiates(line):
         more.add("renegotiation")
     return more
@@ -107,6 +110,11 @@ async def _resumes(line: Line, version: int) -> bool:
     script = resumption(line.ground, version)
     heard = [await line.ask("resumption", script, timeout=line.patient) for _ in range(2)]
     return all(taken(one, script, version) for one in heard)
+
+
+async def _resumes_retried(line: Line) -> bool:
+    heard = await line.ask("resumption", retried().make(line.ground), timeout=line.patient)
+    return heard.retry is not None and heard.resumed
 
 
 async def _renegotiates(line: Line) -> bool:

@@ -1,7 +1,7 @@
 """Cases with a real ticket: PSKs of TLS 1.3 with their binders, session tickets of TLS 1.2.
 
-Where a server must abort it must have taken the ticket first: those rows need ``resumes13`` or ``resumes12``, servers
-that take a ticket more than once. Sources: RFC 9846 sections 4.3.9 to 4.3.11, RFC 5077 section 3, RFC 7627 section 5.3.
+Where a server must abort it must have taken the ticket first: those rows need ``resumes13``, ``resumes13-retry`` (after a
+HelloRetryRequest, too) or ``resumes12``, servers that take a ticket more than once. Sources: RFC 9846 sections 4.3.9 to 4.3.11, RFC 5077 section 3, RFC 7627 section 5.3.
 Must not import anything of tlswire but ``fuzz``, ``hello``, ``handshake`` and, for values, ``wire`` and ``registry``.
 """
 
@@ -219,7 +219,7 @@ CASES = (
         retried(stale=True),
         ABORT,
         clause=_BINDER,
-        needs=(*_RESUMES, "retry"),
+        needs=(*_RESUMES, "resumes13-retry"),
     ),
     new.must(
         "T23",
@@ -228,7 +228,7 @@ CASES = (
         retried(listed=proof_as(flipped)),
         ABORT,
         clause=_BINDER,
-        needs=(*_RESUMES, "retry"),
+        needs=(*_RESUMES, "resumes13-retry"),
     ),
     new.free(
         "T24",

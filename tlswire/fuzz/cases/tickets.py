@@ -196,7 +196,7 @@ def early(ground: Ground) -> Script:
 def crossed(ground: Ground) -> Script:
     """The ticket of TLS 1.2 where an identity of TLS 1.3 belongs."""
     old = session_of(ground, TLS12)
-    body = psks(identity(old.ticket), arbitrary_binder(ground))
+    body = psks(identity(old.ticket, 0x10203040), arbitrary_binder(ground))
     return script_of(with_extension(ground.modern, PRE_SHARED_KEY, body))
 
 
