@@ -28,7 +28,7 @@ from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
@@ -219,8 +219,9 @@ class Campaign:
         first = seen.heard
         # Silence and an end of the server are no first sighting: they may be those of a neighbour.
         wanted = QUORUM if first is None or first.reaction in {HANG, DEAD} else QUORUM - 1
-        for agreed in range(wanted):
-            heard = await self.line.ask(seen.case.id, seen.script, timeout=self._patience(seen))
+        agreed = -1
+        async for heard in self._repeats(seen, wanted):
+            agreed += 1
             if heard.ending == "unasked":
                 seen.judgement = Judgement(UNKNOWN, (heard.reason,))
                 return False
@@ -241,9 +242,16 @@ class Campaign:
             return await self._back(known)
         return True
 
-    def _patience(self, seen: Seen) -> float:
-        silent = seen.heard is not None and seen.heard.reaction == HANG
-        return self.line.patient if silent else self.line.timeout
+    async def _repeats(self, seen: Seen, times: int) -> AsyncIterator[Heard]:
+        """The case asked again; where it is silence that is waited for, all waits side by side."""
+        if seen.heard is not None and seen.heard.reaction == HANG:
+            patient = self.line.patient
+            asked = (self.line.ask(seen.case.id, seen.script, timeout=patient) for _ in range(times))
+            for heard in await asyncio.gather(*asked):
+                yield heard
+            return
+        for _ in range(times):
+            yield await self.line.ask(seen.case.id, seen.script)
 
     async def _alive(self, heard: Heard, known: Known) -> bool:
         """After a silent or refused connection: does the control still work?"""

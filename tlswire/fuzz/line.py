@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tlswire.fuzz import resumed
-from tlswire.fuzz.flight import FlightReader
+from tlswire.fuzz.flight import SETTLED, FlightReader
 from tlswire.fuzz.model import DEAD, HANG
 from tlswire.probe import transport
 from tlswire.probe.converse import converse
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # A time-out is so many times the usual answer, within these bounds in seconds.
 LATENCY_FACTOR = 20
 QUICKEST, PATIENT = 0.25, 1.5
+# So many times it is what a server is given to say more behind its flight, up to so many seconds.
+SETTLING_FACTOR, UNSETTLED = 8, 0.6
 WIDTH = 32
 # How many connections went out last when the server was found to be gone.
 LAST = 32
@@ -78,8 +80,11 @@ class Line:
         """Seconds after which silence counts."""
         if not self._latencies:
             return self.bounds.timeout
-        usual = sorted(self._latencies)[len(self._latencies) // 2]
-        return min(self.bounds.timeout, max(QUICKEST, LATENCY_FACTOR * usual))
+        return min(self.bounds.timeout, max(QUICKEST, LATENCY_FACTOR * self._usual))
+
+    @property
+    def _usual(self) -> float:
+        return sorted(self._latencies)[len(self._latencies) // 2] if self._latencies else 0.0
 
     @property
     def patient(self) -> float:
@@ -115,7 +120,8 @@ class Line:
         if script.client is not None:
             return await self._converse(name, script.client(), timeout)
         for attempt in range(_STUMBLES):
-            reader = FlightReader(script, self.ground.key)
+            settled = min(UNSETTLED, max(SETTLED, SETTLING_FACTOR * self._usual))
+            reader = FlightReader(script, self.ground.key, settled=settled)
             outcome = await transport.exchange(
                 self.address,
                 script.payload,
