@@ -96,9 +96,9 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
         line.connections += 1
         rng = ground.random(f"handshake {version}")
         shown = await converse(line.address, Client(offer(hello, rng), rng), timeout=line.patient)
-        session = next((one for one in shown.sessions if one.ticket), None)
-        if session is not None:
-            ground.sessions[version] = session
+        tickets = [one for one in shown.sessions if one.ticket]
+        if tickets:
+            ground.sessions[version], ground.spares[version] = tickets[0], tickets[-1]
             more.add({TLS13: "psk13", TLS12: "ticket12"}[version])
             if await _resumes(line, version):
                 more.add({TLS13: "resumes13", TLS12: "resumes12"}[version])
