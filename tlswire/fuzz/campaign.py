@@ -128,6 +128,8 @@ class Campaign:
         self._done = 0
         self._well = asyncio.Event()  # cleared while the server is gone and looked for
         self._well.set()
+        self._controlling = asyncio.Lock()
+        self._control_to_come: asyncio.Future[bool] | None = None
         self._began = datetime.now(UTC)
 
     async def run(self, then: Callable[[Known], Awaitable[None]] | None = None) -> Fuzz:
@@ -149,7 +151,7 @@ class Campaign:
             self.seen[case.id] = Seen(case, case.make(self.line.ground))
         asked = [seen for seen in self.seen.values() if not self._lacks(seen, known)]
         await asyncio.gather(*(self._once(seen, known) for seen in asked))
-        doubtful = [seen for seen in asked if self._doubtful(seen)]
+        doubtful = [seen for seen in asked if self._doubtful(seen) or (self._silent(seen) and not known.serial)]
         dead = [seen for seen in doubtful if seen.heard is not None and seen.heard.reaction == DEAD]
         # What may have taken the server down is asked alone, in the order it was sent; the rest side by side.
         killing = dead or (doubtful and not await self._control(known))
@@ -206,11 +208,23 @@ class Campaign:
     def _doubtful(seen: Seen) -> bool:
         return seen.judgement.verdict == DEVIATES
 
+    @staticmethod
+    def _silent(seen: Seen) -> bool:
+        return seen.heard is not None and seen.heard.reaction == HANG
+
     async def _control(self, known: Known) -> bool:
-        if known.control is None:
-            return False
-        heard = await self.line.ask("control", known.control, timeout=self.line.patient)
-        return heard.reaction in {FLIGHT, RETRY}
+        """Whether a control that is sent from now on is answered: one serves all that wait for the next."""
+        if self._control_to_come is None:
+            self._control_to_come = asyncio.ensure_future(self._one_control(known))
+        return await asyncio.shield(self._control_to_come)
+
+    async def _one_control(self, known: Known) -> bool:
+        async with self._controlling:
+            self._control_to_come = None
+            if known.control is None:
+                return False
+            heard = await self.line.ask("control", known.control, timeout=self.line.patient)
+            return heard.reaction in {FLIGHT, RETRY}
 
     async def _confirm(self, seen: Seen, known: Known) -> bool:
         """See it again between two controls; False when the server is gone for good."""
@@ -219,6 +233,8 @@ class Campaign:
         first = seen.heard
         # Silence and an end of the server are no first sighting: they may be those of a neighbour.
         wanted = QUORUM if first is None or first.reaction in {HANG, DEAD} else QUORUM - 1
+        if not self._doubtful(seen):
+            wanted = 1
         agreed = -1
         async for heard in self._repeats(seen, wanted):
             agreed += 1
@@ -244,7 +260,7 @@ class Campaign:
 
     async def _repeats(self, seen: Seen, times: int) -> AsyncIterator[Heard]:
         """The case asked again; where it is silence that is waited for, all waits side by side."""
-        if seen.heard is not None and seen.heard.reaction == HANG:
+        if self._silent(seen):
             patient = self.line.patient
             asked = (self.line.ask(seen.case.id, seen.script, timeout=patient) for _ in range(times))
             for heard in await asyncio.gather(*asked):

@@ -60,6 +60,8 @@ async def preflight(line: Line) -> Known:
     answers = await asyncio.gather(*(line.ask(name, row.make(ground)) for name, row in FEATURES.items()))
     found = {name for (name, row), one in zip(FEATURES.items(), answers, strict=True) if row.shown(one)}
     found |= await _by_handshake(line, frozenset(found))
+    if serial:  # until it has let go of the last one
+        await line.ask("control", control, timeout=line.patient)
     first = next(one for one in heard.values() if one.reaction in {FLIGHT, RETRY})
     return Known(frozenset(found), control, there=True, serial=serial, first=first)
 
