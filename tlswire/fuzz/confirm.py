@@ -48,6 +48,11 @@ class Seen(msgspec.Struct):
         """Whether what was seen deviates, as often as it was seen."""
         return self.judgement.verdict == DEVIATES
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was heard."""
+        return self.heard is not None and self.heard.reaction == HANG
+
 
 class Confirmer:
     """Judges and confirms what ``line`` hears of the server that is ``known``."""
@@ -60,6 +65,8 @@ class Confirmer:
         self.well = asyncio.Event()  # cleared while the server is gone and looked for
         self.well.set()
         self._troubled = False
+        self._controlling = asyncio.Lock()
+        self._control_to_come: asyncio.Future[bool] | None = None
 
     def judge(self, seen: Seen, heard: Heard) -> None:
         """Take ``heard`` for the case's first sighting."""
@@ -84,11 +91,18 @@ class Confirmer:
             self.well.set()
 
     async def control(self) -> bool:
-        """Whether a hello that had worked works now."""
-        if self.known.control is None:
-            return False
-        heard = await self.line.ask("control", self.known.control, timeout=self.line.patient)
-        return heard.reaction in {FLIGHT, RETRY}
+        """Whether a hello that had worked works from now on: one serves all that wait for the next."""
+        if self._control_to_come is None:
+            self._control_to_come = asyncio.ensure_future(self._one_control())
+        return await asyncio.shield(self._control_to_come)
+
+    async def _one_control(self) -> bool:
+        async with self._controlling:
+            self._control_to_come = None
+            if self.known.control is None:
+                return False
+            heard = await self.line.ask("control", self.known.control, timeout=self.line.patient)
+            return heard.reaction in {FLIGHT, RETRY}
 
     async def back(self) -> bool:
         """Whether the server is there (again), after RECOVERY seconds at most."""
@@ -108,7 +122,8 @@ class Confirmer:
     async def all(self, asked: Iterable[Seen]) -> None:
         """Confirm what deviates of what was asked, and find out what took the server down, if anything did."""
         asked = tuple(asked)
-        doubtful = [seen for seen in asked if seen.deviates]
+        # Silence that is allowed is asked again, too, with patience: where a slow server answers, that is its reaction.
+        doubtful = [seen for seen in asked if seen.deviates or (seen.silent and not self.known.serial)]
         self._troubled = not await self.control()
         if self._troubled and not await self.back():
             return
@@ -132,7 +147,8 @@ class Confirmer:
             return False
         absent = seen.heard is not None and seen.heard.reaction in _ABSENT
         fresh = absent  # whether the next sighting counts for the first
-        async for heard in self._repeats(seen, QUORUM if absent else QUORUM - 1):
+        times = 1 if not seen.deviates and seen.silent else QUORUM if absent else QUORUM - 1
+        async for heard in self._repeats(seen, times):
             if heard.ending == "unasked":
                 seen.judgement = Judgement(UNKNOWN, (heard.reason,))
                 return False
@@ -157,7 +173,7 @@ class Confirmer:
 
     async def _repeats(self, seen: Seen, times: int) -> AsyncIterator[Heard]:
         """The case asked again; where it is silence that is waited for, all waits side by side."""
-        if seen.heard is not None and seen.heard.reaction == HANG:
+        if seen.silent:
             patient = self.line.patient
             asked = (self.line.ask(seen.case.id, seen.script, timeout=patient) for _ in range(times))
             for heard in await asyncio.gather(*asked):

@@ -64,6 +64,8 @@ async def preflight(line: Line) -> Known:
     found = {name for (name, row), one in zip(FEATURES.items(), answers, strict=True) if row.shown(one)}
     found |= await _by_handshake(line, frozenset(found))
     plain = await line.ask("plain HTTP", Script(_REQUEST))
+    if serial:  # until it has let go of the last one
+        await line.ask("control", control, timeout=line.patient)
     first = next(one for one in heard.values() if one.reaction in {FLIGHT, RETRY})
     return Known(frozenset(found), control, there=True, serial=serial, shared=plain.reaction == NOT_TLS, first=first)
 
