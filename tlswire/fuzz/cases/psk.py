@@ -52,8 +52,8 @@ def psks(identities: bytes, binders: bytes) -> bytes:
 
 
 def unknown_identity(ground: Ground, number: int = 0) -> bytes:
-    """A PskIdentity that no server knows."""
-    return identity(ground.random(f"psk identity {number}").randbytes(160), number)
+    """A PskIdentity that no server knows; its age is not 0, which would call it a key from elsewhere (section 4.3.11)."""
+    return identity(ground.random(f"psk identity {number}").randbytes(160), 0x10203040 + number)
 
 
 def arbitrary_binder(ground: Ground, number: int = 0, size: int = 32) -> bytes:

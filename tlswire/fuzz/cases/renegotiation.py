@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tlswire.fuzz.cases.rows import OLDER, Made, Rows, sent
 from tlswire.fuzz.cases.values import UNKNOWN_SCHEME, code_list, codes, only13, share, vector, with_shares
 from tlswire.fuzz.edits import Edit, applied
@@ -222,13 +220,5 @@ CASES = (
         _edited(Edit("length-by", "extensions", 1)),
         (*alerts(DECODE_ERROR), *_REFUSED),
         clause="RFC 9846 6; RFC 5246 7.2.2",
-    ),
-    rows.free(
-        "N21",
-        "reneg-older",
-        "TLS 1.1 in the second hello",
-        _value(lambda hello, _: msgspec.structs.replace(hello, legacy_version=0x0302)),
-        ANYTHING,
-        clause="RFC 5246 7.4.1.2",
     ),
 )

@@ -1,13 +1,13 @@
 """Cases with a real ticket: PSKs of TLS 1.3 with their binders, session tickets of TLS 1.2.
 
-Where a server must abort it must have taken the ticket first: those rows need ``resumes13`` or ``resumes12``, servers
-that take a ticket more than once. Sources: RFC 9846 sections 4.3.9 to 4.3.11, RFC 5077 section 3, RFC 7627 section 5.3.
+Where a server must abort it must have taken the ticket first: those rows need ``resumes13``, ``resumes13-retry`` (after a
+HelloRetryRequest, too) or ``resumes12``, servers that take a ticket more than once. Sources: RFC 9846 sections 4.3.9 to 4.3.11, RFC 5077 section 3, RFC 7627 section 5.3.
 Must not import anything of tlswire but ``fuzz``, ``hello``, ``handshake`` and, for values, ``wire`` and ``registry``.
 """
 
 from __future__ import annotations
 
-from tlswire.fuzz.cases.psk import EARLY_DATA, MODES, arbitrary_binder, unknown_identity
+from tlswire.fuzz.cases.psk import MODES, arbitrary_binder, unknown_identity
 from tlswire.fuzz.cases.rows import OLDER, Rows, sent
 from tlswire.fuzz.cases.tickets import (
     aged,
@@ -219,7 +219,7 @@ CASES = (
         retried(stale=True),
         ABORT,
         clause=_BINDER,
-        needs=(*_RESUMES, "retry"),
+        needs=(*_RESUMES, "resumes13-retry"),
     ),
     new.must(
         "T23",
@@ -228,7 +228,7 @@ CASES = (
         retried(listed=proof_as(flipped)),
         ABORT,
         clause=_BINDER,
-        needs=(*_RESUMES, "retry"),
+        needs=(*_RESUMES, "resumes13-retry"),
     ),
     new.free(
         "T24",
@@ -278,7 +278,7 @@ CASES = (
         "T29",
         "psk-early-data",
         "early_data with a real ticket, and no data",
-        psk(change=setting(EARLY_DATA, b"")),
+        early(0),
         NEGOTIATE,
         clause=_EARLY,
         version=TLS13,
@@ -287,7 +287,7 @@ CASES = (
         "T30",
         "psk-early-garbage",
         "early_data with a real ticket, and a record no key opens",
-        sent(early),
+        early(100),
         (*NEGOTIATE, *alerts(BAD_RECORD_MAC)),
         clause=_EARLY,
         version=TLS13,
