@@ -110,7 +110,7 @@ class Line:
                 script.payload,
                 reader,
                 timeout=timeout + script.pause * len(script.cuts),
-                want_local=self._observe is not None,
+                want_local=True,
                 cuts=Cuts(script.cuts, script.pause) if script.cuts else None,
                 half_close=script.fin,
             )

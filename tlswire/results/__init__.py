@@ -12,6 +12,7 @@ import msgspec
 
 from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
 from tlswire.results.diff import DIFF_SCHEMA, Diff
+from tlswire.results.finding import FINDING_SCHEMA, ProvenFinding
 from tlswire.results.fuzz import FUZZ_SCHEMA, Fuzz
 from tlswire.results.scan import SCAN_SCHEMA, Scan
 from tlswire.results.session import SESSION_SCHEMA, Session
@@ -26,6 +27,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     APPLELOG_SCHEMA: AppleLog,
     DIFF_SCHEMA: Diff,
     FUZZ_SCHEMA: Fuzz,
+    FINDING_SCHEMA: ProvenFinding,
 }
 
 
