@@ -1,8 +1,7 @@
-"""One campaign: preflight, every case once side by side, then each deviation again, alone between controls, 3 of 3.
+"""One campaign: preflight, every case once side by side, then what deviates again, until it is believed or not.
 
-Nothing is believed once: a deviation that does not repeat is kept apart as unknown, silence is tried again alone with
-more patience, and a control hello before and after tells what the server itself is worth at that moment. When it is
-gone the campaign waits for it, then stops and says what was sent last. Must not import ``report`` or ``cli``.
+``fuzz.confirm`` decides what is believed; this module knows the cases, tells of what is found as soon as it is, and
+makes the result. Must not import ``report`` or ``cli``.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from tlswire.fuzz.edits import differences
 from tlswire.fuzz.generate import generated
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.oracle import NOT_APPLICABLE, UNKNOWN, Judgement
-from tlswire.fuzz.preflight import preflight
-from tlswire.fuzz.script import Ground
+from tlswire.fuzz.preflight import Known, preflight
+from tlswire.fuzz.replay import Origin, ground_of, proven
 from tlswire.registry import VERSIONS
 from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
@@ -32,10 +31,13 @@ if TYPE_CHECKING:
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
-    from tlswire.fuzz.preflight import Known
-    from tlswire.fuzz.script import Script
+    from tlswire.fuzz.script import Ground, Script
     from tlswire.probe.transport import Address
+    from tlswire.results.finding import ProvenFinding
 
+# Seconds between two looks at the progress.
+_TOLD_EVERY = 0.1
+INTERRUPTED = "interrupted"
 # Bytes of a finding kept in the result.
 KEPT = 1 << 15
 _BASES = {"TLS 1.3+1.2": "", "TLS 1.2": "tls12"}
@@ -44,7 +46,8 @@ _LEVELS = ("MUST", "SHOULD", "MAY", "unspecified")
 
 class Options(msgspec.Struct, frozen=True):
     """What is asked of one server beside the cases given: ``generate`` so many more of the seed, then ``explore`` seconds
-    of mutations led by what they draw. ``server_name`` None sends ``localhost``.
+    of mutations led by what they draw. ``server_name`` None sends ``localhost``; ``stack`` is the server's software, if
+    known.
     """
 
     server_name: str | None = None
@@ -52,6 +55,7 @@ class Options(msgspec.Struct, frozen=True):
     generate: int = 0
     explore: float = 0.0
     bounds: Bounds = Bounds()
+    stack: str | None = None
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -73,16 +77,20 @@ async def fuzz_address(
     *,
     observe: Callable[[str, Heard], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    found: Callable[[ProvenFinding], None] | None = None,
     corpus: Corpus | None = None,
 ) -> Fuzz:
-    """Run ``cases`` against ``address``; ``corpus`` is what an exploration remembers. Never raises for what the server
-    does; raises UsageError where the corpus cannot be written.
+    """Run ``cases`` against ``address``. Never raises for what the server does; UsageError for a bad server name, and
+    where the corpus cannot be written.
+
+    ``found`` is told of every finding once it is confirmed, and again when a smaller case shows the same cause;
+    ``corpus`` is what an exploration remembers.
     """
     name = options.server_name if options.server_name is not None else "localhost"
-    ground = Ground(options.seed, name.encode("idna" if not name.isascii() else "ascii"))
+    ground = ground_of(options.seed, name)
     line = Line(address, ground, options.bounds, observe)
     more = generated(ground, options.generate, options.seed)
-    campaign = Campaign(host, line, (*cases, *more), name, progress)
+    campaign = Campaign(host, line, (*cases, *more), name, progress, found, options.stack)
     if not options.explore:
         return await campaign.run()
     from tlswire.fuzz.explore import Explorer  # noqa: PLC0415 - Hypothesis is heavy
@@ -100,39 +108,46 @@ class Campaign:
         cases: tuple[Case, ...],
         server_name: str,
         progress: Callable[[Progress], None] | None = None,
+        found: Callable[[ProvenFinding], None] | None = None,
+        stack: str | None = None,
     ) -> None:
         self.host = host
         self.line = line
         self.cases = cases
         self.server_name = server_name
-        self.notes: list[str] = []
+        self.stack = stack
         self.seen: dict[str, Seen] = {}
-        self.confirmer: Confirmer | None = None
+        self.confirmer = Confirmer(line, Known(frozenset(), None, there=False), self._tell)
         self._progress = progress
+        self._found = found
+        self._told: dict[str, str] = {}  # causes, and the case that was told of each
         self._done = 0
+        self._asked = 0
+        self._last_told = 0.0
         self._began = datetime.now(UTC)
 
     async def run(self, then: Callable[[Known], Awaitable[None]] | None = None) -> Fuzz:
         """Everything, ``then`` what goes on from there, and the result."""
-        known = await preflight(self.line)
-        self.confirmer = confirmer = Confirmer(self.line, known)
         try:
+            known = self.confirmer.known = await preflight(self.line)
             if known.control is not None:
                 if known.serial:
-                    self.notes.append("serves one client at a time: cases are sent one after the other")
-                await self._all(confirmer)
+                    self.confirmer.notes.append("serves one client at a time: cases are sent one after the other")
+                await self._all(known)
                 if then is not None and not self.line.over:
                     await then(known)
         except asyncio.CancelledError:
-            self.notes.append("interrupted")
-        return self.result(confirmer)
+            self.line.over = INTERRUPTED
+        self._tell_found()
+        return self.result()
 
-    async def _all(self, confirmer: Confirmer) -> None:
+    async def _all(self, known: Known) -> None:
         for case in self.cases:
             self.seen[case.id] = Seen(case, case.make(self.line.ground))
-        asked = [seen for seen in self.seen.values() if not self._lacks(seen, confirmer.known)]
-        await asyncio.gather(*(self._once(seen, confirmer) for seen in asked))
-        await confirmer.all(asked)
+        asked = [seen for seen in self.seen.values() if not self._lacks(seen, known)]
+        self._asked = len(asked)
+        await asyncio.gather(*(self._once(seen) for seen in asked))
+        await self.confirmer.all(asked)
 
     def _lacks(self, seen: Seen, known: Known) -> bool:
         needs = (*seen.case.needs, *filter(None, (_BASES[seen.case.base],)))
@@ -141,47 +156,64 @@ class Campaign:
             seen.judgement = Judgement(NOT_APPLICABLE, (f"the server does not show {', '.join(missing)}",))
         return bool(missing)
 
+    async def _once(self, seen: Seen) -> None:
+        await self.confirmer.once(seen)
+        self._done += seen.heard is not None
+        self._tell()
+
     async def confirmed(self, case: Case, script: Script) -> Seen | None:
         """What is seen three times of a case beyond the catalogue; None where it conforms, or does not repeat."""
-        seen, confirmer = Seen(case, script), self.confirmer
-        if confirmer is None:
-            return None
-        await confirmer.once(seen)
-        if not seen.deviates or not await confirmer.confirm(seen) or not seen.deviates:
+        seen = Seen(case, script)
+        await self.confirmer.once(seen)
+        if not seen.deviates or not await self.confirmer.confirm(seen) or not seen.deviates:
             return None
         self.seen[case.id] = seen
+        self._tell_found()
         return seen
 
-    async def _once(self, seen: Seen, confirmer: Confirmer) -> None:
-        await confirmer.once(seen)
-        if seen.heard is None:
+    def _tell(self) -> None:
+        """Tell how far we are, and of what was found."""
+        self._tell_found()
+        if self._progress is None or self.line.elapsed < self._last_told + _TOLD_EVERY:
             return
-        self._done += 1
-        if self._progress is not None:
-            found = sum(1 for one in self.seen.values() if one.deviates)
-            reactions = {one.heard.reaction for one in self.seen.values() if one.heard is not None}
-            self._progress(
-                Progress(self._done, len(self.cases), found, len(reactions), self.line.connections, self.line.elapsed)
-            )
+        self._last_told = self.line.elapsed
+        found = sum(1 for one in self.seen.values() if one.deviates)
+        reactions = {one.heard.reaction for one in self.seen.values() if one.heard is not None}
+        self._progress(
+            Progress(self._done, self._asked, found, len(reactions), self.line.connections, self.line.elapsed)
+        )
+
+    def _tell_found(self) -> None:
+        if self._found is None:
+            return
+        features = self.confirmer.known.features
+        for cause, group in self._causes().items():
+            seen = group[0]
+            if seen.heard is None or self._told.get(cause) == seen.case.id:
+                continue
+            self._told[cause] = seen.case.id
+            origin = Origin(self.target, self.line.ground.seed, features, self.stack)
+            fields = changes(seen.case, seen.script, self.line.ground)
+            self._found(proven(seen.case, seen.script, seen.heard, seen.judgement, fields, origin, seen.repeated))
 
     # What comes out.
 
-    def result(self, confirmer: Confirmer) -> Fuzz:
+    def result(self) -> Fuzz:
         """The value of everything so far."""
-        address, known = self.line.address, confirmer.known
-        notes = [*self.notes, *confirmer.notes]
+        known, over = self.confirmer.known, self.line.over
+        notes = [*self.confirmer.notes]
+        if over and not any(over in note for note in notes):
+            notes.append(over)
         for seen in self.seen.values():
             if seen.deviates and seen.repeated < QUORUM:
-                why = self.line.over or "interrupted"
-                seen.judgement = Judgement(
-                    UNKNOWN, (f"{why}; seen {seen.repeated} times: {seen.judgement.reasons[0]}",)
-                )
+                why = f"{over or INTERRUPTED}; seen {seen.repeated} times: {seen.judgement.reasons[0]}"
+                seen.judgement = Judgement(UNKNOWN, (why,))
         results = [_result(seen) for seen in self.seen.values()]
         unknown = any(one.verdict == UNKNOWN for one in results)
         return Fuzz(
-            target=Target(self.host, address.port, address.host, self.server_name or None),
+            target=self.target,
             seed=self.line.ground.seed,
-            complete=known.error is None and not unknown and not self.line.over,
+            complete=known.error is None and not unknown and not over,
             reachable=known.there,
             connections=self.line.connections,
             started=self._began.isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -189,24 +221,35 @@ class Campaign:
             features=sorted(known.features),
             cases=results,
             findings=self._findings(),
-            last=[name for name in confirmer.last if name in self.seen],
-            notes=notes
-            + ([self.line.over] if self.line.over and not any(self.line.over in note for note in notes) else []),
+            last=[name for name in self.confirmer.last if name in self.seen],
+            notes=notes,
             error=known.error,
             tool=Tool("tlswire", __version__),
+            stack=self.stack,
         )
 
-    def _findings(self) -> list[Finding]:
-        """Deviations that were seen three times, one for each cause; those of the strictest level first."""
+    @property
+    def target(self) -> Target:
+        """Who is asked, as results have it."""
+        address = self.line.address
+        return Target(self.host, address.port, address.host, self.server_name or None)
+
+    def _causes(self) -> dict[str, list[Seen]]:
+        """Deviations that were seen three times by their cause; of each the strictest and smallest case first."""
         by_cause: dict[str, list[Seen]] = {}
         for seen in self.seen.values():
-            if seen.deviates:
+            if seen.deviates and seen.repeated >= QUORUM:
                 by_cause.setdefault(seen.judgement.cause, []).append(seen)
-        found = [self._finding(cause, group) for cause, group in by_cause.items()]
+        for group in by_cause.values():
+            group.sort(key=lambda seen: (_LEVELS.index(seen.case.level), len(seen.script.payload)))
+        return by_cause
+
+    def _findings(self) -> list[Finding]:
+        """One finding for each cause; those of the strictest level first."""
+        found = [self._finding(cause, group) for cause, group in self._causes().items()]
         return sorted(found, key=lambda one: _LEVELS.index(one.level))
 
     def _finding(self, cause: str, group: list[Seen]) -> Finding:
-        group.sort(key=lambda seen: (_LEVELS.index(seen.case.level), len(seen.script.payload)))
         least = group[0]
         heard = least.heard
         sent = least.script.payload if heard is None else heard.sent

@@ -17,7 +17,7 @@ from tlswire.fuzz.oracle import CONFORMS, DEVIATES, NOT_APPLICABLE, UNKNOWN, Jud
 from tlswire.wire.records import HANDSHAKE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.line import Line
@@ -55,11 +55,12 @@ class Seen(msgspec.Struct):
 
 
 class Confirmer:
-    """Judges and confirms what ``line`` hears of the server that is ``known``."""
+    """Judges and confirms what ``line`` hears of the server that is ``known``; calls ``settled`` after each case."""
 
-    def __init__(self, line: Line, known: Known) -> None:
+    def __init__(self, line: Line, known: Known, settled: Callable[[], None]) -> None:
         self.line = line
         self.known = known
+        self._settled = settled
         self.notes: list[str] = []
         self.last: list[str] = []  # what was sent last when the server went down
         self.well = asyncio.Event()  # cleared while the server is gone and looked for
@@ -143,6 +144,11 @@ class Confirmer:
 
     async def confirm(self, seen: Seen) -> bool:
         """See it again between two controls; False when the server is gone for good."""
+        going = await self._confirm(seen)
+        self._settled()
+        return going
+
+    async def _confirm(self, seen: Seen) -> bool:
         if not await self.control() and not await self.back():
             return False
         absent = seen.heard is not None and seen.heard.reaction in _ABSENT
@@ -190,4 +196,4 @@ class Confirmer:
         seen.repeated = seen.repeated + 1 if dead else 1
         self.last = [seen.case.id]
         back = await self.back()
-        return await self.confirm(seen) if back and seen.repeated < QUORUM else back
+        return await self._confirm(seen) if back and seen.repeated < QUORUM else back

@@ -163,7 +163,7 @@ class Line:
                 script.payload,
                 reader,
                 timeout=timeout + 2 * script.pause * len(script.cuts),
-                want_local=self._observe is not None,
+                want_local=True,
                 cuts=Cuts(script.cuts, script.pause) if script.cuts else None,
                 half_close=script.fin,
             )

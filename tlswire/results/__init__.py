@@ -12,6 +12,7 @@ import msgspec
 
 from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
 from tlswire.results.diff import DIFF_SCHEMA, Diff
+from tlswire.results.finding import FINDING_SCHEMA, ProvenFinding
 from tlswire.results.fuzz import FUZZ_SCHEMA, Fuzz
 from tlswire.results.fuzz_compare import FUZZ_COMPARE_SCHEMA, FuzzCompare
 from tlswire.results.scan import SCAN_SCHEMA, Scan
@@ -28,6 +29,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     DIFF_SCHEMA: Diff,
     FUZZ_SCHEMA: Fuzz,
     FUZZ_COMPARE_SCHEMA: FuzzCompare,
+    FINDING_SCHEMA: ProvenFinding,
 }
 
 
