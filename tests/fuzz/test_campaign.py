@@ -142,7 +142,7 @@ def test_nobody_there_is_unreachable() -> None:
 def test_a_server_that_goes_down_ends_the_campaign_and_the_last_hellos_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tlswire.fuzz.campaign.RECOVERY", 0.5)
+    monkeypatch.setattr("tlswire.fuzz.confirm.RECOVERY", 0.5)
     served = msgspec.structs.replace(character("plain"), quirks=Quirks(connections_served=60))
     cases = [msgspec.structs.replace(VALID, id=f"Y{n}") for n in range(80)]
     result = run(served, *cases, bounds=Bounds(timeout=0.4, concurrency=4))

@@ -15,12 +15,12 @@ import msgspec
 
 from tlswire import __version__
 from tlswire.errors import UsageError
+from tlswire.fuzz.confirm import QUORUM, Confirmer, Seen
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
 from tlswire.fuzz.generate import generated
 from tlswire.fuzz.line import Bounds, Line
-from tlswire.fuzz.model import DEAD, FLIGHT, HANG, RETRY
-from tlswire.fuzz.oracle import CONFORMS, DEVIATES, NOT_APPLICABLE, UNKNOWN, Judgement, judge, told
+from tlswire.fuzz.oracle import NOT_APPLICABLE, UNKNOWN, Judgement
 from tlswire.fuzz.preflight import preflight
 from tlswire.fuzz.script import Ground
 from tlswire.registry import VERSIONS
@@ -28,7 +28,7 @@ from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
@@ -36,11 +36,6 @@ if TYPE_CHECKING:
     from tlswire.fuzz.script import Script
     from tlswire.probe.transport import Address
 
-# A finding is what was seen so often, without an exception.
-QUORUM = 3
-# Seconds a server that is gone is given to come back, and how often it is looked for.
-RECOVERY = 6.0
-_LOOK = 0.25
 # Bytes of a finding kept in the result.
 KEPT = 1 << 15
 _BASES = {"TLS 1.3+1.2": "", "TLS 1.2": "tls12"}
@@ -57,16 +52,6 @@ class Options(msgspec.Struct, frozen=True):
     generate: int = 0
     explore: float = 0.0
     bounds: Bounds = Bounds()
-
-
-class Seen(msgspec.Struct):
-    """One case and what became of it."""
-
-    case: Case
-    script: Script
-    heard: Heard | None = None
-    judgement: Judgement = Judgement(UNKNOWN, ("not asked",))
-    repeated: int = 0
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -121,44 +106,33 @@ class Campaign:
         self.cases = cases
         self.server_name = server_name
         self.notes: list[str] = []
-        self.last: list[str] = []
         self.seen: dict[str, Seen] = {}
-        self.known: Known | None = None
+        self.confirmer: Confirmer | None = None
         self._progress = progress
         self._done = 0
-        self._well = asyncio.Event()  # cleared while the server is gone and looked for
-        self._well.set()
         self._began = datetime.now(UTC)
 
     async def run(self, then: Callable[[Known], Awaitable[None]] | None = None) -> Fuzz:
         """Everything, ``then`` what goes on from there, and the result."""
-        self.known = known = await preflight(self.line)
+        known = await preflight(self.line)
+        self.confirmer = confirmer = Confirmer(self.line, known)
         try:
             if known.control is not None:
                 if known.serial:
                     self.notes.append("serves one client at a time: cases are sent one after the other")
-                await self._all(known)
+                await self._all(confirmer)
                 if then is not None and not self.line.over:
                     await then(known)
         except asyncio.CancelledError:
             self.notes.append("interrupted")
-        return self.result(known)
+        return self.result(confirmer)
 
-    async def _all(self, known: Known) -> None:
+    async def _all(self, confirmer: Confirmer) -> None:
         for case in self.cases:
             self.seen[case.id] = Seen(case, case.make(self.line.ground))
-        asked = [seen for seen in self.seen.values() if not self._lacks(seen, known)]
-        await asyncio.gather(*(self._once(seen, known) for seen in asked))
-        doubtful = [seen for seen in asked if self._doubtful(seen)]
-        dead = [seen for seen in doubtful if seen.heard is not None and seen.heard.reaction == DEAD]
-        # What may have taken the server down is asked alone, in the order it was sent; the rest side by side.
-        killing = dead or (doubtful and not await self._control(known))
-        if killing or known.serial:
-            for seen in doubtful:
-                if self.line.over or not await self._confirm(seen, known):
-                    break
-        else:
-            await asyncio.gather(*(self._confirm(seen, known) for seen in doubtful))
+        asked = [seen for seen in self.seen.values() if not self._lacks(seen, confirmer.known)]
+        await asyncio.gather(*(self._once(seen, confirmer) for seen in asked))
+        await confirmer.all(asked)
 
     def _lacks(self, seen: Seen, known: Known) -> bool:
         needs = (*seen.case.needs, *filter(None, (_BASES[seen.case.base],)))
@@ -167,128 +141,37 @@ class Campaign:
             seen.judgement = Judgement(NOT_APPLICABLE, (f"the server does not show {', '.join(missing)}",))
         return bool(missing)
 
-    async def confirmed(self, case: Case, script: Script, known: Known) -> Seen | None:
+    async def confirmed(self, case: Case, script: Script) -> Seen | None:
         """What is seen three times of a case beyond the catalogue; None where it conforms, or does not repeat."""
-        seen = Seen(case, script)
-        await self._once(seen, known)
-        if not self._doubtful(seen) or not await self._confirm(seen, known) or not self._doubtful(seen):
+        seen, confirmer = Seen(case, script), self.confirmer
+        if confirmer is None:
+            return None
+        await confirmer.once(seen)
+        if not seen.deviates or not await confirmer.confirm(seen) or not seen.deviates:
             return None
         self.seen[case.id] = seen
         return seen
 
-    async def _once(self, seen: Seen, known: Known) -> None:
-        heard = await self.line.ask(seen.case.id, seen.script, ready=self._well)
-        if heard.ending == "unasked":
-            seen.judgement = Judgement(UNKNOWN, (heard.reason,))
+    async def _once(self, seen: Seen, confirmer: Confirmer) -> None:
+        await confirmer.once(seen)
+        if seen.heard is None:
             return
-        self._judge(seen, heard, known)
-        self._tell()
-        if heard.reaction == DEAD and self._well.is_set():
-            self._well.clear()
-            await self._back(known)
-            self._well.set()
-
-    def _judge(self, seen: Seen, heard: Heard, known: Known) -> None:
-        seen.heard = heard
-        seen.repeated = 1
-        seen.judgement = judge(seen.case, seen.script, heard, known.features)
-
-    def _tell(self) -> None:
         self._done += 1
         if self._progress is not None:
-            found = sum(1 for one in self.seen.values() if one.judgement.verdict == DEVIATES)
+            found = sum(1 for one in self.seen.values() if one.deviates)
             reactions = {one.heard.reaction for one in self.seen.values() if one.heard is not None}
             self._progress(
                 Progress(self._done, len(self.cases), found, len(reactions), self.line.connections, self.line.elapsed)
             )
 
-    @staticmethod
-    def _doubtful(seen: Seen) -> bool:
-        return seen.judgement.verdict == DEVIATES
-
-    async def _control(self, known: Known) -> bool:
-        if known.control is None:
-            return False
-        heard = await self.line.ask("control", known.control, timeout=self.line.patient)
-        return heard.reaction in {FLIGHT, RETRY}
-
-    async def _confirm(self, seen: Seen, known: Known) -> bool:
-        """See it again between two controls; False when the server is gone for good."""
-        if not await self._control(known) and not await self._back(known):
-            return False
-        first = seen.heard
-        # Silence and an end of the server are no first sighting: they may be those of a neighbour.
-        wanted = QUORUM if first is None or first.reaction in {HANG, DEAD} else QUORUM - 1
-        agreed = -1
-        async for heard in self._repeats(seen, wanted):
-            agreed += 1
-            if heard.ending == "unasked":
-                seen.judgement = Judgement(UNKNOWN, (heard.reason,))
-                return False
-            if not await self._alive(heard, known):
-                return await self._killed(seen, heard, known)
-            verdict = judge(seen.case, seen.script, heard, known.features)
-            if verdict.verdict == CONFORMS and first is not None and first.reaction in {HANG, DEAD}:
-                self._judge(seen, heard, known)
-                return True
-            if agreed == 0 and wanted == QUORUM:
-                seen.heard, seen.judgement = heard, verdict
-            elif (heard.reaction, verdict.cause) != (seen.heard and seen.heard.reaction, seen.judgement.cause):
-                shown = f"{told(seen.heard)} and {told(heard)}" if seen.heard is not None else told(heard)
-                seen.judgement = Judgement(UNKNOWN, (f"flaky: {shown}",))
-                return True
-        seen.repeated = QUORUM
-        if not await self._control(known):
-            return await self._back(known)
-        return True
-
-    async def _repeats(self, seen: Seen, times: int) -> AsyncIterator[Heard]:
-        """The case asked again; where it is silence that is waited for, all waits side by side."""
-        if seen.heard is not None and seen.heard.reaction == HANG:
-            patient = self.line.patient
-            asked = (self.line.ask(seen.case.id, seen.script, timeout=patient) for _ in range(times))
-            for heard in await asyncio.gather(*asked):
-                yield heard
-            return
-        for _ in range(times):
-            yield await self.line.ask(seen.case.id, seen.script)
-
-    async def _alive(self, heard: Heard, known: Known) -> bool:
-        """After a silent or refused connection: does the control still work?"""
-        return heard.reaction not in {HANG, DEAD} or await self._control(known)
-
-    async def _killed(self, seen: Seen, heard: Heard, known: Known) -> bool:
-        """The control fails behind this case: note it, and see whether the server comes back."""
-        seen.heard = msgspec.structs.replace(heard, reaction=DEAD)
-        seen.judgement = judge(seen.case, seen.script, seen.heard, known.features)
-        seen.repeated += 1
-        self.last = [seen.case.id]
-        back = await self._back(known)
-        if back and seen.repeated < QUORUM:
-            return await self._confirm(seen, known)
-        return back
-
-    async def _back(self, known: Known) -> bool:
-        """Whether the server is there (again), after RECOVERY seconds at most."""
-        last = list(self.line.last)
-        until = self.line.elapsed + RECOVERY
-        while not self.line.over:
-            if await self._control(known):
-                return True
-            if self.line.elapsed > until:
-                self.last = self.last or list(dict.fromkeys(name for name in reversed(last) if name in self.seen))
-                self.line.over = "the server is down"
-                self.notes.append(f"the server is down; sent last: {', '.join(self.last[:8])}")
-            await asyncio.sleep(_LOOK)
-        return False
-
     # What comes out.
 
-    def result(self, known: Known) -> Fuzz:
+    def result(self, confirmer: Confirmer) -> Fuzz:
         """The value of everything so far."""
-        address = self.line.address
+        address, known = self.line.address, confirmer.known
+        notes = [*self.notes, *confirmer.notes]
         for seen in self.seen.values():
-            if self._doubtful(seen) and seen.repeated < QUORUM:
+            if seen.deviates and seen.repeated < QUORUM:
                 why = self.line.over or "interrupted"
                 seen.judgement = Judgement(
                     UNKNOWN, (f"{why}; seen {seen.repeated} times: {seen.judgement.reasons[0]}",)
@@ -306,8 +189,9 @@ class Campaign:
             features=sorted(known.features),
             cases=results,
             findings=self._findings(),
-            last=self.last,
-            notes=self.notes + ([self.line.over] if self.line.over and self.line.over not in self.notes else []),
+            last=[name for name in confirmer.last if name in self.seen],
+            notes=notes
+            + ([self.line.over] if self.line.over and not any(self.line.over in note for note in notes) else []),
             error=known.error,
             tool=Tool("tlswire", __version__),
         )
@@ -316,7 +200,7 @@ class Campaign:
         """Deviations that were seen three times, one for each cause; those of the strictest level first."""
         by_cause: dict[str, list[Seen]] = {}
         for seen in self.seen.values():
-            if self._doubtful(seen):
+            if seen.deviates:
                 by_cause.setdefault(seen.judgement.cause, []).append(seen)
         found = [self._finding(cause, group) for cause, group in by_cause.items()]
         return sorted(found, key=lambda one: _LEVELS.index(one.level))

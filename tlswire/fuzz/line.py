@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 # A time-out is so many times the usual answer, within these bounds in seconds.
 LATENCY_FACTOR = 20
-QUICKEST, PATIENT = 0.25, 1.5
+QUICKEST, PATIENT = 0.15, 1.0
+# Seconds after which a SYN is sent again: a server that takes so long has no room for more clients.
+SYN_AGAIN = 0.9
+NARROW = 8
 # So many times it is what a server is given to say more behind its flight, up to so many seconds.
 SETTLING_FACTOR, UNSETTLED = 8, 0.6
 WIDTH = 32
@@ -50,6 +53,39 @@ class Bounds(msgspec.Struct, frozen=True):
     deadline: float = 600.0
 
 
+class Places:
+    """How many connections there may be at once: like a semaphore, but ``width`` may shrink under those that wait."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> None:
+        if self._taken < self.width and not self._waiting:
+            self._taken += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        self._taken -= 1
+        while self._waiting and self._taken < self.width:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._taken += 1
+                turn.set_result(None)
+
+
 class Line:
     """Asks one address; see the module's text."""
 
@@ -65,7 +101,7 @@ class Line:
         self._observe = observe
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
-        self._places = asyncio.Semaphore(bounds.concurrency or WIDTH)
+        self._places = Places(bounds.concurrency or WIDTH)
         self._turn = asyncio.Lock()
         self._next = 0.0
         self._latencies: deque[float] = deque(maxlen=64)
@@ -89,11 +125,11 @@ class Line:
     @property
     def patient(self) -> float:
         """Seconds for a hello that is asked alone because it was met by silence."""
-        return min(self.bounds.timeout, max(PATIENT, 3 * self.timeout))
+        return min(self.bounds.timeout, max(PATIENT, 2 * self.timeout))
 
     def narrow(self, width: int) -> None:
         """From now on so many connections at once."""
-        self._places = asyncio.Semaphore(width)
+        self._places.width = min(self._places.width, width)
 
     async def ask(
         self, name: str, script: Script, *, timeout: float | None = None, ready: asyncio.Event | None = None
@@ -126,12 +162,16 @@ class Line:
                 self.address,
                 script.payload,
                 reader,
-                timeout=timeout + script.pause * len(script.cuts),
+                timeout=timeout + 2 * script.pause * len(script.cuts),
                 want_local=self._observe is not None,
                 cuts=Cuts(script.cuts, script.pause) if script.cuts else None,
                 half_close=script.fin,
             )
-            if outcome.end != transport.EXHAUSTED:
+            if outcome.connected > SYN_AGAIN or (outcome.end == transport.TIMEOUT and not outcome.connected):
+                self.narrow(NARROW)
+            elif outcome.end != transport.EXHAUSTED:
+                break
+            if outcome.connected:
                 break
             await asyncio.sleep(0.2 * (attempt + 1))
         facts: dict[str, Any] = {
@@ -143,7 +183,7 @@ class Line:
         heard = reader.heard(outcome.end, **facts)
         if outcome.end in _GONE and not outcome.connected:
             heard = msgspec.structs.replace(heard, reaction=DEAD)
-        elif heard.reaction != HANG and heard.received:
+        elif heard.reaction != HANG and heard.received and not (script.tail or script.cuts):
             self._latencies.append(outcome.elapsed)
         if self._observe is not None:
             self._observe(name, heard)

@@ -27,19 +27,22 @@ if TYPE_CHECKING:
 
 # Seconds a serial server is given to leave one client for another.
 _IDLE = 0.6
+# As somebody's browser would say it to the wrong port.
+_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Known(msgspec.Struct, frozen=True):
     """What is known of a server: ``control`` is a script that it answers by a flight (None: there is none).
 
     ``error`` says why it cannot be fuzzed; ``there`` whether anything answered; ``serial`` whether it serves one client
-    at a time; ``first`` is what it said to the control.
+    at a time, ``shared`` whether the port speaks plain HTTP, too; ``first`` is what it said to the control.
     """
 
     features: frozenset[str]
     control: Script | None
     there: bool
     serial: bool = False
+    shared: bool = False
     error: str | None = None
     first: Heard | None = None
 
@@ -64,8 +67,11 @@ async def preflight(line: Line) -> Known:
         shown[name] = await line.ask(name, FEATURES[name].make(ground), timeout=line.patient)
     found = {name for name, one in shown.items() if FEATURES[name].shown(one)}
     found |= await _by_handshake(line, frozenset(found))
+    plain = await line.ask("plain HTTP", Script(_REQUEST))
+    if serial:  # until it has let go of the last one
+        await line.ask("control", control, timeout=line.patient)
     first = next(one for one in heard.values() if one.reaction in {FLIGHT, RETRY})
-    return Known(frozenset(found), control, there=True, serial=serial, first=first)
+    return Known(frozenset(found), control, there=True, serial=serial, shared=plain.reaction == NOT_TLS, first=first)
 
 
 def _why_not(heard: tuple[Heard, ...]) -> str:

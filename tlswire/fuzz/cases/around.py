@@ -16,15 +16,22 @@ from tlswire.fuzz.model import (
     DECODE_ERROR,
     HANG,
     NEGOTIATE,
+    NOT_TLS,
     UNEXPECTED_MESSAGE,
     alerts,
 )
+from tlswire.fuzz.script import TLS12
 from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HEARTBEAT
 
 TLS13 = ("tls13",)
 # The answer to the hello is a ServerHello, behind which keys change, and no HelloRetryRequest.
 ANSWERED = ("tls13", "x25519")
 STRANGE = alerts(UNEXPECTED_MESSAGE)
+# What does not begin with a handshake record may be taken for the protocol in clear that shares the port.
+STRANGE_FIRST = (*STRANGE, NOT_TLS)
+ABORT_FIRST = (*ABORT, NOT_TLS)
+# In clear where records are encrypted: of an unexpected type, or one that no key opens (RFC 9846 sections 5 and 6.2).
+UNPROTECTED = alerts(UNEXPECTED_MESSAGE, BAD_RECORD_MAC)
 NOT_BEFORE = "RFC 9846 5; RFC 5246 6"
 
 
@@ -44,7 +51,13 @@ _AROUND = (
         history="TLS-Anvil 8446-EHgkL2huNs",
     ),
     rows.must(
-        "R25", "rec-ccs-interleaved", "CCS between two hello fragments", between(CCS), STRANGE, clause="RFC 9846 5, 5.1"
+        "R25",
+        "rec-ccs-interleaved",
+        "CCS between two hello fragments",
+        between(CCS),
+        STRANGE,
+        clause="RFC 9846 5, 5.1",
+        needs=TLS13,
     ),
     rows.must(
         "R26",
@@ -53,13 +66,14 @@ _AROUND = (
         between(record(APPLICATION_DATA, b"data")),
         STRANGE,
         clause="RFC 9846 5.1, 6.2",
+        needs=TLS13,
     ),
     rows.must(
         "R27",
         "ccs-first",
         "change_cipher_spec record before the hello",
         before(CCS),
-        STRANGE,
+        STRANGE_FIRST,
         clause=NOT_BEFORE,
         peers="a stateless server cannot tell this from the record behind its HelloRetryRequest (RFC 9846 4.3.2)",
     ),
@@ -68,7 +82,7 @@ _AROUND = (
         "appdata-first",
         "application_data record first",
         before(record(APPLICATION_DATA, b"data")),
-        STRANGE,
+        STRANGE_FIRST,
         clause="RFC 9846 6.2; RFC 5246 7.2.2",
     ),
     rows.must(
@@ -76,7 +90,7 @@ _AROUND = (
         "heartbeat-first",
         "heartbeat record (24) first",
         before(record(HEARTBEAT, b"\1\0\2hi" + bytes(16))),
-        (*STRANGE, *NEGOTIATE),
+        (*STRANGE_FIRST, *NEGOTIATE),
         clause="RFC 9846 5; RFC 6520 3",
         peers="RFC 6520 3: one that arrives during a handshake SHOULD be dropped silently",
     ),
@@ -87,7 +101,7 @@ _AROUND = (
             f"unknown record content type {content}",
             _content(content),
             # From 128 on it may be the length of an SSLv2 record that has not come yet (RFC 5246 appendix E.2).
-            STRANGE if content < 0x80 else (*ABORT, HANG),
+            STRANGE_FIRST if content < 0x80 else (*ABORT_FIRST, HANG),
             clause=NOT_BEFORE if content < 0x80 else f"{NOT_BEFORE}, E.2",
         )
         for id_, content in (("R30", 0), ("R31", 19), ("R32", 25), ("R33", 80), ("R34", 255))
@@ -115,8 +129,8 @@ _AROUND = (
         "R37",
         "two-hellos-two-records",
         "second ClientHello without HelloRetryRequest",
-        framed(lambda message: handshake(message) * 2, tail=True),
-        STRANGE,
+        framed(lambda message: handshake(message) + handshake(message, TLS12), tail=True),
+        UNPROTECTED,
         clause="RFC 9846 4.2.2 (RFC 8446 4.1.2)",
         needs=ANSWERED,
         history="TLS-Anvil XSM-FeqjZ8aw4M",
@@ -129,7 +143,7 @@ _ALERTS = (
         "warn-alert-first",
         "warning unrecognized_name before the hello",
         before(alert(112)),
-        ANYTHING,
+        (*ANYTHING, NOT_TLS),
         clause="RFC 9846 6; RFC 5246 7.2.2",
         peers="RFC 9846 6 makes it an error whatever its level, RFC 5246 leaves it to the receiver",
     ),
@@ -138,7 +152,7 @@ _ALERTS = (
         "warn-alert-x64",
         "64 warning alerts before the hello",
         before(*[alert(112)] * 64),
-        ANYTHING,
+        (*ANYTHING, NOT_TLS),
         clause="RFC 9846 6; RFC 5246 7.2.2",
         history="CVE-2016-8610 (SSL Death Alert); tlsfuzzer test-ssl-death-alert",
     ),
@@ -147,7 +161,7 @@ _ALERTS = (
         "fatal-alert-first",
         "fatal handshake_failure as first record",
         before(alert(40, FATAL)),
-        (CLOSE,),
+        (CLOSE, NOT_TLS),
         clause="RFC 9846 6, 6.2; RFC 5246 7.2.2",
     ),
     rows.must(
@@ -155,16 +169,18 @@ _ALERTS = (
         "close-notify-first",
         "close_notify as first record",
         before(alert(0)),
-        (*ABORT, HANG),
+        (*ABORT_FIRST, HANG),
         clause="RFC 9846 6.1; RFC 5246 7.2.1",
     ),
-    rows.must("R42", "alert-1byte-first", "alert record of 1 byte", before(record(ALERT, b"\1")), ABORT, needs=TLS13),
+    rows.must(
+        "R42", "alert-1byte-first", "alert record of 1 byte", before(record(ALERT, b"\1")), ABORT_FIRST, needs=TLS13
+    ),
     rows.must(
         "R43",
         "alert-empty-first",
         "alert record of 0 bytes",
         before(record(ALERT, b"")),
-        alerts(UNEXPECTED_MESSAGE, DECODE_ERROR),
+        (*alerts(UNEXPECTED_MESSAGE, DECODE_ERROR), NOT_TLS),
         needs=TLS13,
         history="tlsfuzzer test-tls13-empty-alert",
     ),
@@ -173,7 +189,7 @@ _ALERTS = (
         "alert-bad-level",
         "alert with level 255",
         before(alert(40, 255)),
-        ABORT,
+        ABORT_FIRST,
         clause="RFC 9846 6",
         needs=TLS13,
     ),
@@ -188,7 +204,13 @@ _FORMS = (
         ANYTHING,
         history="OpenSSL MAX_EMPTY_RECORDS 32",
     ),
-    rows.free("R51", "rec-empty-last", "zero-length handshake record behind the hello", behind(EMPTY), ANYTHING),
+    rows.free(
+        "R51",
+        "rec-empty-last",
+        "zero-length handshake record behind the hello",
+        behind(handshake(b"", TLS12)),
+        ANYTHING,
+    ),
     rows.must(
         "R54",
         "rec-ccs-interleaved-0300",
@@ -196,6 +218,7 @@ _FORMS = (
         between(record(CHANGE_CIPHER_SPEC, b"\1", 0x0300)),
         STRANGE,
         clause="RFC 9846 5, 5.1",
+        needs=TLS13,
     ),
     rows.must(
         "R55",
@@ -221,7 +244,7 @@ _FORMS = (
             id_,
             f"ccs-{name}-behind-hello",
             f"change_cipher_spec record {said} behind the hello",
-            behind(record(CHANGE_CIPHER_SPEC, body, 0x0303)),
+            behind(record(CHANGE_CIPHER_SPEC, body, TLS12)),
             allowed,
             clause="RFC 9846 5",
             needs=ANSWERED,
@@ -236,7 +259,7 @@ _FORMS = (
         "R60",
         "appdata-behind-hello",
         "application_data that no key opens behind a hello without early_data",
-        behind(record(APPLICATION_DATA, bytes(64), 0x0303)),
+        behind(record(APPLICATION_DATA, bytes(64), TLS12)),
         alerts(BAD_RECORD_MAC),
         clause="RFC 9846 5.2",
         needs=ANSWERED,
@@ -265,8 +288,8 @@ _FORMS = (
         "R63",
         "second-hello-split",
         "the hello and half of a second one in one record, its rest in the next",
-        framed(lambda message: handshake(message + message[:100]) + handshake(message[100:]), tail=True),
-        STRANGE,
+        framed(lambda message: handshake(message + message[:100]) + handshake(message[100:], TLS12), tail=True),
+        UNPROTECTED,
         needs=ANSWERED,
     ),
     rows.must(
@@ -282,7 +305,7 @@ _FORMS = (
         "alert-two-in-one-record",
         "two warnings in one alert record before the hello",
         before(record(ALERT, bytes((1, 112)) * 2)),
-        ABORT,
+        ABORT_FIRST,
         needs=TLS13,
     ),
     rows.must(
@@ -290,7 +313,7 @@ _FORMS = (
         "alert-error-as-warning",
         "handshake_failure at level warning before the hello",
         before(alert(40)),
-        ABORT,
+        ABORT_FIRST,
         clause="RFC 9846 6",
         needs=TLS13,
     ),
@@ -299,7 +322,7 @@ _FORMS = (
         "alert-unknown",
         "alert 200 at level warning before the hello",
         before(alert(200)),
-        ABORT,
+        ABORT_FIRST,
         clause="RFC 9846 6",
         needs=TLS13,
     ),
@@ -308,7 +331,7 @@ _FORMS = (
         "user-canceled-first",
         "user_canceled before the hello",
         before(alert(90)),
-        ANYTHING,
+        (*ANYTHING, NOT_TLS),
         clause="RFC 9846 6.1",
     ),
 )

@@ -17,6 +17,7 @@ from tlswire.fuzz.model import (
     INAPPROPRIATE_FALLBACK,
     NEGOTIATE,
     NO_TLS,
+    NOT_TLS,
     UNEXPECTED_MESSAGE,
     WAITING,
     alerts,
@@ -123,7 +124,12 @@ _SSLV2 = (
     ),
     *(
         rows.must(
-            id_, f"sslv2-{name}", f"SSLv2-format hello {said}", _long_header(padding), REFUSED, clause="RFC 5246 E.2"
+            id_,
+            f"sslv2-{name}",
+            f"SSLv2-format hello {said}",
+            _long_header(padding),
+            (*REFUSED, NOT_TLS),
+            clause="RFC 5246 E.2",
         )
         for id_, name, said, padding in (
             ("F19", "3-byte-header", "behind a three-byte header", 0),
@@ -294,7 +300,7 @@ _ENDS = (
         "F17",
         "hello-then-close-notify",
         "complete hello followed at once by close_notify",
-        behind(alert(0)),
+        behind(alert(0, version=TLS12)),
         ANYTHING,
         clause="RFC 9846 6.1; RFC 5246 7.2.1",
         history="RUSTSEC-2024-0336",
@@ -303,7 +309,7 @@ _ENDS = (
         "F18",
         "hello-then-fatal-alert",
         "complete hello followed by a fatal alert",
-        behind(alert(40, FATAL)),
+        behind(alert(40, FATAL, TLS12)),
         ANYTHING,
         clause="RFC 9846 6.2",
     ),
@@ -312,7 +318,7 @@ _ENDS = (
         "alert-header-then-fin",
         "header of an alert record then FIN",
         _plain(record(21, b"")[:3] + b"\0\2", fin=True),
-        REFUSED,
+        (*REFUSED, NOT_TLS),
         clause="RFC 9846 6.1",
     ),
 )
