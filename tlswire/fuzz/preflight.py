@@ -61,7 +61,11 @@ async def preflight(line: Line) -> Known:
     if serial:
         line.narrow(1)
     answers = await asyncio.gather(*(line.ask(name, row.make(ground)) for name, row in FEATURES.items()))
-    found = {name for (name, row), one in zip(FEATURES.items(), answers, strict=True) if row.shown(one)}
+    shown = dict(zip(FEATURES, answers, strict=True))
+    for name in [name for name, one in shown.items() if one.reaction == HANG]:
+        # A server that has its hands full is silent, too: without this it would lack what it has.
+        shown[name] = await line.ask(name, FEATURES[name].make(ground), timeout=line.patient)
+    found = {name for name, one in shown.items() if FEATURES[name].shown(one)}
     found |= await _by_handshake(line, frozenset(found))
     plain = await line.ask("plain HTTP", Script(_REQUEST))
     if serial:  # until it has let go of the last one
