@@ -16,7 +16,6 @@ from tlswire.fuzz.model import (
     DECODE_ERROR,
     HANG,
     NEGOTIATE,
-    NOT_TLS,
     UNEXPECTED_MESSAGE,
     alerts,
 )
@@ -27,9 +26,6 @@ TLS13 = ("tls13",)
 # The answer to the hello is a ServerHello, behind which keys change, and no HelloRetryRequest.
 ANSWERED = ("tls13", "x25519")
 STRANGE = alerts(UNEXPECTED_MESSAGE)
-# What does not begin with a handshake record may be taken for the protocol in clear that shares the port.
-STRANGE_FIRST = (*STRANGE, NOT_TLS)
-ABORT_FIRST = (*ABORT, NOT_TLS)
 # In clear where records are encrypted: of an unexpected type, or one that no key opens (RFC 9846 sections 5 and 6.2).
 UNPROTECTED = alerts(UNEXPECTED_MESSAGE, BAD_RECORD_MAC)
 NOT_BEFORE = "RFC 9846 5; RFC 5246 6"
@@ -73,7 +69,7 @@ _AROUND = (
         "ccs-first",
         "change_cipher_spec record before the hello",
         before(CCS),
-        STRANGE_FIRST,
+        STRANGE,
         clause=NOT_BEFORE,
         peers="a stateless server cannot tell this from the record behind its HelloRetryRequest (RFC 9846 4.3.2)",
     ),
@@ -82,7 +78,7 @@ _AROUND = (
         "appdata-first",
         "application_data record first",
         before(record(APPLICATION_DATA, b"data")),
-        STRANGE_FIRST,
+        STRANGE,
         clause="RFC 9846 6.2; RFC 5246 7.2.2",
     ),
     rows.must(
@@ -90,7 +86,7 @@ _AROUND = (
         "heartbeat-first",
         "heartbeat record (24) first",
         before(record(HEARTBEAT, b"\1\0\2hi" + bytes(16))),
-        (*STRANGE_FIRST, *NEGOTIATE),
+        (*STRANGE, *NEGOTIATE),
         clause="RFC 9846 5; RFC 6520 3",
         peers="RFC 6520 3: one that arrives during a handshake SHOULD be dropped silently",
     ),
@@ -101,7 +97,7 @@ _AROUND = (
             f"unknown record content type {content}",
             _content(content),
             # From 128 on it may be the length of an SSLv2 record that has not come yet (RFC 5246 appendix E.2).
-            STRANGE_FIRST if content < 0x80 else (*ABORT_FIRST, HANG),
+            STRANGE if content < 0x80 else (*ABORT, HANG),
             clause=NOT_BEFORE if content < 0x80 else f"{NOT_BEFORE}, E.2",
         )
         for id_, content in (("R30", 0), ("R31", 19), ("R32", 25), ("R33", 80), ("R34", 255))
@@ -143,7 +139,7 @@ _ALERTS = (
         "warn-alert-first",
         "warning unrecognized_name before the hello",
         before(alert(112)),
-        (*ANYTHING, NOT_TLS),
+        ANYTHING,
         clause="RFC 9846 6; RFC 5246 7.2.2",
         peers="RFC 9846 6 makes it an error whatever its level, RFC 5246 leaves it to the receiver",
     ),
@@ -152,7 +148,7 @@ _ALERTS = (
         "warn-alert-x64",
         "64 warning alerts before the hello",
         before(*[alert(112)] * 64),
-        (*ANYTHING, NOT_TLS),
+        ANYTHING,
         clause="RFC 9846 6; RFC 5246 7.2.2",
         history="CVE-2016-8610 (SSL Death Alert); tlsfuzzer test-ssl-death-alert",
     ),
@@ -161,7 +157,7 @@ _ALERTS = (
         "fatal-alert-first",
         "fatal handshake_failure as first record",
         before(alert(40, FATAL)),
-        (CLOSE, NOT_TLS),
+        (CLOSE,),
         clause="RFC 9846 6, 6.2; RFC 5246 7.2.2",
     ),
     rows.must(
@@ -169,18 +165,16 @@ _ALERTS = (
         "close-notify-first",
         "close_notify as first record",
         before(alert(0)),
-        (*ABORT_FIRST, HANG),
+        (*ABORT, HANG),
         clause="RFC 9846 6.1; RFC 5246 7.2.1",
     ),
-    rows.must(
-        "R42", "alert-1byte-first", "alert record of 1 byte", before(record(ALERT, b"\1")), ABORT_FIRST, needs=TLS13
-    ),
+    rows.must("R42", "alert-1byte-first", "alert record of 1 byte", before(record(ALERT, b"\1")), ABORT, needs=TLS13),
     rows.must(
         "R43",
         "alert-empty-first",
         "alert record of 0 bytes",
         before(record(ALERT, b"")),
-        (*alerts(UNEXPECTED_MESSAGE, DECODE_ERROR), NOT_TLS),
+        alerts(UNEXPECTED_MESSAGE, DECODE_ERROR),
         needs=TLS13,
         history="tlsfuzzer test-tls13-empty-alert",
     ),
@@ -189,7 +183,7 @@ _ALERTS = (
         "alert-bad-level",
         "alert with level 255",
         before(alert(40, 255)),
-        ABORT_FIRST,
+        ABORT,
         clause="RFC 9846 6",
         needs=TLS13,
     ),
@@ -305,7 +299,7 @@ _FORMS = (
         "alert-two-in-one-record",
         "two warnings in one alert record before the hello",
         before(record(ALERT, bytes((1, 112)) * 2)),
-        ABORT_FIRST,
+        ABORT,
         needs=TLS13,
     ),
     rows.must(
@@ -313,7 +307,7 @@ _FORMS = (
         "alert-error-as-warning",
         "handshake_failure at level warning before the hello",
         before(alert(40)),
-        ABORT_FIRST,
+        ABORT,
         clause="RFC 9846 6",
         needs=TLS13,
     ),
@@ -322,7 +316,7 @@ _FORMS = (
         "alert-unknown",
         "alert 200 at level warning before the hello",
         before(alert(200)),
-        ABORT_FIRST,
+        ABORT,
         clause="RFC 9846 6",
         needs=TLS13,
     ),
@@ -331,7 +325,7 @@ _FORMS = (
         "user-canceled-first",
         "user_canceled before the hello",
         before(alert(90)),
-        (*ANYTHING, NOT_TLS),
+        ANYTHING,
         clause="RFC 9846 6.1",
     ),
 )

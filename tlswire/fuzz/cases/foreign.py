@@ -17,7 +17,6 @@ from tlswire.fuzz.model import (
     INAPPROPRIATE_FALLBACK,
     NEGOTIATE,
     NO_TLS,
-    NOT_TLS,
     UNEXPECTED_MESSAGE,
     WAITING,
     alerts,
@@ -128,7 +127,7 @@ _SSLV2 = (
             f"sslv2-{name}",
             f"SSLv2-format hello {said}",
             _long_header(padding),
-            (*WAITING, NOT_TLS),
+            WAITING,
             clause="RFC 5246 E.2",
         )
         for id_, name, said, padding in (
@@ -318,7 +317,7 @@ _ENDS = (
         "alert-header-then-fin",
         "header of an alert record then FIN",
         _plain(record(21, b"")[:3] + b"\0\2", fin=True),
-        (*REFUSED, NOT_TLS),
+        REFUSED,
         clause="RFC 9846 6.1",
     ),
 )
