@@ -14,7 +14,7 @@ import msgspec
 
 from tlswire.fuzz import resumed
 from tlswire.fuzz.flight import SETTLED, FlightReader
-from tlswire.fuzz.model import DEAD, HANG
+from tlswire.fuzz.model import DEAD, FLIGHT
 from tlswire.probe import transport
 from tlswire.probe.converse import converse
 from tlswire.probe.transport import Cuts
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from tlswire.handshake.client import Client
     from tlswire.probe.transport import Address
 
-# A time-out is so many times the usual answer, within these bounds in seconds.
-LATENCY_FACTOR = 20
+# A time-out is so many times what a flight usually takes, within these bounds in seconds.
+LATENCY_FACTOR = 10
 QUICKEST, PATIENT = 0.15, 1.0
 # Seconds after which a SYN is sent again: a server that takes so long has no room for more clients.
 SYN_AGAIN = 0.9
-NARROW = 8
+# A flight that takes so long waits for its turn: fewer clients at once lose nothing, and are answered sooner.
+SLOW, NARROW = 0.1, 8
 # So many times it is what a server is given to say more behind its flight, up to so many seconds.
 SETTLING_FACTOR, UNSETTLED = 8, 0.6
 WIDTH = 32
@@ -183,8 +184,10 @@ class Line:
         heard = reader.heard(outcome.end, **facts)
         if outcome.end in _GONE and not outcome.connected:
             heard = msgspec.structs.replace(heard, reaction=DEAD)
-        elif heard.reaction != HANG and heard.received and not (script.tail or script.cuts):
+        elif heard.reaction == FLIGHT and not (script.tail or script.cuts):
             self._latencies.append(outcome.elapsed)
+            if self._usual > SLOW:
+                self.narrow(NARROW)
         if self._observe is not None:
             self._observe(name, heard)
         return heard
