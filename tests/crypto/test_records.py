@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tlswire.crypto.protection import Protection, protection13, protections12
 from tlswire.crypto.records import MAX_CHANGE_CIPHER_SPECS, RecordStream
+from tlswire.errors import WireError
 from tlswire.wire.handshake import encode_handshake
 from tlswire.wire.records import (
     ALERT,
@@ -28,8 +29,6 @@ from tlswire.wire.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tlswire.errors import WireError
 
 LAWS = settings(max_examples=80, deadline=None, database=None, derandomize=True)
 CCS = fragment(CHANGE_CIPHER_SPEC, 0x0303, b"\x01")
@@ -350,3 +349,33 @@ def test_whether_the_last_message_was_protected_is_told() -> None:
     clear = fragment(ALERT, 0x0303, b"\2\x28")
     found = [(message.content, stream.opened) for message in stream.feed(sealed + clear)]
     assert found == [(HANDSHAKE, True), (HANDSHAKE, True), (ALERT, False)]
+
+
+def test_records_in_clear_are_looked_at_before_they_are_waited_for() -> None:
+    heads: list[bytes] = []
+
+    def admit(head: bytes) -> None:
+        heads.append(head)
+        if head[:1] == b"\x15":
+            raise WireError("no alerts here", "record.type")
+
+    stream = RecordStream(admit=admit)
+    hello = fragment(HANDSHAKE, 0x0303, HELLO)
+    assert len(list(stream.feed(hello + hello[:4]))) == 1
+    assert heads == [hello[:5], hello[:4]]
+    assert len(list(stream.feed(hello[4:] + b"\x15\3\3"))) == 1
+    assert stream.error is not None
+    assert stream.error.reason == "no alerts here"
+    protected = RecordStream(admit=admit)
+    protected.protect(tls13())
+    assert bodies(list(protected.feed(tls13().seal(ALERT, b"\1\0")))) == [(ALERT, 0, b"\1\0")]
+    assert protected.error is None
+
+
+def test_a_message_ends_its_record_or_does_not() -> None:
+    stream = RecordStream()
+    for data, ends in ((HELLO, [True]), (HELLO * 2, [False, True]), (HELLO + b"\x02", [False])):
+        before = stream.position
+        record = fragment(HANDSHAKE, 0x0303, data)
+        assert [stream.aligned for _ in stream.feed(record)] == ends
+        assert stream.position - before == len(record)

@@ -15,6 +15,7 @@ import pytest
 
 from tlswire.errors import LookupFailedError, UsageError
 from tlswire.lab.characters import CHARACTERS, TLS10, TLS12, TLS13, accepted
+from tlswire.lab.plants import PLANTS
 from tlswire.lab.server import HOST, Lab, running
 
 from .hellos import Answer, ask, client_hello, converse, named, sslv2_wire, wire
@@ -61,6 +62,12 @@ def legacy_mdm(lab: Lab) -> None:
 def museum(lab: Lab) -> None:
     accepts(lab, wire(client_hello(0x0300, (0x0003,))), 0x0003)
     assert [message.type for message in first(lab, sslv2_wire((0x010080,))).messages] == [4]
+
+
+def strict(lab: Lab) -> None:
+    accepts(lab)
+    accepts(lab, GOOD13, AES_GCM_13)
+    refuses(lab, wire(client_hello(TLS12, (0xC02F,), e1=5)), 47)
 
 
 def plain(lab: Lab) -> None:
@@ -285,6 +292,7 @@ BEHAVIOURS: dict[str, Callable[[Lab], None]] = {
         legacy_mdm,
         museum,
         plain,
+        strict,
         drops_large,
         limits_suites,
         rate_limited,
@@ -322,12 +330,13 @@ BEHAVIOURS: dict[str, Callable[[Lab], None]] = {
 
 
 # What is wrong with the handshakes of these is shown in test_flaws.py and test_handshakes.py.
-BEHAVIOURS |= {name: accepts for name, it in CHARACTERS.items() if it.quirks.flaw}
+BEHAVIOURS |= {name: accepts for name, it in CHARACTERS.items() if it.quirks.flaw and name not in PLANTS}
 BEHAVIOURS |= dict.fromkeys(("huge-chain", "huge-certificate"), huge)
 BEHAVIOURS |= dict.fromkeys(("ignores-schemes", "garbage-status", "renegotiates", "renegotiates-insecurely"), accepts)
 
 
-@pytest.mark.parametrize("name", CHARACTERS)
+# Those planted for the fuzzer say bytes in, bytes out: test_edges.py.
+@pytest.mark.parametrize("name", [name for name in CHARACTERS if name not in PLANTS])
 def test_a_character_does_what_it_says(name: str) -> None:
     with running(name) as lab:
         BEHAVIOURS[name](lab)

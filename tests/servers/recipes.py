@@ -261,6 +261,27 @@ def pyopenssl(options: Mapping[str, str], certs: Sequence[str] = ("rsa2048",)) -
     return recipe
 
 
+def stunnel() -> Recipe:
+    """stunnel, a TLS front of whatever stands behind it: here nothing does."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        leaf = certificates().leaf("rsa2048")
+        (folder / "stunnel.conf").write_text(f"""\
+foreground = yes
+pid =
+syslog = no
+debug = err
+[tls]
+accept = {HOST}:{port}
+connect = {HOST}:9
+cert = {leaf.cert}
+key = {leaf.key}
+""")
+        return Launch(("stunnel4", str(folder / "stunnel.conf")))
+
+    return recipe
+
+
 def tlslite_ng(settings: Mapping[str, object] = {}, certs: Sequence[str | Leaf] = ("rsa2048", "p256")) -> Recipe:
     """tlslite-ng, pure Python; ``settings`` narrow its HandshakeSettings."""
 
@@ -279,6 +300,24 @@ def jsse(properties: Mapping[str, str] = {}, certs: Sequence[str | Leaf] = ("rsa
         quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
         files = _keys_then_certs(*certs)
         return Launch(("java", *quick, *narrowed, "-cp", str(classes), "JsseServer", str(port), *files))
+
+    return recipe
+
+
+def bcjsse() -> Recipe:
+    """Bouncy Castle's JSSE, with the same program as Java's own."""
+
+    def recipe(folder: Path, port: int) -> Launch:
+        classes = _built(SOURCES / "JsseServer.java", ("javac", "-d", "{out}", "{source}"))
+        jars = (f"/usr/share/java/{name}.jar" for name in ("bctls", "bcprov", "bcutil"))
+        # In the places of SunJSSE and of one that nothing here needs.
+        (folder / "java.security").write_text(
+            "security.provider.4=org.bouncycastle.jsse.provider.BouncyCastleJsseProvider\n"
+            "security.provider.13=org.bouncycastle.jce.provider.BouncyCastleProvider\n"
+        )
+        quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Djava.security.properties={folder}/java.security")
+        where = os.pathsep.join((str(classes), *jars))
+        return Launch(("java", *quick, "-cp", where, "JsseServer", str(port), *_keys_then_certs("rsa2048", "p256")))
 
     return recipe
 

@@ -9,25 +9,31 @@ import asyncio
 import contextlib
 import ipaddress
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from tlswire import cli
-from tlswire.cli import asking
-from tlswire.cli.outputs import writable
+from tlswire.cli import asking, writing
+from tlswire.cli.outputs import check_folder, writable
+from tlswire.cli.progress import FuzzLine
 from tlswire.cli.scan_options import Seconds
 from tlswire.errors import UsageError
-from tlswire.fuzz.campaign import Options, fuzz_address
+from tlswire.fuzz.campaign import INTERRUPTED, Options, fuzz_address
 from tlswire.fuzz.cases import chosen
+from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.line import WIDTH, Bounds
 from tlswire.probe.targets import DEFAULT_PORT, parse_target
 from tlswire.probe.transport import resolve
 from tlswire.report import fuzz as fuzz_report
-from tlswire.results import to_json
+from tlswire.report.evidence import Evidence
+from tlswire.results import FUZZ_SCHEMA, to_json
 
 if TYPE_CHECKING:
-    from tlswire.fuzz.model import Case
+    from collections.abc import Awaitable
+
     from tlswire.probe.transport import Address
     from tlswire.results.fuzz import Fuzz
 
@@ -37,6 +43,22 @@ PERMISSION = "--yes-i-may-test-this-host"
 @click.command()
 @click.argument("target", metavar="HOST[:PORT]", required=False)
 @click.option("--cases", "patterns", multiple=True, metavar="GLOB", help="Cases by id, name or group; several times.")
+@click.option(
+    "--generate", type=click.IntRange(1, 1_000_000), metavar="N", help="N hellos bent by the grammar, and only --cases."
+)
+@click.option(
+    "--minutes",
+    type=Seconds(0, min_open=True),
+    metavar="M",
+    help="Go on for M minutes with mutations led by what they draw.",
+)
+@click.option(
+    "--corpus",
+    "corpus_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="What --minutes remembers, and begins with the next time.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the cases, and send nothing.")
 @click.option("--explain", metavar="ID", help="Explain a case: its bytes, what differs, the clause. Sends nothing.")
 @click.option("--server-name", metavar="NAME", help="The server name (SNI) to send.  [default: the host, or localhost]")
@@ -49,12 +71,24 @@ PERMISSION = "--yes-i-may-test-this-host"
 )
 @click.option("--deadline", type=Seconds(0, min_open=True), default=600.0, show_default=True, help="Seconds in all.")
 @click.option("--json", "json_file", metavar="FILE", help="The result as JSON (tlswire.fuzz/1); - is stdout.")
+@writing.options(FUZZ_SCHEMA)
+@click.option(
+    "--evidence",
+    "evidence_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="A folder for each finding, as it is confirmed: bytes, capture, and what replay takes.",
+)
+@click.option("--stack", "software", metavar="TEXT", help="What software the server is, for the findings to say.")
 @click.option(PERMISSION, "permitted", is_flag=True, help="Needed for hosts other than this machine.")
 @click.option("--verbose", "-v", is_flag=True, help="A line for every case.")
 @click.option("--quiet", is_flag=True, help="No report; files and exit code only.")
 def command(
     target: str | None,
     patterns: tuple[str, ...],
+    generate: int | None,
+    minutes: float | None,
+    corpus_folder: Path | None,
     listed: bool,
     explain: str | None,
     server_name: str | None,
@@ -65,6 +99,8 @@ def command(
     timeout: float,
     deadline: float,
     json_file: str | None,
+    evidence_folder: Path | None,
+    software: str | None,
     permitted: bool,
     verbose: bool,
     quiet: bool,
@@ -72,9 +108,11 @@ def command(
     """Send hellos at the edge of the RFCs, and judge how the server reacts.
 
     This sends malformed traffic: test what is yours. Exit codes: 0 everything conforms, 1 findings, 2 wrong usage,
-    3 something stayed unknown, 4 unreachable or not TLS.
+    3 something stayed unknown or Ctrl-C, 4 unreachable or not TLS.
     """
-    cases = chosen(patterns)
+    if corpus_folder is not None and minutes is None:
+        raise UsageError("--corpus", "belongs to --minutes")
+    cases = chosen(patterns) if patterns or generate is minutes is None else ()
     if listed or explain is not None:
         from tlswire.cli.fuzz_cases import explained, table  # noqa: PLC0415 - only without a target
 
@@ -82,30 +120,65 @@ def command(
         return
     if target is None:
         raise UsageError("HOST[:PORT]", "is missing; or use --list or --explain")
-    wanted = next(parse_target(target, default_port=DEFAULT_PORT))
-    address = asyncio.run(_address(wanted.host, wanted.port))
-    permit(address, wanted.host, permitted=permitted)
+    where = next(parse_target(target, default_port=DEFAULT_PORT))
+    address = asyncio.run(first_address(where.host, where.port))
+    permit(address, where.host, permitted=permitted)
     bounds = Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline)
-    name = server_name if server_name is not None else _name_of(wanted.host)
+    name = server_name if server_name is not None else _name_of(where.host)
+    results: list[Fuzz] = []
     with contextlib.ExitStack() as stack:
+        stack.enter_context(writing.written(results, whole=lambda: all(one.complete for one in results)))
         file = None if json_file is None else stack.enter_context(writable(json_file))
-        result = asyncio.run(_run(wanted.host, address, cases, Options(name, seed, bounds)))
+        kept = None if evidence_folder is None else _evidence(evidence_folder)
+        options = Options(name, seed, generate or 0, 60 * (minutes or 0), bounds, software)
+        corpus = stack.enter_context(Corpus(corpus_folder))
+        with FuzzLine(target, enabled=not quiet and sys.stderr.isatty()) as line:
+            run = fuzz_address(
+                where.host,
+                address,
+                cases,
+                options,
+                progress=line.callback,
+                found=None if kept is None else kept.add,
+                corpus=corpus,
+            )
+            result = asyncio.run(_heeding(run))
+        if kept is not None:
+            result = _pointing(result, kept)
+        results.append(result)
+        if not quiet and json_file != "-" and not writing.to_stdout():
+            colour = asking.colourful()
+            click.echo(fuzz_report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
         if file is not None:
             file.write(to_json(result, indent=2) + b"\n")
             file.flush()
-    if not quiet and json_file != "-":
-        colour = asking.colourful()
-        click.echo(fuzz_report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
+    if kept is not None and kept.failed is not None:
+        raise kept.failed
     sys.exit(exit_code(result))
 
 
-async def _address(host: str, port: int) -> Address:
+async def first_address(host: str, port: int) -> Address:
+    """The address that is asked. Raises UsageError."""
     return (await resolve(host, port))[0]
 
 
-async def _run(host: str, address: Address, cases: tuple[Case, ...], options: Options) -> Fuzz:
+async def _heeding(run: Awaitable[Fuzz]) -> Fuzz:
     asking.heed_sigterm()
-    return await fuzz_address(host, address, cases, options)
+    return await run
+
+
+def _evidence(folder: Path) -> Evidence:
+    check_folder(folder, "--evidence")
+    return Evidence(folder)
+
+
+def _pointing(result: Fuzz, kept: Evidence) -> Fuzz:
+    """The result with every finding's folder."""
+    findings = [
+        msgspec.structs.replace(one, evidence=str(kept.folders[one.cause]) if one.cause in kept.folders else None)
+        for one in result.findings
+    ]
+    return msgspec.structs.replace(result, findings=findings)
 
 
 def _name_of(host: str) -> str:
@@ -129,7 +202,9 @@ def permit(address: Address, host: str, *, permitted: bool) -> None:
 
 
 def exit_code(result: Fuzz) -> int:
-    """What the process ends with: not there, findings, something unknown, or fine."""
+    """What the process ends with: cut short, not there, findings, something unknown, or fine."""
+    if INTERRUPTED in result.notes:
+        return cli.INCOMPLETE
     if result.error is not None:
         return cli.UNREACHABLE
     if result.findings:

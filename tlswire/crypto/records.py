@@ -25,7 +25,7 @@ from tlswire.wire.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tlswire.crypto.protection import Protection
 
@@ -44,11 +44,15 @@ class RecordStream:
 
     ``opened`` tells whether the record of the message given last was protected.
 
+    ``admit`` is given the first bytes (2 to 5, all of a header but its end may be missing) of each record in clear before
+    the rest of it is waited for, and raises WireError for what is not to be read; that is the ``error`` then.
+
     ``forgive`` is how many bytes of records may fail to open under new keys before the first that does: what a server
     skips of early data it rejected (RFC 9846 section 4.2.10). ``skipped`` counts such records.
     """
 
     __slots__ = (
+        "_admit",
         "_began",
         "_buffer",
         "_change_cipher_specs",
@@ -65,7 +69,10 @@ class RecordStream:
         "skipped",
     )
 
-    def __init__(self, *, max_message: int = 1 << 18, forgive: int = 0) -> None:
+    def __init__(
+        self, *, max_message: int = 1 << 18, forgive: int = 0, admit: Callable[[bytes], None] | None = None
+    ) -> None:
+        self._admit = admit
         self.error: WireError | None = None
         self.opened = False
         self.skipped = 0
@@ -85,6 +92,16 @@ class RecordStream:
     def protected(self) -> bool:
         """Whether the next record must be protected."""
         return self._protection is not None
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the message given last ended its record, and none is begun."""
+        return not self._ready and not self._deframer.pending
+
+    @property
+    def position(self) -> int:
+        """Bytes of the records read so far."""
+        return self._consumed
 
     @property
     def early(self) -> bool:
@@ -142,7 +159,11 @@ class RecordStream:
         while True:
             while self._ready:
                 yield self._ready.popleft()
-            size = self._size()
+            try:
+                size = self._size()
+            except WireError as error:
+                self._end(error)
+                return
             if not size:
                 return
             record = bytes(self._buffer[:size])
@@ -152,10 +173,15 @@ class RecordStream:
             self._ready.extend(self._take(record, at))
 
     def _size(self) -> int:
-        """Bytes of the next record, or as many as the Deframer needs to say what is wrong with it; 0 to wait."""
+        """Bytes of the next record, or as many as the Deframer needs to say what is wrong with it; 0 to wait.
+
+        Raises WireError for what is not admitted.
+        """
         buffer = self._buffer
         if len(buffer) < 2:
             return 0
+        if self._admit is not None and self._protection is None:
+            self._admit(bytes(buffer[:5]))
         if buffer[0] & 0x80:  # SSLv2
             size = 2 + (int.from_bytes(buffer[:2], "big") & 0x7FFF)
         elif buffer[0] not in _TYPES:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire import __version__
-from tlswire.errors import UsageError
+from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
+from tlswire.fuzz.generate import generated
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.model import DEAD, FLIGHT, HANG, RETRY
 from tlswire.fuzz.oracle import CONFORMS, DEVIATES, NOT_APPLICABLE, UNKNOWN, Judgement, judge, told
@@ -26,7 +27,7 @@ from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
@@ -49,10 +50,14 @@ _LEVELS = ("MUST", "SHOULD", "MAY", "unspecified")
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What is asked of one server. ``server_name`` None sends ``localhost``; ``stack`` is its software, if known."""
+    """What is asked of one server beside the cases given: ``generate`` so many more of the seed, then ``explore`` seconds
+    of mutations led by what they draw. ``server_name`` None sends ``localhost``; ``stack`` is its software, if known.
+    """
 
     server_name: str | None = None
     seed: int = 0
+    generate: int = 0
+    explore: float = 0.0
     bounds: Bounds = Bounds()
     stack: str | None = None
 
@@ -87,14 +92,23 @@ async def fuzz_address(
     observe: Callable[[str, Heard], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
     found: Callable[[ProvenFinding], None] | None = None,
+    corpus: Corpus | None = None,
 ) -> Fuzz:
-    """Run ``cases`` against ``address``. Never raises for what the server does; UsageError for a bad server name.
+    """Run ``cases`` against ``address``; ``corpus`` is what an exploration remembers. Never raises for what the server
+    does; raises UsageError for a bad server name and where the corpus cannot be written.
 
     ``found`` is told of every finding once it is confirmed, and again when a smaller case shows the same cause.
     """
     name = options.server_name if options.server_name is not None else "localhost"
-    line = Line(address, ground_of(options.seed, name), options.bounds, observe)
-    return await Campaign(host, line, tuple(cases), name, progress, found, options.stack).run()
+    ground = ground_of(options.seed, name)
+    line = Line(address, ground, options.bounds, observe)
+    more = generated(ground, options.generate, options.seed)
+    campaign = Campaign(host, line, (*cases, *more), name, progress, found, options.stack)
+    if not options.explore:
+        return await campaign.run()
+    from tlswire.fuzz.explore import Explorer  # noqa: PLC0415 - Hypothesis is heavy
+
+    return await campaign.run(lambda known: Explorer(campaign, known, corpus or Corpus(), options.explore).run())
 
 
 class Campaign:
@@ -125,10 +139,12 @@ class Campaign:
         self._done = 0
         self._asked = 0
         self._last_told = 0.0
+        self._well = asyncio.Event()  # cleared while the server is gone and looked for
+        self._well.set()
         self._began = datetime.now(UTC)
 
-    async def run(self) -> Fuzz:
-        """Everything, and the result."""
+    async def run(self, then: Callable[[Known], Awaitable[None]] | None = None) -> Fuzz:
+        """Everything, ``then`` what goes on from there, and the result."""
         known = Known(frozenset(), None, there=False)
         try:
             self.known = known = await preflight(self.line)
@@ -136,6 +152,8 @@ class Campaign:
                 if known.serial:
                     self.notes.append("serves one client at a time: cases are sent one after the other")
                 await self._all(known)
+                if then is not None and not self.line.over:
+                    await then(known)
         except asyncio.CancelledError:
             self.line.over = INTERRUPTED
         self._tell_found(known)
@@ -149,8 +167,6 @@ class Campaign:
         await asyncio.gather(*(self._once(seen, known) for seen in asked))
         doubtful = [seen for seen in asked if self._doubtful(seen)]
         dead = [seen for seen in doubtful if seen.heard is not None and seen.heard.reaction == DEAD]
-        if dead and not await self._back(known):
-            return
         # What may have taken the server down is asked alone, in the order it was sent; the rest side by side.
         killing = dead or (doubtful and not await self._control(known))
         if killing or known.serial:
@@ -167,14 +183,28 @@ class Campaign:
             seen.judgement = Judgement(NOT_APPLICABLE, (f"the server does not show {', '.join(missing)}",))
         return bool(missing)
 
+    async def confirmed(self, case: Case, script: Script, known: Known) -> Seen | None:
+        """What is seen three times of a case beyond the catalogue; None where it conforms, or does not repeat."""
+        seen = Seen(case, script)
+        await self._once(seen, known)
+        if not self._doubtful(seen) or not await self._confirm(seen, known) or not self._doubtful(seen):
+            return None
+        self.seen[case.id] = seen
+        self._tell_found(known)
+        return seen
+
     async def _once(self, seen: Seen, known: Known) -> None:
-        heard = await self.line.ask(seen.case.id, seen.script)
+        heard = await self.line.ask(seen.case.id, seen.script, ready=self._well)
         if heard.ending == "unasked":
             seen.judgement = Judgement(UNKNOWN, (heard.reason,))
             return
         self._judge(seen, heard, known)
         self._done += 1
         self._tell()
+        if heard.reaction == DEAD and self._well.is_set():
+            self._well.clear()
+            await self._back(known)
+            self._well.set()
 
     def _judge(self, seen: Seen, heard: Heard, known: Known) -> None:
         seen.heard = heard
@@ -227,8 +257,9 @@ class Campaign:
         first = seen.heard
         # Silence and an end of the server are no first sighting: they may be those of a neighbour.
         wanted = QUORUM if first is None or first.reaction in {HANG, DEAD} else QUORUM - 1
-        for agreed in range(wanted):
-            heard = await self.line.ask(seen.case.id, seen.script, timeout=self._patience(seen))
+        agreed = -1
+        async for heard in self._repeats(seen, wanted):
+            agreed += 1
             if heard.ending == "unasked":
                 seen.judgement = Judgement(UNKNOWN, (heard.reason,))
                 return False
@@ -249,9 +280,16 @@ class Campaign:
             return await self._back(known)
         return True
 
-    def _patience(self, seen: Seen) -> float:
-        silent = seen.heard is not None and seen.heard.reaction == HANG
-        return self.line.patient if silent else self.line.timeout
+    async def _repeats(self, seen: Seen, times: int) -> AsyncIterator[Heard]:
+        """The case asked again; where it is silence that is waited for, all waits side by side."""
+        if seen.heard is not None and seen.heard.reaction == HANG:
+            patient = self.line.patient
+            asked = (self.line.ask(seen.case.id, seen.script, timeout=patient) for _ in range(times))
+            for heard in await asyncio.gather(*asked):
+                yield heard
+            return
+        for _ in range(times):
+            yield await self.line.ask(seen.case.id, seen.script)
 
     async def _alive(self, heard: Heard, known: Known) -> bool:
         """After a silent or refused connection: does the control still work?"""
@@ -286,6 +324,12 @@ class Campaign:
 
     def result(self, known: Known) -> Fuzz:
         """The value of everything so far."""
+        for seen in self.seen.values():
+            if self._doubtful(seen) and seen.repeated < QUORUM:
+                why = self.line.over or INTERRUPTED
+                seen.judgement = Judgement(
+                    UNKNOWN, (f"{why}; seen {seen.repeated} times: {seen.judgement.reasons[0]}",)
+                )
         results = [_result(seen) for seen in self.seen.values()]
         unknown = any(one.verdict == UNKNOWN for one in results)
         return Fuzz(
@@ -316,7 +360,7 @@ class Campaign:
         """Deviations that were seen three times by their cause; of each the strictest and smallest case first."""
         by_cause: dict[str, list[Seen]] = {}
         for seen in self.seen.values():
-            if seen.judgement.verdict == DEVIATES and seen.repeated >= QUORUM:
+            if self._doubtful(seen) and seen.repeated >= QUORUM:
                 by_cause.setdefault(seen.judgement.cause, []).append(seen)
         for group in by_cause.values():
             group.sort(key=lambda seen: (_LEVELS.index(seen.case.level), len(seen.script.payload)))
@@ -377,11 +421,3 @@ def _result(seen: Seen) -> CaseResult:
         repeated=seen.repeated,
         elapsed_s=0.0 if heard is None else round(heard.elapsed, 6),
     )
-
-
-def case_of(cases: Iterable[Case], name: str) -> Case:
-    """The case with this id or name. Raises UsageError."""
-    for case in cases:
-        if name in {case.id, case.name}:
-            return case
-    raise UsageError(ascii(name), "no such case; tlswire fuzz --list shows them")

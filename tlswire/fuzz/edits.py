@@ -6,15 +6,16 @@ Adding a kind is a row of KINDS. Sans-IO. Must not import anything of tlswire bu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from itertools import zip_longest
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from tlswire.errors import UsageError
-from tlswire.fuzz.fields import Block, Group, Leaf, at, encode, replaced, walk
+from tlswire.fuzz.fields import Block, Group, Leaf, at, encode, numbered, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from tlswire.fuzz.fields import Field
 
@@ -154,65 +155,95 @@ KINDS: dict[str, Callable[[Group, str, int | bytes], Group]] = {
 
 
 def differences(before: Group, after: Group) -> tuple[str, ...]:
-    """The fields that differ, a line each: ``session_id 32 -> 33 bytes``; outermost fields first, no field twice."""
-    old, new = dict(walk(before)), dict(walk(after))
-    lines: list[str] = []
-    told: list[str] = []
+    """The fields that differ, a line each, from the front: ``session_id 32 -> 33 bytes``. No lines: the same bytes."""
+    return tuple(_told("", before, after))
 
-    def below(path: str) -> bool:
-        return any(path.startswith(f"{parent}/") for parent in told)
 
-    for path, field in old.items():
-        if below(path):
+def spoken(path: str) -> str:
+    """A place as people name it: ``server_name[0].name`` for ``extensions/server_name/body/value/[0]/name``.
+
+    An extension's ``body`` is what stands behind its type; the extension's name alone is the one value in the body.
+    """
+    steps = path.split("/")
+    if steps[0] == "extensions" and len(steps) > 1:
+        steps = steps[1:2] + (["body"] if steps[2:] == ["body"] else [step for step in steps[2:] if step != "body"])
+    words = ".".join(step for step in steps if step not in {"value", "data"}) or "client_hello"
+    return words.replace(".[", "[").replace(".body", " body")
+
+
+def _told(path: str, before: Field, after: Field) -> Iterator[str]:
+    if encode(before) == encode(after):
+        return
+    name = spoken(path)
+    if isinstance(before, Leaf) or isinstance(after, Leaf) or _flat(before) or _flat(after):
+        if _body(before) != _body(after):
+            yield from _content(path, before, after)
+    else:
+        yield from _fields(path, before, after)
+    if isinstance(after, Block) and after.length is not None and after.length != len(_body(after)):
+        yield f"{name} length says {after.length}, holds {_bytes(len(_body(after)))}"
+
+
+def _flat(field: Field) -> bool:
+    """Whether the content is bytes or a list of codes, which is told as a whole."""
+    return isinstance(field, Block) and all(isinstance(item, Leaf) for item in field.items)
+
+
+def _content(path: str, before: Field, after: Field) -> Iterator[str]:
+    old, new, name = _body(before), _body(after), spoken(path)
+    if len(old) != len(new):
+        yield f"{name} {len(old)} -> {_bytes(len(new))}"
+    elif not isinstance(before, Leaf) and not isinstance(after, Leaf):
+        items = [
+            (encode(one), encode(other))
+            for one, other in zip_longest(before.items, after.items, fillvalue=Leaf("", b""))
+        ]
+        changed = [(at, pair) for at, pair in enumerate(items) if pair[0] != pair[1]]
+        if len(items) > 1 and sorted(one for one, _ in items) == sorted(other for _, other in items):
+            yield f"{name} in another order"
+        elif len(items) > 1 and len(changed) == 1:
+            where, (one, other) = changed[0]
+            yield f"{name}[{where}] {_shown(one)} -> {_shown(other)}"
+        else:
+            yield f"{name} {_shown(old)} -> {_shown(new)}"
+    else:
+        yield f"{name} {_shown(old)} -> {_shown(new)}"
+
+
+def _fields(path: str, before: Group | Block, after: Group | Block) -> Iterator[str]:
+    old, new = dict(numbered(before)), dict(numbered(after))
+    more: dict[str, int] = {}
+    for name, field in old.items():
+        here = f"{path}/{name}" if path else name
+        if name in new:
+            yield from _told(here, field, new[name])
+        else:
+            yield f"{spoken(here)} dropped"
+    for name, field in new.items():
+        twin, _, again = name.partition("#")
+        if name in old:
             continue
-        if path not in new:
-            lines.append(f"{path} dropped")
-            told.append(path)
-        elif encode(field) != encode(new[path]):
-            line = _changed(path, field, new[path])
-            if line:
-                lines.append(line)
-                told.append(path)
-    for path, field in new.items():
-        if path not in old and not below(path):
-            lines.append(f"{path} added: {_shown(encode(field))}")
-            told.append(path)
-    if not lines and encode(before) != encode(after):
-        lines.append(_order(before, after))
-    return tuple(lines)
+        if again and twin in old:
+            more[twin] = more.get(twin, 0) + 1
+        else:
+            yield f"{spoken(path)}: {_shown(encode(field))} added"
+    for twin, times in more.items():
+        yield f"{spoken(f'{path}/{twin}' if path else twin)} " + ("once more" if times == 1 else f"{times} times more")
+    yield from _order(path, [name for name in old if name in new], [name for name in new if name in old])
 
 
-def _changed(path: str, before: Field, after: Field) -> str:
-    """One line for a field whose change does not show in the fields below it alone; empty where it does."""
-    if isinstance(before, Block) and isinstance(after, Block):
-        if after.length is not None and after.length != before.length:
-            return f"{path} length says {after.length}, holds {len(_body(after))} bytes"
-        same_names = [item.name for item in before.items] == [item.name for item in after.items]
-        plain = all(isinstance(item, Leaf) and item.name in {"data", "extra"} for item in (*before.items, *after.items))
-        if plain or (not same_names and _names(after) != _names(before)):
-            return _of_bytes(path, _body(before), _body(after)) if plain or not after.items else ""
-        return ""
-    if isinstance(before, Leaf) or isinstance(after, Leaf):
-        return _of_bytes(path, encode(before), encode(after))
-    return ""
+def _order(path: str, old: list[str], new: list[str]) -> Iterator[str]:
+    if old == new:
+        return
+    for name in old:
+        if [other for other in old if other != name] == [other for other in new if other != name]:
+            yield f"{spoken(f'{path}/{name}' if path else name)} moved from place {old.index(name) + 1} to {new.index(name) + 1}"
+            return
+    yield f"{spoken(path)} in another order"
 
 
-def _names(field: Field) -> list[str]:
-    return [] if isinstance(field, Leaf) else sorted(item.name for item in field.items)
-
-
-def _of_bytes(path: str, before: bytes, after: bytes) -> str:
-    if len(before) != len(after):
-        return f"{path} {len(before)} -> {len(after)} bytes"
-    return f"{path} {_shown(before)} -> {_shown(after)}"
-
-
-def _order(before: Any, after: Any) -> str:
-    for path, field in walk(before):
-        other = dict(walk(after)).get(path)
-        if other is not None and encode(field) != encode(other):
-            return f"{path}: another order"
-    return "another order"
+def _bytes(count: int) -> str:
+    return "1 byte" if count == 1 else f"{count} bytes"
 
 
 def _shown(data: bytes, limit: int = 16) -> str:

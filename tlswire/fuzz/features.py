@@ -116,5 +116,5 @@ FEATURES: dict[str, Feature] = {
     "sslv2-hello": Feature(_sslv2, _message("server-hello")),
 }
 # Asked by whole handshakes.
-BY_HANDSHAKE = ("psk13", "renegotiation")
+BY_HANDSHAKE = ("psk13", "resumes13", "resumes13-retry", "resumes12", "renegotiation")
 NAMES = frozenset({*FEATURES, *BY_HANDSHAKE})

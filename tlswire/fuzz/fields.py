@@ -176,26 +176,35 @@ def _extensions(data: bytes) -> Iterator[Field]:
 # Places in the tree: names joined by "/", such as "extensions/server_name/body/value/[0]/name".
 
 
-def walk(field: Field, path: str = "") -> Iterator[tuple[str, Field]]:
-    """Every field below ``field`` with its path, from the front; fields of one name are told apart as ``name#2``."""
+def numbered(field: Field) -> Iterator[tuple[str, Field]]:
+    """The fields right below ``field`` by name; of one name, the second is ``name#2``."""
     seen: dict[str, int] = {}
     for item in () if isinstance(field, Leaf) else field.items:
         seen[item.name] = count = seen.get(item.name, 0) + 1
-        name = item.name if count == 1 else f"{item.name}#{count}"
+        yield item.name if count == 1 else f"{item.name}#{count}", item
+
+
+def walk(field: Field, path: str = "") -> Iterator[tuple[str, Field]]:
+    """Every field below ``field`` with its path, from the front; fields of one name are told apart as ``name#2``."""
+    for name, item in numbered(field):
         here = f"{path}/{name}" if path else name
         yield here, item
         yield from walk(item, here)
 
 
 def at(root: Field, path: str) -> Field:
-    """The field at ``path``. Raises UsageError where there is none."""
-    for step in path.split("/"):
+    """The field at ``path``, the root itself at an empty one. Raises UsageError where there is none."""
+    for step in path.split("/") if path else ():
         root = _items_of(root, path)[_place(root, step, path)]
     return root
 
 
 def replaced(root: Field, path: str, *new: Field) -> Field:
     """The tree with ``new`` in the place of the field at ``path``; no ``new`` removes it. Raises UsageError."""
+    if not path:
+        if len(new) != 1:
+            raise UsageError("the hello", "is one field and stays one")
+        return new[0]
     step, _, rest = path.partition("/")
     items = _items_of(root, path)
     where = _place(root, step, path)

@@ -3,7 +3,7 @@
 ``FlightReader`` is a sans-IO reader for ``probe.transport``; ``Heard`` is the value that comes out. It is lenient where
 a client is strict: what breaks the protocol is noted and read on as far as it makes sense. Sources: RFC 9846 sections
 4.1.3, 4.4.1, 5 and 6; RFC 5246 sections 7.2 and 7.3.
-Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto`` and ``fuzz``.
+Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto``, ``probe.exchange`` and ``fuzz``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tlswire.crypto.records import RecordStream
 from tlswire.crypto.suites import digest_of
 from tlswire.errors import WireError
 from tlswire.fuzz.model import CLOSE, FLIGHT, HANG, HELLO_THEN_ABORT, NOT_TLS, RETRY
+from tlswire.probe.exchange import described
 from tlswire.registry import CONTENT_TYPES, HANDSHAKE_TYPES
-from tlswire.wire.cursor import escaped
 from tlswire.wire.extension_bodies import KeyShareEntry
 from tlswire.wire.handshake import (
     ENCRYPTED_EXTENSIONS,
@@ -59,7 +59,7 @@ class Heard(msgspec.Struct, frozen=True):
 
     ``flight`` names the messages in order (``server-hello``, ``alert:47``, ``warning:112``, ``close`` ...); ``faults``
     are (kind, one line) pairs of what the reader could not make sense of. ``ending`` is how the transport ended; times
-    are seconds, bytes as sent and received (at most 256 KiB).
+    are seconds, bytes as sent and received (at most 256 KiB); ``again`` is the second hello's message, if one was sent.
     """
 
     first: str
@@ -74,6 +74,7 @@ class Heard(msgspec.Struct, frozen=True):
     reason: str = ""
     sent: bytes = b""
     received: bytes = b""
+    again: bytes = b""
     started: float = 0.0
     elapsed: float = 0.0
     local: tuple[str, int] = ("", 0)
@@ -112,6 +113,7 @@ class FlightReader:
         self._sealed = 0  # records that stay closed
         self._changed = False  # TLS 1.2: ChangeCipherSpec came, so what follows is protected
         self._complete = False
+        self._again = b""  # the second hello
         self._alert: int | None = None
         self._closing = False
         self._not_tls = False
@@ -153,11 +155,14 @@ class FlightReader:
 
     def _broken(self, error: WireError) -> None:
         """The records end to make sense: are they none, are they under other keys, or is it a fault?"""
-        if error.path == "record.protected" or (self._hello is not None and self._changed):
+        hello = self._hello
+        if error.path == "record.protected" or (hello is not None and hello.version < TLS13 and self._changed):
             self._seal()
             return
         self._not_tls = error.path == "record.type" and not self._events
-        self._fault(NOT_TLS if self._not_tls else "malformed", _shown(self._received) if self._not_tls else str(error))
+        self._fault(
+            NOT_TLS if self._not_tls else "malformed", described(self._received) if self._not_tls else str(error)
+        )
         self._done = True
 
     def _seal(self) -> None:
@@ -282,8 +287,8 @@ class FlightReader:
         if can_protect(TLS13, hello.suite):
             before = schedule.message_hash(digest_of(hello.suite), self._transcript)
             self._transcript = before + encoded
-        self._out, second = self._script.again(hello)
-        self._transcript += second
+        self._out, self._again = self._script.again(hello)
+        self._transcript += self._again
 
     def _unlock(self, hello: ServerHello) -> None:
         """Derive the keys of the flight, if the answer is to a share of ours."""
@@ -328,6 +333,7 @@ class FlightReader:
             ending,
             sent=bytes(self._sent),
             received=bytes(self._received[:MAX_ANSWER]),
+            again=self._again,
         )
         return msgspec.structs.replace(heard, **facts)
 
@@ -351,16 +357,12 @@ class FlightReader:
             return HELLO_THEN_ABORT
         if self._alert is not None:
             return f"alert:{self._alert}"
-        if self._complete or (self._hello is not None and self._sealed):
+        if self._complete or (self._hello is not None and (self._sealed or self._faults)):
             return FLIGHT
-        if self._retry is not None and self._script.again is None:
+        if self._retry is not None and (self._script.again is None or self._events.count(RETRY_EVENT) > 1):
             return RETRY
         return CLOSE if closed else HANG
 
     def _ended_well(self) -> bool:
         # Without a tail the reader leaves first, so an end by the server behind a complete flight is not seen.
         return self._complete and not self._script.tail
-
-
-def _shown(received: bytearray) -> str:
-    return f"does not speak TLS: {escaped(bytes(received[:48]))}"

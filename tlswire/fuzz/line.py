@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tlswire.fuzz.flight import FlightReader
+from tlswire.fuzz import resumed
+from tlswire.fuzz.flight import SETTLED, FlightReader
 from tlswire.fuzz.model import DEAD, HANG
 from tlswire.probe import transport
+from tlswire.probe.converse import converse
 from tlswire.probe.transport import Cuts
 
 if TYPE_CHECKING:
@@ -22,11 +24,14 @@ if TYPE_CHECKING:
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.script import Ground, Script
+    from tlswire.handshake.client import Client
     from tlswire.probe.transport import Address
 
 # A time-out is so many times the usual answer, within these bounds in seconds.
 LATENCY_FACTOR = 20
 QUICKEST, PATIENT = 0.25, 1.5
+# So many times it is what a server is given to say more behind its flight, up to so many seconds.
+SETTLING_FACTOR, UNSETTLED = 8, 0.6
 WIDTH = 32
 # How many connections went out last when the server was found to be gone.
 LAST = 32
@@ -75,8 +80,11 @@ class Line:
         """Seconds after which silence counts."""
         if not self._latencies:
             return self.bounds.timeout
-        usual = sorted(self._latencies)[len(self._latencies) // 2]
-        return min(self.bounds.timeout, max(QUICKEST, LATENCY_FACTOR * usual))
+        return min(self.bounds.timeout, max(QUICKEST, LATENCY_FACTOR * self._usual))
+
+    @property
+    def _usual(self) -> float:
+        return sorted(self._latencies)[len(self._latencies) // 2] if self._latencies else 0.0
 
     @property
     def patient(self) -> float:
@@ -87,9 +95,15 @@ class Line:
         """From now on so many connections at once."""
         self._places = asyncio.Semaphore(width)
 
-    async def ask(self, name: str, script: Script, *, timeout: float | None = None) -> Heard:
-        """What is heard for ``script``; ``reaction`` is dead where nobody is there (any more)."""
+    async def ask(
+        self, name: str, script: Script, *, timeout: float | None = None, ready: asyncio.Event | None = None
+    ) -> Heard:
+        """What is heard for ``script``, which is not sent before ``ready``; ``reaction`` is dead where nobody is there
+        (any more), ``ending`` unasked where the line is over.
+        """
         async with self._places:
+            if ready is not None:
+                await ready.wait()
             if self.bounds.max_rate:
                 await self._pause()
             if self.bounds.connections and self.connections >= self.bounds.connections:
@@ -103,8 +117,11 @@ class Line:
     async def _exchange(self, name: str, script: Script, timeout: float) -> Heard:
         self.connections += 1
         self.last.append(name)
+        if script.client is not None:
+            return await self._converse(name, script.client(), timeout)
         for attempt in range(_STUMBLES):
-            reader = FlightReader(script, self.ground.key)
+            settled = min(UNSETTLED, max(SETTLED, SETTLING_FACTOR * self._usual))
+            reader = FlightReader(script, self.ground.key, settled=settled)
             outcome = await transport.exchange(
                 self.address,
                 script.payload,
@@ -128,6 +145,13 @@ class Line:
             heard = msgspec.structs.replace(heard, reaction=DEAD)
         elif heard.reaction != HANG and heard.received:
             self._latencies.append(outcome.elapsed)
+        if self._observe is not None:
+            self._observe(name, heard)
+        return heard
+
+    async def _converse(self, name: str, client: Client, timeout: float) -> Heard:
+        """What is heard by a client that completes a handshake first: two flights and more, so with more patience."""
+        heard = resumed.heard(await converse(self.address, client, timeout=max(timeout, self.patient), want_local=True))
         if self._observe is not None:
             self._observe(name, heard)
         return heard

@@ -30,6 +30,7 @@ DEVIATES: Verdict = "deviates"
 NOT_APPLICABLE: Verdict = "not-applicable"
 UNKNOWN: Verdict = "unknown"
 
+GENERATED = "generated"
 TLS12, TLS13 = 0x0303, 0x0304
 # RFC 9846 section 4.1.3: the last eight bytes of a random below what the server can do.
 SENTINELS = {TLS12: b"DOWNGRD\x01"}
@@ -61,7 +62,7 @@ def judge(case: Case, script: Script, heard: Heard, features: frozenset[str]) ->
     causes: list[str] = []
     if not permits(case.allowed, heard.reaction, heard.flight):
         reasons.append(f"{told(heard)}; {case.clause} allows {', '.join(case.allowed)}")
-        causes.append(f"{heard.reaction} for {case.group}")
+        causes.append(f"{place_of(case)}: {heard.reaction} where {', '.join(case.allowed)} is due")
     elif case.version and heard.reaction in {FLIGHT, RETRY} and heard.version != case.version:
         chosen, wanted = named(VERSIONS, heard.version), VERSIONS[case.version].name
         reasons.append(f"negotiates {chosen}; {case.clause} wants {wanted}")
@@ -70,6 +71,14 @@ def judge(case: Case, script: Script, heard: Heard, features: frozenset[str]) ->
         reasons.append(text)
         causes.append(kind)
     return Judgement(DEVIATES if reasons else CONFORMS, tuple(reasons), causes[0] if causes else "")
+
+
+def place_of(case: Case) -> str:
+    """What a case is about: its group, or the field that is bent first where the grammar made it."""
+    if case.group != GENERATED:
+        return case.group
+    kind, _, path = case.name.partition("+")[0].partition(":")
+    return f"{kind} {path.partition('/')[0]}"
 
 
 def faults_of(script: Script, heard: Heard, features: frozenset[str]) -> tuple[tuple[str, str], ...]:
@@ -85,7 +94,7 @@ def faults_of(script: Script, heard: Heard, features: frozenset[str]) -> tuple[t
             found += _misplaced(answer)
         elif "tls13" in features and answer.random[-8:] != SENTINELS[TLS12]:
             found.append(("sentinel", "answers TLS 1.2 without the downgrade sentinel (RFC 9846 4.1.3)"))
-    if heard.hello is not None and heard.retry is not None and heard.hello.suite != heard.retry.suite:
+    if _changes_suite(heard):
         found.append(("suite", "answers another suite than its HelloRetryRequest (RFC 9846 4.1.4)"))
     if heard.encrypted_extensions is not None and offer is not None:
         found += [
@@ -94,6 +103,14 @@ def faults_of(script: Script, heard: Heard, features: frozenset[str]) -> tuple[t
             if code not in offer.extension_types
         ]
     return tuple(dict.fromkeys(found))
+
+
+def _changes_suite(heard: Heard) -> bool:
+    """Whether another suite is chosen than in the retry, though the second hello still offers that."""
+    if heard.hello is None or heard.retry is None or heard.hello.suite == heard.retry.suite:
+        return False
+    second = parse_partial_client_hello(heard.again[4:])
+    return second is not None and heard.retry.suite in second.suites
 
 
 def _misplaced(answer: ServerHello) -> list[tuple[str, str]]:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.fuzz.cases.tickets import retried
 from tlswire.fuzz.features import FEATURES
 from tlswire.fuzz.model import DEAD, FLIGHT, HANG, NOT_TLS, RETRY
+from tlswire.fuzz.resumed import resumption, taken
 from tlswire.fuzz.script import TLS12, TLS13, Script
 from tlswire.handshake.client import Client
 from tlswire.handshake.offer import offer
@@ -75,7 +77,8 @@ async def _is_serial(line: Line, control: Script) -> bool:
     idle = asyncio.create_task(line.ask("idle", Script(b""), timeout=_IDLE))
     await asyncio.sleep(0.05)
     heard = await line.ask("control", control, timeout=_IDLE / 2)
-    await idle
+    idle.cancel()
+    await asyncio.wait({idle})
     return heard.reaction == HANG
 
 
@@ -93,9 +96,25 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
         if session is not None:
             ground.sessions[version] = session
             more.add({TLS13: "psk13", TLS12: "ticket12"}[version])
+            if await _resumes(line, version):
+                more.add({TLS13: "resumes13", TLS12: "resumes12"}[version])
+                if version == TLS13 and await _resumes_retried(line):
+                    more.add("resumes13-retry")
     if "tls12" in found and await _renegotiates(line):
         more.add("renegotiation")
     return more
+
+
+async def _resumes(line: Line, version: int) -> bool:
+    """Whether the ticket is taken more than once, so that a case with it says something."""
+    script = resumption(line.ground, version)
+    heard = [await line.ask("resumption", script, timeout=line.patient) for _ in range(2)]
+    return all(taken(one, script, version) for one in heard)
+
+
+async def _resumes_retried(line: Line) -> bool:
+    heard = await line.ask("resumption", retried().make(line.ground), timeout=line.patient)
+    return heard.retry is not None and heard.resumed
 
 
 async def _renegotiates(line: Line) -> bool:

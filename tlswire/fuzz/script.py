@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tlswire.crypto.shares import PrivateShare
+    from tlswire.handshake.client import Client
     from tlswire.handshake.conversation import Session
 
 X25519, SECP256R1, SECP384R1, FFDHE2048, X25519MLKEM768 = 0x001D, 0x0017, 0x0018, 0x0100, 0x11EC
@@ -48,7 +49,8 @@ class Script(msgspec.Struct, frozen=True):
     says FIN behind it (half-close). ``message`` is the hello as the transcript has it, with its header (empty: there is
     none, and what is encrypted stays closed); ``tree`` its body's fields. ``again`` makes what is sent for a
     HelloRetryRequest: the bytes, and the message in them. ``tail``: more than a hello was sent, so what comes behind a
-    complete flight is part of the reaction. ``session`` is what the hello offers to resume.
+    complete flight is part of the reaction. ``session`` is what the hello offers to resume. ``client`` makes a client that
+    is run instead, for hellos under the keys of a handshake before; the other fields then say what it begins with.
     """
 
     payload: bytes
@@ -60,6 +62,7 @@ class Script(msgspec.Struct, frozen=True):
     tail: bool = False
     again: Callable[[ServerHello], tuple[bytes, bytes]] | None = None
     session: Session | None = None
+    client: Callable[[], Client] | None = None
 
 
 class Ground:

@@ -19,6 +19,7 @@ from tlswire.hello.edit import with_extension
 from tlswire.wire.records import HANDSHAKE
 
 if TYPE_CHECKING:
+    from tlswire.wire.messages import ClientHello
     from tlswire.wire.records import Alert
 
 RENEGOTIATION_INFO, EMPTY_RENEGOTIATION_SCSV = 0xFF01, 0x00FF
@@ -55,6 +56,10 @@ class Renegotiating(Client):
             self._binding = flow.client_verify_data + flow.server_verify_data
             self._again(flow.client_verify_data)
 
+    def renewed(self, hello: ClientHello) -> bytes:
+        """The message of the next hello; a subclass may say another."""
+        return encode(hello)
+
     def warned(self, alert: Alert) -> None:
         """RFC 5246 section 7.2.2: the way to refuse, and to go on as before."""
         if alert.description == NO_RENEGOTIATION:
@@ -81,7 +86,7 @@ class Renegotiating(Client):
         self._earlier += (self.shown,)
         self.shown = Conversation(client_random=hello.random, offered=hello)
         self.hello, self.flow = hello, None
-        message = encode(hello)
+        message = self.renewed(hello)
         self.transcript = bytearray(message)
         self.send(HANDSHAKE, message)
         self.patience = self.wait

@@ -33,4 +33,8 @@ class Hold(msgspec.Struct, frozen=True):
     """Keep the connection open and never say anything more, whatever the client sends."""
 
 
-Action = Send | Wait | Close | Reset | Hold
+class Die(msgspec.Struct, frozen=True):
+    """End the whole server: every connection, and for a while those that come."""
+
+
+Action = Send | Wait | Close | Reset | Hold | Die

@@ -1,7 +1,7 @@
 """DOOR: the server characters of the lab, as data: a new one is one row of CHARACTERS.
 
 What a character accepts follows from its row alone (``accepted``), which makes it the ground truth of tests.
-Must not import anything of tlswire but ``errors``, ``registry`` and ``lab.quirks``.
+Must not import anything of tlswire but ``errors``, ``registry``, ``lab.quirks`` and ``lab.plants``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from tlswire.errors import LookupFailedError
+from tlswire.lab.plants import PLANTS
 from tlswire.lab.quirks import Quirks
 from tlswire.registry import GROUPS, SSLV2_KINDS, SUITES, VERSIONS
 
@@ -28,7 +29,8 @@ RC4_SHA = 0x0005
 class Character(msgspec.Struct, frozen=True):
     """A server: what it is configured for (``suites`` per version, best first) and how it behaves.
 
-    ``certificates`` are the kinds it has (rsa, ec, dsa), ``answers`` the extensions it understands and answers.
+    ``certificates`` are the kinds it has (rsa, ec, dsa), ``answers`` the extensions it understands and answers,
+    ``reads`` those it understands and has nothing to say to.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Character(msgspec.Struct, frozen=True):
     groups: tuple[int, ...]
     schemes: tuple[int, ...]
     answers: tuple[int, ...] = ()
+    reads: tuple[int, ...] = ()
     preference: Literal["server", "client"] = "server"
     certificates: tuple[str, ...] = ("rsa", "ec")
     alpn: tuple[bytes, ...] = ()
@@ -88,8 +91,9 @@ def _groups(names: str) -> tuple[int, ...]:
     return tuple(GROUPS.find(name).code for name in names.split())
 
 
-SERVER_NAME, STATUS_REQUEST, POINT_FORMATS, HEARTBEAT, ALPN, SCT, ENCRYPT_THEN_MAC = 0, 5, 11, 15, 16, 18, 22
-EXTENDED_MASTER_SECRET, COMPRESS_CERTIFICATE, SESSION_TICKET, RENEGOTIATION_INFO = 23, 27, 35, 0xFF01
+SERVER_NAME, MAX_FRAGMENT_LENGTH, STATUS_REQUEST, POINT_FORMATS, HEARTBEAT, ALPN, SCT = 0, 1, 5, 11, 15, 16, 18
+ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, COMPRESS_CERTIFICATE, RECORD_SIZE_LIMIT = 22, 23, 27, 28
+SESSION_TICKET, RENEGOTIATION_INFO = 35, 0xFF01
 
 _PSS_ECDSA_PKCS1 = (0x0403, 0x0804, 0x0401, 0x0805, 0x0501, 0x0806, 0x0601)
 _WITH_SHA1 = (*_PSS_ECDSA_PKCS1, 0x0201, 0x0203)
@@ -180,6 +184,27 @@ _MUSEUM = Character(
     compression=(1, 0),
     dh_bits=1024,
     fallback_scsv=False,
+)
+
+_STRICT = Character(
+    name="strict",
+    description="TLS 1.2 and 1.3 by the letter of the RFCs: what tlswire fuzz should find nothing in",
+    suites={
+        TLS12: _suites(
+            "ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-CHACHA20-POLY1305"
+            " ECDHE-RSA-CHACHA20-POLY1305 ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256-GCM-SHA384"
+            " ECDHE-RSA-AES128-SHA ECDHE-RSA-AES256-SHA AES128-GCM-SHA256 AES256-GCM-SHA384 AES128-SHA AES256-SHA"
+        ),
+        TLS13: _suites("TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256"),
+    },
+    groups=_groups("X25519MLKEM768 x25519 secp256r1 secp384r1 ffdhe2048"),
+    schemes=_WITH_SHA1,
+    answers=(
+        *(SERVER_NAME, MAX_FRAGMENT_LENGTH, POINT_FORMATS, ALPN, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET),
+        *(COMPRESS_CERTIFICATE, RECORD_SIZE_LIMIT, SESSION_TICKET, RENEGOTIATION_INFO),
+    ),
+    reads=(STATUS_REQUEST,),
+    alpn=(b"h2", b"http/1.1"),
 )
 
 _PLAIN_CBC = "ECDHE-RSA-AES128-SHA ECDHE-RSA-AES256-SHA AES128-SHA AES256-SHA DES-CBC3-SHA"
@@ -351,6 +376,7 @@ CHARACTERS: dict[str, Character] = {
         _LEGACY_MDM,
         _MUSEUM,
         _PLAIN,
+        _STRICT,
         *(
             msgspec.structs.replace(_PLAIN, name=name, description=f"an ordinary server that {text}", quirks=quirks)
             for name, (text, quirks) in _AWKWARD.items()
@@ -367,6 +393,16 @@ CHARACTERS: dict[str, Character] = {
                 quirks=Quirks(flaw=flaw, serial=flaw in {"huge-chain", "huge-certificate"}),
             )
             for name, (text, answers, flaw) in _FLAWED.items()
+        ),
+        *(
+            msgspec.structs.replace(
+                _STRICT,
+                name=name,
+                description=f"the strict server, but {plant.text}",
+                quirks=plant.quirks,
+                fallback_scsv=plant.fallback_scsv,
+            )
+            for name, plant in PLANTS.items()
         ),
     )
 }

@@ -17,7 +17,9 @@ from tlswire.lab.characters import (
     ENCRYPT_THEN_MAC,
     EXTENDED_MASTER_SECRET,
     HEARTBEAT,
+    MAX_FRAGMENT_LENGTH,
     POINT_FORMATS,
+    RECORD_SIZE_LIMIT,
     RENEGOTIATION_INFO,
     SCT,
     SERVER_NAME,
@@ -28,6 +30,7 @@ from tlswire.lab.characters import (
     TLS13,
     Character,
 )
+from tlswire.lab.checks import FRAGMENT_LENGTHS
 from tlswire.lab.negotiation import signs
 from tlswire.registry import SUITES
 from tlswire.wire.extension_bodies import KeyShareEntry
@@ -55,7 +58,7 @@ from tlswire.wire.messages import (
     Signature12,
 )
 from tlswire.wire.primitives import build
-from tlswire.wire.records import APPLICATION_DATA, fragment
+from tlswire.wire.records import APPLICATION_DATA, MAX_PLAINTEXT, fragment
 from tlswire.wire.sslv2 import SERVER_HELLO as SSLV2_SERVER_HELLO
 from tlswire.wire.sslv2 import SSLV2_BODIES, SSLv2ServerHello
 
@@ -158,6 +161,33 @@ STAPLE = CertificateStatus(1, b"no OCSPResponse")
 SCTS = (b"no SignedCertificateTimestamp",)
 
 
+def _fragment_length(character: Character, hello: ClientHello, _: Choice) -> Any:
+    return _NO_ANSWER if limits_sizes(character, hello) else hello.extension(MAX_FRAGMENT_LENGTH)
+
+
+def limits_sizes(character: Character, hello: ClientHello) -> bool:
+    """Whether record_size_limit is agreed, which max_fragment_length stands back for (RFC 8449 section 5)."""
+    return RECORD_SIZE_LIMIT in character.answers and RECORD_SIZE_LIMIT in hello.extension_types
+
+
+def size_answers(character: Character, hello: ClientHello) -> list[tuple[int, Any]]:
+    """What EncryptedExtensions says of sizes: extensions and their values."""
+    if limits_sizes(character, hello):
+        return [(RECORD_SIZE_LIMIT, MAX_PLAINTEXT + 1)]
+    value = hello.extension(MAX_FRAGMENT_LENGTH) if MAX_FRAGMENT_LENGTH in character.answers else None
+    return [] if value is None else [(MAX_FRAGMENT_LENGTH, value)]
+
+
+def size_limits(character: Character, hello: ClientHello, version: int) -> tuple[int, int]:
+    """The most bytes of plaintext in a record, in clear and protected, as the client asks (RFC 6066 4, RFC 8449 4)."""
+    if limits_sizes(character, hello):
+        # In TLS 1.3 the content type counts.
+        return MAX_PLAINTEXT, min(hello.extension(RECORD_SIZE_LIMIT) - (version == TLS13), MAX_PLAINTEXT)
+    found = dict(size_answers(character, hello)).get(MAX_FRAGMENT_LENGTH)
+    size = MAX_PLAINTEXT if found is None else FRAGMENT_LENGTHS[found]
+    return size, size
+
+
 def _always(value: Any) -> Callable[[Character, ClientHello, Choice], Any]:
     return lambda _, __, ___: value
 
@@ -165,6 +195,8 @@ def _always(value: Any) -> Callable[[Character, ClientHello, Choice], Any]:
 _ANSWERS: dict[int, Callable[[Character, ClientHello, Choice], Any]] = {
     RENEGOTIATION_INFO: _always(b""),  # its body is that of ``bound``
     SERVER_NAME: _always(None),
+    MAX_FRAGMENT_LENGTH: _fragment_length,
+    RECORD_SIZE_LIMIT: _always(MAX_PLAINTEXT),
     POINT_FORMATS: _point_formats,
     STATUS_REQUEST: _always(None),
     HEARTBEAT: _always(1),
@@ -201,9 +233,9 @@ def _extensions(
     return tuple(found)
 
 
-def encode_server_hello(value: ServerHello) -> bytes:
-    """The handshake message of a ServerHello."""
-    return encode_handshake(SERVER_HELLO, build(SERVER_HELLO_BODY, value))
+def encode_server_hello(value: ServerHello, behind: bytes = b"") -> bytes:
+    """The handshake message of a ServerHello, ``behind`` as its end."""
+    return encode_handshake(SERVER_HELLO, build(SERVER_HELLO_BODY, value) + behind)
 
 
 def after_hello(

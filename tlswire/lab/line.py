@@ -14,13 +14,16 @@ from tlswire.crypto.records import RecordStream
 from tlswire.lab import flaws
 from tlswire.lab.actions import Action, Close, Send, Wait
 from tlswire.lab.characters import TLS12
-from tlswire.lab.refusals import CLOSE_NOTIFY, UNEXPECTED_MESSAGE, WARNING, RefusedError
+from tlswire.lab.refusals import CLOSE_NOTIFY, RECORD_OVERFLOW, UNEXPECTED_MESSAGE, WARNING, RefusedError
 from tlswire.wire.handshake import encode_handshake
 from tlswire.wire.records import (
     ALERT,
     APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
     HANDSHAKE,
+    HEADER,
     HEARTBEAT,
+    MAX_CIPHERTEXT,
     MAX_PLAINTEXT,
     Message,
     fragment,
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from tlswire.lab.sessions import Sessions
 
 MAX_REQUEST = 1 << 13
+_CONTENTS = (CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT)
+_ALERT_SIZE = 2
+_SSLV2_HELLOS = (b"\1\0\2", b"\1\3")
 _REQUEST, _RESPONSE = b"\1", b"\2"  # of heartbeats
 _PAGE = b"<html><body>A server of the tlswire lab.</body></html>\r\n"
 _HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (
@@ -50,18 +56,41 @@ class Flow(Protocol):
         """One message of the client, alerts left out. Raises WireError, RefusedError where the alert is known."""
 
 
+def admit(head: bytes) -> None:
+    """Look at the first bytes of a record in clear (RFC 9846 sections 5 and 5.1). Raises RefusedError."""
+    content = head[0]
+    if content & 0x80:
+        # An SSLv2 record: type and version of its message come next (SSL 0.2 draft, section 2.5).
+        if not any(start.startswith(head[2:]) or head[2:].startswith(start) for start in _SSLV2_HELLOS):
+            raise RefusedError(UNEXPECTED_MESSAGE)
+        return
+    if content not in _CONTENTS:
+        raise RefusedError(UNEXPECTED_MESSAGE)
+    if len(head) < HEADER.size:
+        return
+    _, _, length = HEADER.unpack(head)
+    # What looks like application data may be 0-RTT data of which nothing is known yet.
+    if length > (MAX_CIPHERTEXT if content == APPLICATION_DATA else MAX_PLAINTEXT):
+        raise RefusedError(RECORD_OVERFLOW)
+    # Alerts are neither cut nor joined.
+    if not length or (content == ALERT and length != _ALERT_SIZE):
+        raise RefusedError(UNEXPECTED_MESSAGE)
+
+
 class Line:
     """Both directions of one connection; see the module's text.
 
     ``version`` is that of records in clear. ``verify_data`` are the bodies of the last Finished of client and server,
-    which renegotiation is bound to (RFC 5746 section 3.1).
+    which renegotiation is bound to (RFC 5746 section 3.1). ``limits`` are the most bytes of plaintext that a record of
+    ours holds in clear, and protected.
     """
 
     def __init__(self, character: Character, sessions: Sessions) -> None:
         self.character = character
         self.flaw = character.quirks.flaw
+        self.edge = character.quirks.edge
         self.sessions = sessions
-        self.stream = RecordStream()
+        self.stream = RecordStream(admit=admit)
         self.sealer: Protection | None = None
         self.version = TLS12
         self.transcript = bytearray()
@@ -69,6 +98,7 @@ class Line:
         self.heartbeats = False
         self.alpn: bytes | None = None
         self.verify_data = (b"", b"")
+        self.limits = (MAX_PLAINTEXT, MAX_PLAINTEXT)
         self._request = bytearray()
         self._out = bytearray()
         self._actions: list[Action] = []
@@ -85,8 +115,9 @@ class Line:
 
     # What is sent.
 
-    def records(self, content: int, data: bytes, size: int = MAX_PLAINTEXT) -> bytes:
-        """``data`` in records of at most ``size`` bytes, protected once there are keys."""
+    def records(self, content: int, data: bytes, size: int = 0) -> bytes:
+        """``data`` in records of at most ``size`` bytes (0: as ``limits`` have it), protected once there are keys."""
+        size = size or self.limits[self.sealer is not None]
         if self.sealer is None:
             return fragment(content, self.version, data, size)
         return b"".join(self.sealer.seal(content, data[at : at + size]) for at in range(0, len(data) or 1, size))

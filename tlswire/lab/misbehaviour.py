@@ -1,7 +1,8 @@
 """What awkward characters send in place of a first flight, or spoil in it.
 
 Every answer is bounded: what claims to be endless stops after some MiB and then says FIN.
-Must not import anything of tlswire but ``wire``, ``lab.actions``, ``lab.quirks``, ``lab.flaws`` and ``lab.flights``.
+Must not import anything of tlswire but ``wire``, ``lab.actions``, ``lab.quirks``, ``lab.flaws``, ``lab.edges``
+and ``lab.flights``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlswire.lab import flaws
+from tlswire.lab import edges, flaws
 from tlswire.lab.actions import Action, Close, Hold, Send
 from tlswire.lab.flights import encode_server_hello
 from tlswire.wire.handshake import SERVER_HELLO
@@ -94,7 +95,7 @@ def told_instead(quirks: Quirks, hello: ClientHello, answer: ServerHello) -> lis
 
 def touched(quirks: Quirks, hello: ClientHello, answer: ServerHello) -> ServerHello:
     """The ServerHello as the character sends it."""
-    answer = flaws.answered(quirks.flaw, answer)
+    answer = edges.answered(quirks.edge, hello, flaws.answered(quirks.flaw, answer))
     return with_unoffered_extension(hello, answer) if quirks.unoffered == "extension" else answer
 
 

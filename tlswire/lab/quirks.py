@@ -38,13 +38,51 @@ Flaw = Literal[
     "endless-key-updates",
 ]
 
+# What is wrong with a server at the edge of the RFCs: what it makes of hellos that hardly any client sends.
+Edge = Literal[
+    "",
+    # Hellos that are refused, and should be answered; or never answered at all.
+    "hangs-at-256",
+    "drops-fragments",
+    "one-segment",
+    "refuses-record-0303",
+    "refuses-unknown",
+    "refuses-grease",
+    "dies-of-session-id",
+    # Hellos that are answered, and should be refused.
+    "ignores-duplicates",
+    "ignores-trailing",
+    "ignores-binders",
+    "ignores-compression",
+    "no-compression",
+    "odd-suites",
+    "long-session-id",
+    "off-curve-share",
+    "zero-secret",
+    "psk-anywhere",
+    "early-change",
+    # Answers, and alerts, that are wrong.
+    "suite-of-its-own",
+    "unlisted-group",
+    "grease-suite",
+    "grease-group",
+    "unasked-extension",
+    "pads-session-id",
+    "leaks-behind-hello",
+    "two-server-hellos",
+    "retries-twice",
+    "by-legacy-version",
+    "wrong-alert",
+    "misses-nothing",
+]
+
 
 class Quirks(msgspec.Struct, frozen=True):
     """In which ways a character is awkward; every default is the behaviour of a good server.
 
     ``refusal`` is how it says no. ``instead`` names what it does in place of a first flight, ``unoffered`` the part of
     its answer that nobody offered, ``needs`` what a hello must hold, ``flaw`` what is wrong with its handshakes
-    (``lab.flaws`` does it). 0 means no limit.
+    (``lab.flaws`` does it), ``edge`` what is wrong with what it makes of hellos (``lab.edges``). 0 means no limit.
     """
 
     refusal: Literal["alert", "fragmented-alert", "close", "reset", "silence"] = "alert"
@@ -75,3 +113,4 @@ class Quirks(msgspec.Struct, frozen=True):
     stale: bool = False  # draws the same for every handshake: random, session id, keys
     renegotiates: bool = False  # when the client wants to; safely if renegotiation_info is among its answers
     flaw: Flaw = ""
+    edge: Edge = ""

@@ -12,8 +12,8 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from tlswire.errors import WireError
-from tlswire.lab import flaws, flights, misbehaviour, tls12, tls13
-from tlswire.lab.actions import Action, Close, Hold, Reset, Send, Wait
+from tlswire.lab import edges, flaws, flights, misbehaviour, tls12, tls13
+from tlswire.lab.actions import Action, Close, Die, Hold, Reset, Send, Wait
 from tlswire.lab.characters import SSLV2, TLS12, TLS13, Character
 from tlswire.lab.line import Line
 from tlswire.lab.lookalike import LookAlike
@@ -115,8 +115,9 @@ class Conversation:
         self._flow: Flow | None = None
         self._received = 0
         self._retry: Choice | None = None
+        self._asked = 0  # HelloRetryRequests said
         self._version = 0
-        self._skipped = 0
+        self._skippable = 0  # bytes of application data that may stand before the second hello
         self._ended = False
 
     def receive(self, data: bytes) -> list[Action]:
@@ -127,7 +128,7 @@ class Conversation:
         actions = []
         for action in self._actions(data):
             actions.append(action)
-            if isinstance(action, Close | Reset | Hold):
+            if isinstance(action, Close | Reset | Hold | Die):
                 self._ended = True
                 break
         return actions
@@ -142,20 +143,20 @@ class Conversation:
         error = self._line.stream.error
         if error is not None:
             yield from self._refuse(*_alert_of(error))
+        elif self._line.edge == "one-segment" and self._flow is None and self._line.stream.pending:
+            yield from self._refuse(DECODE_ERROR)
 
     def _guarded(self, work: Callable[..., None], *arguments: Any) -> list[Action]:
         """What ``work`` said, and the refusal it ended with."""
         try:
             work(*arguments)
-        except RefusedError as error:
-            return self._line.actions() + self._refuse(error.alert, error.refusal)
         except WireError as error:
             return self._line.actions() + self._refuse(*_alert_of(error))
         return self._line.actions()
 
     def _refuse(self, alert: int, refusal: str = "") -> list[Action]:
         """How the character says no: a fatal alert and FIN, unless a quirk has it otherwise."""
-        body = build(ALERT_BODY, Alert(FATAL, alert))
+        body = build(ALERT_BODY, Alert(FATAL, edges.alert(self._line.edge, alert)))
         return _REFUSALS[refusal or self._character.quirks.refusal](self._line.records, body)
 
     def _take(self, message: Message) -> None:
@@ -171,15 +172,35 @@ class Conversation:
             else:
                 line.act(Close())
         elif content == HANDSHAKE and (first or self._renegotiates(message)):
-            self._hello(parse_client_hello(message.body), encode_handshake(CLIENT_HELLO, message.body))
+            self._client_hello(message)
         elif self._flow is not None:
             self._flow.take(message)
-        elif self._retry is not None and content == CHANGE_CIPHER_SPEC:
-            pass  # RFC 9846 appendix E.4: it stands before the second hello
-        elif self._retry is not None and content == APPLICATION_DATA and self._skipped < tls13.FORGIVEN:
-            self._skipped += len(message.body)  # RFC 9846 section 4.2.10: 0-RTT data behind the first hello
+        elif self._takes_change(message):
+            pass
+        elif content == APPLICATION_DATA and len(message.body) <= self._skippable:
+            self._skippable -= len(message.body)  # RFC 9846 section 4.2.10: 0-RTT data behind the first hello
         else:
             raise RefusedError(UNEXPECTED_MESSAGE)
+
+    def _takes_change(self, message: Message) -> bool:
+        """RFC 9846 appendix E.4: a ChangeCipherSpec stands before the second hello, and before no first one."""
+        due = self._retry is not None or self._line.edge == "early-change"
+        return due and message.content == CHANGE_CIPHER_SPEC and message.body == b"\x01"
+
+    def _client_hello(self, message: Message) -> None:
+        line, edge, body = self._line, self._line.edge, message.body
+        encoded = encode_handshake(CLIENT_HELLO, body)
+        # RFC 9846 section 5.1: keys change behind it, so that its record ends with it.
+        if not line.stream.aligned:
+            raise RefusedError(UNEXPECTED_MESSAGE)
+        if edges.dies_of(edge, body):
+            line.act(Die())
+        elif edges.swallows(edge, len(encoded), split=line.stream.position > message.offset + len(encoded)):
+            line.act(Hold())
+        elif edge == "refuses-record-0303" and message.version == TLS12 and self._retry is None:
+            raise RefusedError(PROTOCOL_VERSION)
+        else:
+            self._hello(parse_client_hello(edges.mended(edge, body)), encoded)
 
     def _take_alert(self, body: bytes) -> None:
         # A warning changes nothing; anything else, encrypted ones that nobody reads included, is the client's goodbye.
@@ -243,8 +264,10 @@ class Conversation:
         self._version = decision.version
         line.version = min(decision.version, TLS12)
         line.transcript[:] = line.transcript + encoded if asked is not None else encoded
-        if decision.retry:
+        if decision.retry or edges.asks_again(line.edge, self._asked):
             self._retry = decision
+            self._asked += 1
+            self._skippable = tls13.FORGIVEN if tls13.EARLY_DATA in hello.extension_types else 0
             tls13.ask_again(line, hello, decision)
         elif decision.version == TLS13:
             self._flow = tls13.begin(line, hello, decision, rng, retried=asked is not None)
@@ -256,7 +279,11 @@ class Conversation:
 
 def _alert_of(error: WireError) -> tuple[int, str]:
     """The alert that a fault of records, or of a message, deserves, and how it is said if not in the usual way."""
+    if isinstance(error, RefusedError):
+        return error.alert, error.refusal
     if error.path == "record.protected":
+        if "in clear" in error.reason:
+            return UNEXPECTED_MESSAGE, ""  # RFC 9846 section 5: a record type that may not be there
         return RECORD_OVERFLOW if "2^14" in error.reason else BAD_RECORD_MAC, ""
     return _OF_PATHS.get(error.path, (DECODE_ERROR, ""))
 

@@ -18,7 +18,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Self, cast
 
 from tlswire.errors import UsageError
-from tlswire.lab.actions import Action, Close, Reset, Send, Wait
+from tlswire.lab.actions import Action, Close, Die, Reset, Send, Wait
 from tlswire.lab.characters import Character, character
 from tlswire.lab.responder import Conversation, greet
 from tlswire.lab.sessions import Sessions
@@ -32,6 +32,9 @@ HOST = "127.0.0.1"
 # Seconds. After FIN the client gets a moment to leave by itself, so that no RST overtakes the last alert.
 LIFETIME = 60.0
 FAREWELL = 2.0
+
+# Seconds that a server which died stays away.
+DEAD_FOR = 3.0
 
 MAX_OPEN = 400
 _BACKLOG = 1024
@@ -62,6 +65,7 @@ class Lab:
         self._waiting: deque[_Connection] = deque()
         self._accepted_at: deque[float] = deque()
         self._server: asyncio.Server | None = None
+        self._back_at = 0.0
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -93,11 +97,17 @@ class Lab:
         recent.append(now)
         while now - recent[0] >= _RATE_WINDOW:
             recent.popleft()
-        if len(self._open) > MAX_OPEN:
+        if len(self._open) > MAX_OPEN or now < self._back_at:
             return [Reset()]
         if self.character.quirks.serial:
             self._queue(connection)
         return greet(self.character, self.connections, len(recent))
+
+    def die(self, now: float) -> None:
+        """End every connection, and those that come in the next seconds."""
+        self._back_at = now + DEAD_FOR
+        for connection in tuple(self._open):
+            connection.reset()
 
     def leave(self, connection: _Connection) -> None:
         """Forget a connection; a serial character turns to the next one."""
@@ -191,7 +201,9 @@ class _Connection(asyncio.Protocol):
             elif isinstance(action, Close):
                 self._finish()
             elif isinstance(action, Reset):
-                self._reset()
+                self.reset()
+            elif isinstance(action, Die):
+                self._lab.die(self._loop.time())
 
     def _pause_for(self, seconds: float) -> None:
         self._busy = True
@@ -206,7 +218,8 @@ class _Connection(asyncio.Protocol):
         self._transport.write_eof()
         self._timer = self._loop.call_later(FAREWELL, self._transport.close)
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """End with RST."""
         self._todo.clear()
         connection = cast("socket.socket", self._transport.get_extra_info("socket"))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)

@@ -72,6 +72,7 @@ def begin(line: Line, hello: ClientHello, choice: Choice, rng: Random) -> Flow:
         bound=b"".join(line.verify_data),
     )
     line.version = choice.version
+    line.limits = flights.size_limits(character, hello, choice.version)
     told = misbehaviour.told_instead(character.quirks, hello, answer)
     if told is not None:
         line.act(*told)

@@ -16,7 +16,7 @@ from tlswire.crypto.shares import answer_share, supported
 from tlswire.crypto.signatures import certificate_verify_signed
 from tlswire.crypto.suites import digest_of
 from tlswire.errors import WireError
-from tlswire.lab import flaws, flights, keys, misbehaviour
+from tlswire.lab import edges, flaws, flights, keys, misbehaviour
 from tlswire.lab.characters import ALPN, COMPRESS_CERTIFICATE, SCT, SERVER_NAME, STATUS_REQUEST, TLS12, TLS13
 from tlswire.lab.exchange import look_alike_share
 from tlswire.lab.lookalike import LookAlike
@@ -28,6 +28,7 @@ from tlswire.lab.refusals import (
     RefusedError,
 )
 from tlswire.lab.sessions import Remembered
+from tlswire.registry import GROUPS
 from tlswire.wire.extensions import encode_extension
 from tlswire.wire.handshake import (
     CERTIFICATE,
@@ -61,10 +62,11 @@ if TYPE_CHECKING:
 
 END_OF_EARLY_DATA, CERTIFICATE_VERIFY, FINISHED, KEY_UPDATE, COMPRESSED_CERTIFICATE = 5, 15, 20, 24, 25
 _ZLIB = 1  # RFC 8879 section 7.3
-_SCHEMES, _PRE_SHARED_KEY, _EARLY_DATA, _PSK_MODES, _KEY_SHARE = 13, 41, 42, 45, 51
+_SCHEMES, _PRE_SHARED_KEY, EARLY_DATA, _PSK_MODES, _KEY_SHARE = 13, 41, 42, 45, 51
 _PSK_DHE_KE = 1
 TICKET_LIFETIME = 7200  # seconds
 TICKET_SIZE = 32
+NO_SECRET = bytes(32)  # of an exchange that gave none, and that a server of the edge goes on with
 # What is skipped of early data that was not accepted: more than any server here allows.
 FORGIVEN = 1 << 15
 
@@ -93,9 +95,7 @@ def begin(line: Line, hello: ClientHello, choice: Choice, rng: Random, *, retrie
     group = choice.group or 0
     peer = _share_of(hello, group) if can_protect(TLS13, choice.suite) and supported(group) else None
     session = None if peer is None else _resumable(line, hello, choice)
-    share, shared = (
-        (look_alike_share(group, rng), b"") if peer is None else _answered(group, peer, flaws.key_rng(line.flaw, rng))
-    )
+    share, shared = (look_alike_share(group, rng), b"") if peer is None else _answered(line, group, peer, rng)
     share = flaws.share(line.flaw, group, share)
     answer = flights.server_hello13(hello, choice, share, rng, None if session is None else 0)
     told = misbehaviour.told_instead(line.character.quirks, hello, answer)
@@ -103,10 +103,11 @@ def begin(line: Line, hello: ClientHello, choice: Choice, rng: Random, *, retrie
         line.act(*told)
         return LookAlike(line)
     answer = misbehaviour.touched(line.character.quirks, hello, answer)
+    line.limits = flights.size_limits(line.character, hello, TLS13)
     before = bytes(line.transcript)
-    message = flights.encode_server_hello(answer)
+    message = flights.encode_server_hello(answer, edges.behind_hello(line.edge, hello))
     line.transcript += message
-    line.send(HANDSHAKE, message)
+    line.send(HANDSHAKE, message * edges.times_said(line.edge, retried=retried))
     if not retried:
         _calm(line, hello)
     line.alpn = flights.chosen_alpn(line.character, hello)
@@ -123,10 +124,12 @@ def _share_of(hello: ClientHello, group: int | None) -> bytes | None:
     return next((share.key_exchange for share in shares if share.group == group), None)
 
 
-def _answered(group: int, peer: bytes, rng: Random) -> tuple[bytes, bytes]:
+def _answered(line: Line, group: int, peer: bytes, rng: Random) -> tuple[bytes, bytes]:
     try:
-        return answer_share(group, peer, rng)
+        return answer_share(group, peer, flaws.key_rng(line.flaw, rng))
     except WireError:
+        if edges.takes_any_share(line.edge, GROUPS[group].kind):
+            return look_alike_share(group, rng), NO_SECRET
         raise RefusedError(ILLEGAL_PARAMETER) from None
 
 
@@ -188,13 +191,13 @@ class Tls13:
             secret = early.client_traffic(schedule.transcript_hash(digest, before))
             line.open_with(protection13(self.choice.suite, secret))
         else:
-            skipped = FORGIVEN if _EARLY_DATA in self.hello.extension_types else 0
+            skipped = FORGIVEN if EARLY_DATA in self.hello.extension_types else 0
             line.open_with(protection13(self.choice.suite, self.handshake.client), forgive=skipped)
 
     def _take_early_data(self, *, retried: bool) -> None:
         """Accept 0-RTT data where the ticket allows it, once (sections 4.2.10 and 8.1)."""
         session, line = self.session, self.line
-        if session is None or retried or _EARLY_DATA not in self.hello.extension_types:
+        if session is None or retried or EARLY_DATA not in self.hello.extension_types:
             return
         if (session.suite, session.alpn) == (self.choice.suite, line.alpn):
             self.early, self.early_left = session.early_data > 0, session.early_data
@@ -205,10 +208,11 @@ class Tls13:
         found: list[tuple[int, Any]] = []
         if SERVER_NAME in hello.extension_types and SERVER_NAME in line.character.answers:
             found.append((SERVER_NAME, None))
+        found += flights.size_answers(line.character, hello)
         if line.alpn is not None:
             found.append((ALPN, (line.alpn,)))
         if self.early:
-            found.append((_EARLY_DATA, None))
+            found.append((EARLY_DATA, None))
         return self._built(ENCRYPTED_EXTENSIONS, EncryptedExtensions(_encoded(found, "ee")))
 
     def _authenticate(self) -> None:
@@ -311,7 +315,7 @@ class Tls13:
         psk = schedule.resumption_psk(self.digest, resumption, nonce)
         session = Remembered(TLS13, choice.suite, psk, extended=True, alpn=line.alpn, early_data=size)
         line.sessions.remember(name, session)
-        extensions = _encoded([(_EARLY_DATA, size)] if size else [], "nst")
+        extensions = _encoded([(EARLY_DATA, size)] if size else [], "nst")
         ticket = flaws.ticket(line.flaw, name)
         value = NewSessionTicket13(TICKET_LIFETIME, self.rng.getrandbits(32), nonce, ticket, extensions)
         line.send(HANDSHAKE, encode_handshake(NEW_SESSION_TICKET, self._built(NEW_SESSION_TICKET, value)))

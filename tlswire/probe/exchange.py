@@ -180,7 +180,7 @@ class HelloReader:
         """The value of everything read, given how the connection ended."""
         kind, reason = outcome.end, outcome.error
         if self.fault:
-            kind, reason = (NOT_TLS, _describe(self.received)) if self.not_tls else (FAULT, self.fault)
+            kind, reason = (NOT_TLS, described(self.received)) if self.not_tls else (FAULT, self.fault)
         elif self.hello is not None:
             kind = RETRY if self.hello.is_retry else HELLO
         elif self.sslv2 is not None:
@@ -207,7 +207,8 @@ class HelloReader:
         )
 
 
-def _describe(received: bytearray) -> str:
+def described(received: bytearray) -> str:
+    """What came instead of TLS, in one escaped line."""
     head = escaped(bytes(received[:48]))
     if received.startswith((b"HTTP/", b"<!", b"<html", b"<HTML")):
         return f"speaks plain HTTP: {head}"

@@ -164,7 +164,7 @@ class _Exchange:
             if error.errno == errno.ENOTCONN:
                 self.wait_writable(sock)
             else:
-                self.fail(error.errno or 0)
+                self.cut_off(sock, error.errno or 0)
             return
         if not self.connected:
             self.connected = self.loop.time()
@@ -221,6 +221,15 @@ class _Exchange:
                 self.timer.cancel()
                 until = min(self.deadline, self.loop.time() + self.reader.patience)
                 self.timer = self.loop.call_at(until, self.finish, TIMEOUT)
+
+    def cut_off(self, sock: socket.socket, code: int) -> None:
+        """The peer ended while we were speaking: what it said before that is still to be read."""
+        with contextlib.suppress(OSError):
+            while self.connected and (data := sock.recv(RECEIVE_SIZE)):
+                if self.reader.feed(data):
+                    self.finish(DONE)
+                    return
+        self.fail(code)
 
     def fail(self, code: int) -> None:
         import os  # noqa: PLC0415 - only a failing connection needs its text

@@ -1,0 +1,393 @@
+"""Cases with a real ticket: PSKs of TLS 1.3 with their binders, session tickets of TLS 1.2.
+
+Where a server must abort it must have taken the ticket first: those rows need ``resumes13``, ``resumes13-retry`` (after a
+HelloRetryRequest, too) or ``resumes12``, servers that take a ticket more than once. Sources: RFC 9846 sections 4.3.9 to 4.3.11, RFC 5077 section 3, RFC 7627 section 5.3.
+Must not import anything of tlswire but ``fuzz``, ``hello``, ``handshake`` and, for values, ``wire`` and ``registry``.
+"""
+
+from __future__ import annotations
+
+from tlswire.fuzz.cases.psk import EARLY_DATA, MODES, arbitrary_binder, unknown_identity
+from tlswire.fuzz.cases.rows import OLDER, Rows, sent
+from tlswire.fuzz.cases.tickets import (
+    aged,
+    altered,
+    crossed,
+    early,
+    flipped,
+    named_otherwise,
+    not_last,
+    of_older_version,
+    other_suites,
+    proof_as,
+    psk,
+    real_first,
+    real_last,
+    repeated_suites,
+    retried,
+    setting,
+    ticket12,
+    without,
+)
+from tlswire.fuzz.cases.values import vector
+from tlswire.fuzz.model import (
+    ABORT,
+    ANYTHING,
+    BAD_RECORD_MAC,
+    DECODE_ERROR,
+    DECRYPT_ERROR,
+    FLIGHT,
+    HANDSHAKE_FAILURE,
+    ILLEGAL_PARAMETER,
+    NEGOTIATE,
+    UNRECOGNIZED_NAME,
+    alerts,
+)
+from tlswire.fuzz.resumed import resumption, session_of
+from tlswire.fuzz.script import TLS12, TLS13, script_of
+from tlswire.hello.edit import ALPN, GROUPS, KEY_SHARE, with_extension
+
+_EMS, _SESSION_TICKET = 23, 35
+_RESUMES = ("tls13", "resumes13")
+_BINDER = "RFC 9846 4.3.11, 4.3.11.2 (RFC 8446 4.2.11)"
+_MODES_CLAUSE = "RFC 9846 4.3.9 (RFC 8446 4.2.9)"
+_EARLY = "RFC 9846 4.3.10 (RFC 8446 4.2.10)"
+_LISTS = alerts(DECODE_ERROR, ILLEGAL_PARAMETER, DECRYPT_ERROR)
+
+new = Rows("resumption", "RFC 9846 4.3.11 (RFC 8446 4.2.11)", ("tls13", "psk13"))
+old = Rows("resumption", "RFC 5077 3.4", ("ticket12",))
+CASES = (
+    new.should(
+        "T01",
+        "psk-real",
+        "a real ticket with its binder",
+        sent(lambda ground: resumption(ground, TLS13)),
+        NEGOTIATE,
+        version=TLS13,
+    ),
+    new.must(
+        "T02",
+        "psk-binder-bit",
+        "binder wrong by one bit",
+        psk(proof_as(flipped)),
+        ABORT,
+        clause=_BINDER,
+        needs=_RESUMES,
+    ),
+    new.must(
+        "T03",
+        "psk-binder-long",
+        "binder of 32 bytes more",
+        psk(proof_as(lambda proof: proof + bytes(32))),
+        ABORT,
+        clause=_BINDER,
+        needs=_RESUMES,
+    ),
+    new.must(
+        "T04",
+        "psk-binder-short",
+        "binder without its last byte",
+        psk(proof_as(lambda proof: proof[:-1])),
+        ABORT,
+        clause=_BINDER,
+        needs=_RESUMES,
+    ),
+    new.must(
+        "T05",
+        "psk-binder-zero",
+        "binder of zeros",
+        psk(proof_as(lambda proof: bytes(len(proof)))),
+        ABORT,
+        clause=_BINDER,
+        needs=_RESUMES,
+    ),
+    new.should(
+        "T06", "psk-real-unknown", "a real ticket, then an unknown one", psk(real_first), NEGOTIATE, version=TLS13
+    ),
+    new.should(
+        "T07", "psk-unknown-real", "an unknown ticket, then a real one", psk(real_last), NEGOTIATE, version=TLS13
+    ),
+    new.must(
+        "T08",
+        "psk-real-extra-binder",
+        "a real ticket, and a binder too many",
+        psk(lambda real, proof, ground: (real, vector(1, proof) + arbitrary_binder(ground))),
+        _LISTS,
+        needs=_RESUMES,
+    ),
+    new.must(
+        "T09",
+        "psk-real-missing-binder",
+        "a real ticket and an unknown one, one binder",
+        psk(lambda real, proof, ground: (real + unknown_identity(ground), vector(1, proof))),
+        _LISTS,
+        needs=_RESUMES,
+    ),
+    new.must(
+        "T10",
+        "psk-real-trailing",
+        "a byte behind the binders of a real ticket",
+        psk(behind=b"\0"),
+        alerts(DECODE_ERROR),
+        clause="RFC 9846 4.3, 6",
+        needs=_RESUMES,
+    ),
+    new.should(
+        "T11", "psk-ticket-bit", "last bit of the ticket another", psk(altered(flipped)), NEGOTIATE, version=TLS13
+    ),
+    new.should(
+        "T12",
+        "psk-ticket-first-bit",
+        "a bit of the ticket's first byte another",
+        psk(altered(lambda ticket: flipped(ticket, 0))),
+        NEGOTIATE,
+        version=TLS13,
+    ),
+    new.should(
+        "T13",
+        "psk-ticket-half",
+        "the first half of the ticket",
+        psk(altered(lambda ticket: ticket[: len(ticket) // 2])),
+        NEGOTIATE,
+        version=TLS13,
+    ),
+    new.should(
+        "T14",
+        "psk-ticket-byte",
+        "the first byte of the ticket",
+        psk(altered(lambda ticket: ticket[:1])),
+        NEGOTIATE,
+        version=TLS13,
+    ),
+    new.should(
+        "T15",
+        "psk-ticket-longer",
+        "the ticket with a byte more",
+        psk(altered(lambda ticket: ticket + b"\0")),
+        NEGOTIATE,
+        version=TLS13,
+    ),
+    new.should(
+        "T16",
+        "psk-age-off",
+        "a new ticket, said to be six days old",
+        psk(aged),
+        NEGOTIATE,
+        clause=_EARLY,
+        version=TLS13,
+    ),
+    new.should(
+        "T17",
+        "psk-ke-only",
+        "a real ticket for psk_ke alone",
+        psk(change=setting(MODES, b"\1\0")),
+        NEGOTIATE,
+        clause=_MODES_CLAUSE,
+        version=TLS13,
+    ),
+    new.free(
+        "T18",
+        "psk-ke-no-share",
+        "a real ticket for psk_ke alone, without groups and shares",
+        psk(change=lambda hello, _, __: with_extension(without(GROUPS, KEY_SHARE)(hello, _, __), MODES, b"\1\0")),
+        ANYTHING,
+        clause="RFC 9846 4.2.1, 9.2 (RFC 8446 4.1.1)",
+    ),
+    new.must(
+        "T19",
+        "psk-real-no-modes",
+        "a real ticket without psk_key_exchange_modes",
+        psk(change=without(MODES)),
+        ABORT,
+        clause=_MODES_CLAUSE,
+    ),
+    new.must("T20", "psk-real-not-last", "a real ticket before key_share", sent(not_last), alerts(ILLEGAL_PARAMETER)),
+    new.must(
+        "T21",
+        "psk-retry",
+        "a real ticket, and a HelloRetryRequest",
+        retried(),
+        (FLIGHT,),
+        clause=_BINDER,
+        version=TLS13,
+        needs=("tls13", "psk13", "retry"),
+    ),
+    new.must(
+        "T22",
+        "psk-retry-stale",
+        "after a HelloRetryRequest the binder of a hello alone",
+        retried(stale=True),
+        ABORT,
+        clause=_BINDER,
+        needs=(*_RESUMES, "resumes13-retry"),
+    ),
+    new.must(
+        "T23",
+        "psk-retry-bit",
+        "after a HelloRetryRequest a binder wrong by one bit",
+        retried(listed=proof_as(flipped)),
+        ABORT,
+        clause=_BINDER,
+        needs=(*_RESUMES, "resumes13-retry"),
+    ),
+    new.free(
+        "T24",
+        "psk-retry-dropped",
+        "after a HelloRetryRequest no PSK any more",
+        retried(again=False),
+        ANYTHING,
+        clause="RFC 9846 4.2.2 (RFC 8446 4.1.2)",
+        needs=("tls13", "psk13", "retry"),
+    ),
+    new.free(
+        "T25",
+        "psk-retry-300-suites",
+        "a real ticket, a HelloRetryRequest, one suite 300 times in both hellos",
+        retried(repeated_suites),
+        ANYTHING,
+        clause="RFC 9846 4.2.2 (RFC 8446 4.1.2)",
+        needs=("tls13", "psk13", "retry"),
+        history="CVE-2022-39173 (wolfSSL before 5.5.1)",
+    ),
+    new.should(
+        "T26",
+        "psk-other-sni",
+        "a real ticket for another name",
+        psk(change=named_otherwise),
+        (*NEGOTIATE, *alerts(UNRECOGNIZED_NAME)),
+        version=TLS13,
+    ),
+    new.must(
+        "T27",
+        "psk-no-alpn",
+        "a real ticket without the protocol of its session",
+        psk(change=without(ALPN)),
+        NEGOTIATE,
+        clause="RFC 9846 4.3 (RFC 8446 4.2)",
+        version=TLS13,
+    ),
+    new.should(
+        "T28",
+        "psk-other-suites",
+        "a real ticket without the suite of its session",
+        psk(change=other_suites),
+        NEGOTIATE,
+        version=TLS13,
+    ),
+    new.must(
+        "T29",
+        "psk-early-data",
+        "early_data with a real ticket, and no data",
+        psk(change=setting(EARLY_DATA, b"")),
+        NEGOTIATE,
+        clause=_EARLY,
+        version=TLS13,
+    ),
+    new.must(
+        "T30",
+        "psk-early-garbage",
+        "early_data with a real ticket, and a record no key opens",
+        sent(early),
+        (*NEGOTIATE, *alerts(BAD_RECORD_MAC)),
+        clause=_EARLY,
+        version=TLS13,
+    ),
+    new.should(
+        "T31",
+        "psk-of-12",
+        "the ticket of TLS 1.2 as a PSK",
+        sent(crossed),
+        NEGOTIATE,
+        version=TLS13,
+        needs=("tls13", "ticket12"),
+    ),
+    old.must(
+        "T32",
+        "ticket-real",
+        "a real session ticket",
+        sent(lambda ground: resumption(ground, TLS12), OLDER),
+        NEGOTIATE,
+        version=TLS12,
+    ),
+    old.must("T33", "ticket-bit", "last bit of the ticket another", ticket12(cut=flipped), NEGOTIATE, version=TLS12),
+    old.must(
+        "T34",
+        "ticket-first-bit",
+        "a bit of the ticket's first byte another",
+        ticket12(cut=lambda ticket: flipped(ticket, 0)),
+        NEGOTIATE,
+        version=TLS12,
+    ),
+    old.must(
+        "T35",
+        "ticket-half",
+        "the first half of the ticket",
+        ticket12(cut=lambda ticket: ticket[: len(ticket) // 2]),
+        NEGOTIATE,
+        version=TLS12,
+    ),
+    old.must(
+        "T36",
+        "ticket-longer",
+        "the ticket with a byte more",
+        ticket12(cut=lambda ticket: ticket + b"\0"),
+        NEGOTIATE,
+        version=TLS12,
+    ),
+    old.must(
+        "T37",
+        "ticket-no-ems",
+        "a ticket of a session with extended_master_secret, a hello without",
+        ticket12(without(_EMS)),
+        alerts(HANDSHAKE_FAILURE),
+        clause="RFC 7627 5.3",
+        needs=("resumes12", "ems"),
+    ),
+    old.free(
+        "T38",
+        "ticket-other-suites",
+        "a ticket without the suite of its session",
+        ticket12(other_suites),
+        ANYTHING,
+        clause="RFC 5246 7.4.1.2",
+    ),
+    old.free(
+        "T39",
+        "ticket-tls11",
+        "a ticket of TLS 1.2 in a hello of TLS 1.1",
+        ticket12(of_older_version),
+        ANYTHING,
+        clause="RFC 5246 7.4.1.2, E.1",
+    ),
+    old.must(
+        "T40",
+        "ticket-other-sni",
+        "a ticket for another name",
+        ticket12(named_otherwise),
+        (*NEGOTIATE, *alerts(UNRECOGNIZED_NAME)),
+        clause="RFC 6066 3",
+        version=TLS12,
+    ),
+    old.must(
+        "T41",
+        "ticket-of-13",
+        "the ticket of TLS 1.3 as a session ticket",
+        sent(
+            lambda ground: script_of(with_extension(ground.older, _SESSION_TICKET, session_of(ground, TLS13).ticket)),
+            OLDER,
+        ),
+        NEGOTIATE,
+        version=TLS12,
+        needs=("psk13",),
+    ),
+    old.must(
+        "T42",
+        "ticket-in-13",
+        "the ticket of TLS 1.2 in a hello for TLS 1.3, too",
+        sent(
+            lambda ground: script_of(with_extension(ground.modern, _SESSION_TICKET, session_of(ground, TLS12).ticket))
+        ),
+        NEGOTIATE,
+        clause="RFC 9846 4.2.2, 9.3 (RFC 8446 4.1.2)",
+    ),
+)
