@@ -13,6 +13,7 @@ import msgspec
 
 from tlswire import __version__
 from tlswire.errors import UsageError
+from tlswire.fuzz.cases import case_of
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.model import DEAD, FLIGHT, RETRY
 from tlswire.fuzz.oracle import faults_of
@@ -110,11 +111,18 @@ def _sent(script: Script, heard: Heard) -> Sent:
         again=again.hex(),
         again_message=message.hex(),
         secret=script.session.secret.hex() if script.session is not None else "",
+        client=script.client is not None,
     )
 
 
-def kept_script(sent: Sent) -> Script:
-    """The script that sends exactly these bytes. Raises UsageError for pauses that take too long."""
+def kept_script(finding: ProvenFinding, ground: Ground) -> Script:
+    """The script that sends exactly the bytes of a finding; where those were under keys, what its case sends.
+
+    Raises UsageError for pauses that take too long and for a case that is no more.
+    """
+    sent = finding.script
+    if sent.client:
+        return case_of(finding.case).make(ground)
     if sent.pause * len(sent.cuts) > LONGEST_PAUSE:
         raise UsageError("script.pause", f"all pauses take longer than {LONGEST_PAUSE:g} s")
     second = (bytes.fromhex(sent.again), bytes.fromhex(sent.again_message))
@@ -144,8 +152,8 @@ async def replay(address: Address, finding: ProvenFinding, *, timeout: float) ->
     A finding that the server was dead afterwards takes a valid hello behind them. Raises UsageError for a finding that
     cannot be sent.
     """
-    script = kept_script(finding.script)
     ground = ground_of(finding.seed, finding.target.server_name or "")
+    script = kept_script(finding, ground)
     line = Line(address, ground, Bounds(timeout=timeout))
     heard = await line.ask(finding.case, script)
     there = heard.reaction != DEAD

@@ -11,7 +11,7 @@ import contextlib
 import re
 import shlex
 from datetime import datetime
-from pathlib import Path
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tlswire.errors import UsageError
@@ -25,6 +25,7 @@ from tlswire.wire.tree import explain, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tlswire.results.finding import ProvenFinding
 
@@ -153,9 +154,9 @@ def capture(finding: ProvenFinding) -> bytes:
     sent, received = bytes.fromhex(finding.sent), bytes.fromhex(finding.received)
     payload = bytes.fromhex(script.payload)
     edges = [0, *script.cuts, len(payload)]
-    said = [(True, payload[start:end]) for start, end in zip(edges, edges[1:], strict=False) if start < end]
-    if len(sent) > len(payload):  # behind the request for another hello
-        first = _first_record(received)
+    said = [(True, payload[start:end]) for start, end in pairwise(edges) if start < end]
+    if len(sent) > len(payload):  # behind the request for another hello, or in a handshake that was complete
+        first = len(received) if script.client else _first_record(received)
         said += [(False, received[:first]), (True, sent[len(payload) :])]
         received = received[first:]
     ended = datetime.fromisoformat(finding.confirmed).timestamp()

@@ -50,6 +50,8 @@ def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
 __all__ = [
     "APPLELOG_SCHEMA",
     "DIFF_SCHEMA",
+    "FINDING_SCHEMA",
+    "FUZZ_SCHEMA",
     "SCAN_SCHEMA",
     "SCHEMAS",
     "SESSION_SCHEMA",
@@ -57,6 +59,8 @@ __all__ = [
     "WHAT_IF_SCHEMA",
     "AppleLog",
     "Diff",
+    "Fuzz",
+    "ProvenFinding",
     "Scan",
     "Session",
     "Verdict",

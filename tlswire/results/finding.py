@@ -24,7 +24,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
     ``message`` is the hello in it with its header (empty: there is none). ``again`` is what was sent for a
     HelloRetryRequest, and ``again_message`` the hello in that. ``tail``: more than a hello was sent, so what comes
-    behind a complete flight counts. ``secret`` is that of the session which the hello offers to resume.
+    behind a complete flight counts. ``secret`` is that of the session which the hello offers to resume. ``client``: the
+    hello was sent under the keys of a handshake before it, so these are not its bytes; the case itself is run again.
     """
 
     payload: Hex
@@ -36,6 +37,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     again: Hex
     again_message: Hex
     secret: Hex
+    client: bool
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
