@@ -18,8 +18,9 @@ from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
 from tlswire.fuzz.generate import generated
 from tlswire.fuzz.line import Bounds, Line
-from tlswire.fuzz.oracle import NOT_APPLICABLE, UNKNOWN, Judgement
+from tlswire.fuzz.oracle import GENERATED, NOT_APPLICABLE, UNKNOWN, Judgement
 from tlswire.fuzz.preflight import Known, preflight
+from tlswire.fuzz.reduce import reduced
 from tlswire.fuzz.replay import Origin, ground_of, proven
 from tlswire.registry import VERSIONS
 from tlswire.results.fuzz import CaseResult, Finding, Fuzz
@@ -45,7 +46,8 @@ _LEVELS = ("MUST", "SHOULD", "MAY", "unspecified")
 
 class Options(msgspec.Struct, frozen=True):
     """What is asked of one server beside the cases given: ``generate`` so many more of the seed, then ``explore`` seconds
-    of mutations led by what they draw. ``server_name`` None sends ``localhost``; ``stack`` is the server's software, if
+    of mutations led by what they draw. Findings of both are reduced to the least hello that shows them; those of named
+    cases, too, where ``shrink`` says so. ``server_name`` None sends ``localhost``; ``stack`` is the server's software, if
     known.
     """
 
@@ -53,6 +55,7 @@ class Options(msgspec.Struct, frozen=True):
     seed: int = 0
     generate: int = 0
     explore: float = 0.0
+    shrink: bool = False
     bounds: Bounds = Bounds()
     stack: str | None = None
 
@@ -89,7 +92,7 @@ async def fuzz_address(
     ground = ground_of(options.seed, name)
     line = Line(address, ground, options.bounds, observe)
     more = generated(ground, options.generate, options.seed)
-    campaign = Campaign(host, line, (*cases, *more), name, progress, found, options.stack)
+    campaign = Campaign(host, line, (*cases, *more), name, progress, found, options)
     if not options.explore:
         return await campaign.run()
     from tlswire.fuzz.explore import Explorer  # noqa: PLC0415 - Hypothesis is heavy
@@ -108,13 +111,14 @@ class Campaign:
         server_name: str,
         progress: Callable[[Progress], None] | None = None,
         found: Callable[[ProvenFinding], None] | None = None,
-        stack: str | None = None,
+        options: Options = Options(),  # noqa: B008 - a frozen value
     ) -> None:
         self.host = host
         self.line = line
         self.cases = cases
         self.server_name = server_name
-        self.stack = stack
+        self.stack = options.stack
+        self._shrink = options.shrink
         self.seen: dict[str, Seen] = {}
         self.confirmer = Confirmer(line, Known(frozenset(), None, there=False), self._tell)
         self._progress = progress
@@ -147,6 +151,13 @@ class Campaign:
         self._asked = len(asked)
         await asyncio.gather(*(self._once(seen) for seen in asked))
         await self.confirmer.all(asked)
+        for group in self._causes().values():
+            if self._shrink or group[0].case.group == GENERATED:
+                await self._reduce(group[0])
+
+    async def _reduce(self, seen: Seen) -> None:
+        if not self.line.over:
+            seen.reduced = await reduced(seen, self.line, self.confirmer.known.features)
 
     def _lacks(self, seen: Seen, known: Known) -> bool:
         needs = (*seen.case.needs, *filter(None, (_BASES[seen.case.base],)))
@@ -166,6 +177,7 @@ class Campaign:
         await self.confirmer.once(seen)
         if not seen.deviates or not await self.confirmer.confirm(seen) or not seen.deviates:
             return None
+        await self._reduce(seen)
         self.seen[case.id] = seen
         self._tell_found()
         return seen
@@ -250,7 +262,11 @@ class Campaign:
 
     def _finding(self, cause: str, group: list[Seen]) -> Finding:
         least = group[0]
-        heard = least.heard
+        heard, shrunk = least.heard, least.reduced
+        fields, contacts = changes(least.case, least.script, self.line.ground), least.repeated
+        if shrunk is not None:
+            heard, fields = shrunk.heard, shrunk.shrunk.differences or fields
+            contacts += shrunk.shrunk.contacts
         sent = least.script.payload if heard is None else heard.sent
         received = b"" if heard is None else heard.received
         return Finding(
@@ -261,11 +277,11 @@ class Campaign:
             text=least.judgement.reasons[0],
             history=least.case.history,
             case=least.case.id,
-            differences=list(changes(least.case, least.script, self.line.ground)),
+            differences=list(fields),
             sent=sent[:KEPT].hex(),
             received=received[:KEPT].hex(),
             cut=max(len(sent), len(received)) > KEPT,
-            contacts=QUORUM,
+            contacts=contacts,
         )
 
 
@@ -298,4 +314,3 @@ def _result(seen: Seen) -> CaseResult:
         repeated=seen.repeated,
         elapsed_s=0.0 if heard is None else round(heard.elapsed, 6),
     )
-
