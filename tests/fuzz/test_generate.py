@@ -22,7 +22,7 @@ MANY = 5000
 
 # The bytes of 300 cases of seed 7: changed on purpose only.
 SEED, SOME = 7, 300
-DIGEST = "d2daa4d7368c46a13d2149836e90394cd041c2036abc2989fed017abcbb872b1"
+DIGEST = "4399c51187b49e2c791fd87ab798b37f262f27bc8a60921d369718d569442d4a"
 
 
 @cache
