@@ -302,7 +302,7 @@ def _groups13(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Faul
 def _shares(hello: ClientHello, base: ClientHello, _era: int) -> Iterator[Fault]:
     """RFC 9846 section 4.2.8; what is said of groups that the valid hello has no share for is left open."""
     shares = hello.readable(SHARES)
-    if shares is None or not _reads(hello, GROUPS_EXT):
+    if shares is None or hello.readable(GROUPS_EXT) is None:
         return
     groups = [share.group for share in shares]
     if not set(groups) <= set(hello.groups) or len(set(groups)) < len(groups):
