@@ -73,7 +73,7 @@ HOMES = {
 # Rooms without I/O, clock and randomness: what they are told is all they know.
 PURE = {"wire", "crypto", "hello", "certificates", "results", "handshake"}
 OUTSIDE = {"asyncio", "os", "pathlib", "random", "secrets", "ssl", "subprocess", "tempfile", "threading", "time"}
-SOCKETS = {"probe/transport.py", "lab/server.py", "report/trace.py"}  # trace.py only packs addresses
+SOCKETS = {"probe/transport.py", "lab/server.py"}
 LONGEST = 450
 
 

@@ -107,9 +107,7 @@ PLAIN = (
 _PLAIN = {row.name: row for row in PLAIN}
 
 
-def stack(
-    name: str, front: str, implementation: str, version: Version, front_version: Version | None = None
-) -> Stack:
+def stack(name: str, front: str, implementation: str, version: Version, front_version: Version | None = None) -> Stack:
     return Stack(_PLAIN.get(name) or BY_NAME[name], front, implementation, version, front_version)
 
 

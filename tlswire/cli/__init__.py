@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "What changed between two results, and whether it is for the worse."),
     "questions": ("questions", "What else a scan can ask of a server."),
     "fuzz": ("fuzz", "How a server reacts to hellos at the edge of the RFCs, judged by their clauses."),
+    "replay": ("replay", "Send the bytes of a finding again: does the server still react the same?"),
     "pcap": ("pcap", "The TLS, DTLS and QUIC sessions of captures."),
     "live": ("live", "The same from a network interface, as it happens."),
     "decode": ("decode", "Explain a record, message or hello from hex, a file or stdin."),

@@ -13,23 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from tlswire import cli
-from tlswire.cli import asking
-from tlswire.cli.outputs import writable
+from tlswire.cli import asking, writing
+from tlswire.cli.outputs import check_folder, writable
+from tlswire.cli.progress import FuzzLine
 from tlswire.cli.scan_options import Seconds
 from tlswire.errors import UsageError
-from tlswire.fuzz.campaign import Options, fuzz_address
+from tlswire.fuzz.campaign import INTERRUPTED, Options, fuzz_address
 from tlswire.fuzz.cases import chosen
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.line import WIDTH, Bounds
 from tlswire.probe.targets import DEFAULT_PORT, parse_target
 from tlswire.probe.transport import resolve
 from tlswire.report import fuzz as fuzz_report
-from tlswire.results import to_json
+from tlswire.report.evidence import Evidence
+from tlswire.results import FUZZ_SCHEMA, to_json
 
 if TYPE_CHECKING:
-    from tlswire.fuzz.model import Case
+    from collections.abc import Awaitable
+
     from tlswire.probe.transport import Address
     from tlswire.results.fuzz import Fuzz
 
@@ -67,6 +71,15 @@ PERMISSION = "--yes-i-may-test-this-host"
 )
 @click.option("--deadline", type=Seconds(0, min_open=True), default=600.0, show_default=True, help="Seconds in all.")
 @click.option("--json", "json_file", metavar="FILE", help="The result as JSON (tlswire.fuzz/1); - is stdout.")
+@writing.options(FUZZ_SCHEMA)
+@click.option(
+    "--evidence",
+    "evidence_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="A folder for each finding, as it is confirmed: bytes, capture, and what replay takes.",
+)
+@click.option("--stack", "software", metavar="TEXT", help="What software the server is, for the findings to say.")
 @click.option(PERMISSION, "permitted", is_flag=True, help="Needed for hosts other than this machine.")
 @click.option("--verbose", "-v", is_flag=True, help="A line for every case.")
 @click.option("--quiet", is_flag=True, help="No report; files and exit code only.")
@@ -86,6 +99,8 @@ def command(
     timeout: float,
     deadline: float,
     json_file: str | None,
+    evidence_folder: Path | None,
+    software: str | None,
     permitted: bool,
     verbose: bool,
     quiet: bool,
@@ -93,7 +108,7 @@ def command(
     """Send hellos at the edge of the RFCs, and judge how the server reacts.
 
     This sends malformed traffic: test what is yours. Exit codes: 0 everything conforms, 1 findings, 2 wrong usage,
-    3 something stayed unknown, 4 unreachable or not TLS.
+    3 something stayed unknown or Ctrl-C, 4 unreachable or not TLS.
     """
     if corpus_folder is not None and minutes is None:
         raise UsageError("--corpus", "belongs to --minutes")
@@ -105,32 +120,65 @@ def command(
         return
     if target is None:
         raise UsageError("HOST[:PORT]", "is missing; or use --list or --explain")
-    wanted = next(parse_target(target, default_port=DEFAULT_PORT))
-    address = asyncio.run(_address(wanted.host, wanted.port))
-    permit(address, wanted.host, permitted=permitted)
+    where = next(parse_target(target, default_port=DEFAULT_PORT))
+    address = asyncio.run(first_address(where.host, where.port))
+    permit(address, where.host, permitted=permitted)
     bounds = Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline)
-    name = server_name if server_name is not None else _name_of(wanted.host)
+    name = server_name if server_name is not None else _name_of(where.host)
+    results: list[Fuzz] = []
     with contextlib.ExitStack() as stack:
+        stack.enter_context(writing.written(results, whole=lambda: all(one.complete for one in results)))
         file = None if json_file is None else stack.enter_context(writable(json_file))
-        options = Options(name, seed, generate or 0, 60 * (minutes or 0), bounds)
+        kept = None if evidence_folder is None else _evidence(evidence_folder)
+        options = Options(name, seed, generate or 0, 60 * (minutes or 0), bounds, software)
         corpus = stack.enter_context(Corpus(corpus_folder))
-        result = asyncio.run(_run(wanted.host, address, cases, options, corpus))
+        with FuzzLine(target, enabled=not quiet and sys.stderr.isatty()) as line:
+            run = fuzz_address(
+                where.host,
+                address,
+                cases,
+                options,
+                progress=line.callback,
+                found=None if kept is None else kept.add,
+                corpus=corpus,
+            )
+            result = asyncio.run(_heeding(run))
+        if kept is not None:
+            result = _pointing(result, kept)
+        results.append(result)
+        if not quiet and json_file != "-" and not writing.to_stdout():
+            colour = asking.colourful()
+            click.echo(fuzz_report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
         if file is not None:
             file.write(to_json(result, indent=2) + b"\n")
             file.flush()
-    if not quiet and json_file != "-":
-        colour = asking.colourful()
-        click.echo(fuzz_report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
+    if kept is not None and kept.failed is not None:
+        raise kept.failed
     sys.exit(exit_code(result))
 
 
-async def _address(host: str, port: int) -> Address:
+async def first_address(host: str, port: int) -> Address:
+    """The address that is asked. Raises UsageError."""
     return (await resolve(host, port))[0]
 
 
-async def _run(host: str, address: Address, cases: tuple[Case, ...], options: Options, corpus: Corpus) -> Fuzz:
+async def _heeding(run: Awaitable[Fuzz]) -> Fuzz:
     asking.heed_sigterm()
-    return await fuzz_address(host, address, cases, options, corpus=corpus)
+    return await run
+
+
+def _evidence(folder: Path) -> Evidence:
+    check_folder(folder, "--evidence")
+    return Evidence(folder)
+
+
+def _pointing(result: Fuzz, kept: Evidence) -> Fuzz:
+    """The result with every finding's folder."""
+    findings = [
+        msgspec.structs.replace(one, evidence=str(kept.folders[one.cause]) if one.cause in kept.folders else None)
+        for one in result.findings
+    ]
+    return msgspec.structs.replace(result, findings=findings)
 
 
 def _name_of(host: str) -> str:
@@ -154,7 +202,9 @@ def permit(address: Address, host: str, *, permitted: bool) -> None:
 
 
 def exit_code(result: Fuzz) -> int:
-    """What the process ends with: not there, findings, something unknown, or fine."""
+    """What the process ends with: cut short, not there, findings, something unknown, or fine."""
+    if INTERRUPTED in result.notes:
+        return cli.INCOMPLETE
     if result.error is not None:
         return cli.UNREACHABLE
     if result.findings:

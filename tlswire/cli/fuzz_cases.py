@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlswire.escape import printable
-from tlswire.fuzz.campaign import case_of, changes
-from tlswire.fuzz.cases import CASES
+from tlswire.fuzz.campaign import changes
+from tlswire.fuzz.cases import case_of
 from tlswire.fuzz.script import Ground
 from tlswire.wire.tree import explain, render
 
@@ -26,7 +26,7 @@ def table(cases: tuple[Case, ...]) -> str:
 
 def explained(name: str, seed: int) -> str:
     """One case: the row, the fields that differ, and what is sent, annotated. Raises UsageError."""
-    case, ground = case_of(CASES, name), Ground(seed)
+    case, ground = case_of(name), Ground(seed)
     script = case.make(ground)
     rows = [
         ("case", f"{case.id} {case.name} ({case.group})"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tlswire.report.items import Result
+    from tlswire.results.fuzz import Fuzz
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -99,7 +100,7 @@ class Spool(Generic[R]):
 
 
 @contextlib.contextmanager
-def written(results: Iterable[Result], *, whole: Callable[[], bool]) -> Iterator[None]:
+def written(results: Iterable[Result | Fuzz], *, whole: Callable[[], bool]) -> Iterator[None]:
     """Open the files now, before the first connection, and write them in the end from what ``results`` then holds, also
     when interrupted; ``whole`` says whether that is all there should be.
 
@@ -130,7 +131,7 @@ def _check_distinct(files: dict[str, str]) -> None:
             raise UsageError(name, f"{'stdout' if name == '-' else 'this file'} is taken by {other}", option)
 
 
-def _write(files: dict[str, BinaryIO], results: Iterable[Result], *, whole: bool) -> None:
+def _write(files: dict[str, BinaryIO], results: Iterable[Result | Fuzz], *, whole: bool) -> None:
     for name, file in files.items():
         try:
             writer = WRITERS[name]

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire import __version__
-from tlswire.errors import UsageError
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
 from tlswire.fuzz.generate import generated
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.model import DEAD, FLIGHT, HANG, RETRY
 from tlswire.fuzz.oracle import CONFORMS, DEVIATES, NOT_APPLICABLE, UNKNOWN, Judgement, judge, told
-from tlswire.fuzz.preflight import preflight
-from tlswire.fuzz.script import Ground
+from tlswire.fuzz.preflight import Known, preflight
+from tlswire.fuzz.replay import Origin, ground_of, proven
 from tlswire.registry import VERSIONS
 from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
@@ -32,15 +31,18 @@ if TYPE_CHECKING:
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
-    from tlswire.fuzz.preflight import Known
-    from tlswire.fuzz.script import Script
+    from tlswire.fuzz.script import Ground, Script
     from tlswire.probe.transport import Address
+    from tlswire.results.finding import ProvenFinding
 
 # A finding is what was seen so often, without an exception.
 QUORUM = 3
 # Seconds a server that is gone is given to come back, and how often it is looked for.
 RECOVERY = 6.0
 _LOOK = 0.25
+# Seconds between two looks at the progress.
+_TOLD_EVERY = 0.1
+INTERRUPTED = "interrupted"
 # Bytes of a finding kept in the result.
 KEPT = 1 << 15
 _BASES = {"TLS 1.3+1.2": "", "TLS 1.2": "tls12"}
@@ -49,7 +51,7 @@ _LEVELS = ("MUST", "SHOULD", "MAY", "unspecified")
 
 class Options(msgspec.Struct, frozen=True):
     """What is asked of one server beside the cases given: ``generate`` so many more of the seed, then ``explore`` seconds
-    of mutations led by what they draw. ``server_name`` None sends ``localhost``.
+    of mutations led by what they draw. ``server_name`` None sends ``localhost``; ``stack`` is its software, if known.
     """
 
     server_name: str | None = None
@@ -57,6 +59,7 @@ class Options(msgspec.Struct, frozen=True):
     generate: int = 0
     explore: float = 0.0
     bounds: Bounds = Bounds()
+    stack: str | None = None
 
 
 class Seen(msgspec.Struct):
@@ -88,16 +91,19 @@ async def fuzz_address(
     *,
     observe: Callable[[str, Heard], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    found: Callable[[ProvenFinding], None] | None = None,
     corpus: Corpus | None = None,
 ) -> Fuzz:
     """Run ``cases`` against ``address``; ``corpus`` is what an exploration remembers. Never raises for what the server
-    does; raises UsageError where the corpus cannot be written.
+    does; raises UsageError for a bad server name and where the corpus cannot be written.
+
+    ``found`` is told of every finding once it is confirmed, and again when a smaller case shows the same cause.
     """
     name = options.server_name if options.server_name is not None else "localhost"
-    ground = Ground(options.seed, name.encode("idna" if not name.isascii() else "ascii"))
+    ground = ground_of(options.seed, name)
     line = Line(address, ground, options.bounds, observe)
     more = generated(ground, options.generate, options.seed)
-    campaign = Campaign(host, line, (*cases, *more), name, progress)
+    campaign = Campaign(host, line, (*cases, *more), name, progress, found, options.stack)
     if not options.explore:
         return await campaign.run()
     from tlswire.fuzz.explore import Explorer  # noqa: PLC0415 - Hypothesis is heavy
@@ -115,6 +121,8 @@ class Campaign:
         cases: tuple[Case, ...],
         server_name: str,
         progress: Callable[[Progress], None] | None = None,
+        found: Callable[[ProvenFinding], None] | None = None,
+        stack: str | None = None,
     ) -> None:
         self.host = host
         self.line = line
@@ -124,8 +132,13 @@ class Campaign:
         self.last: list[str] = []
         self.seen: dict[str, Seen] = {}
         self.known: Known | None = None
+        self.stack = stack
         self._progress = progress
+        self._found = found
+        self._told: dict[str, str] = {}  # causes, and the case that was told of each
         self._done = 0
+        self._asked = 0
+        self._last_told = 0.0
         self._well = asyncio.Event()  # cleared while the server is gone and looked for
         self._well.set()
         self._controlling = asyncio.Lock()
@@ -134,8 +147,9 @@ class Campaign:
 
     async def run(self, then: Callable[[Known], Awaitable[None]] | None = None) -> Fuzz:
         """Everything, ``then`` what goes on from there, and the result."""
-        self.known = known = await preflight(self.line)
+        known = Known(frozenset(), None, there=False)
         try:
+            self.known = known = await preflight(self.line)
             if known.control is not None:
                 if known.serial:
                     self.notes.append("serves one client at a time: cases are sent one after the other")
@@ -143,13 +157,15 @@ class Campaign:
                 if then is not None and not self.line.over:
                     await then(known)
         except asyncio.CancelledError:
-            self.notes.append("interrupted")
+            self.line.over = INTERRUPTED
+        self._tell_found(known)
         return self.result(known)
 
     async def _all(self, known: Known) -> None:
         for case in self.cases:
             self.seen[case.id] = Seen(case, case.make(self.line.ground))
         asked = [seen for seen in self.seen.values() if not self._lacks(seen, known)]
+        self._asked = len(asked)
         await asyncio.gather(*(self._once(seen, known) for seen in asked))
         doubtful = [seen for seen in asked if self._doubtful(seen) or (self._silent(seen) and not known.serial)]
         dead = [seen for seen in doubtful if seen.heard is not None and seen.heard.reaction == DEAD]
@@ -157,10 +173,10 @@ class Campaign:
         killing = dead or (doubtful and not await self._control(known))
         if killing or known.serial:
             for seen in doubtful:
-                if self.line.over or not await self._confirm(seen, known):
+                if self.line.over or not await self._settle(seen, known):
                     break
         else:
-            await asyncio.gather(*(self._confirm(seen, known) for seen in doubtful))
+            await asyncio.gather(*(self._settle(seen, known) for seen in doubtful))
 
     def _lacks(self, seen: Seen, known: Known) -> bool:
         needs = (*seen.case.needs, *filter(None, (_BASES[seen.case.base],)))
@@ -176,6 +192,7 @@ class Campaign:
         if not self._doubtful(seen) or not await self._confirm(seen, known) or not self._doubtful(seen):
             return None
         self.seen[case.id] = seen
+        self._tell_found(known)
         return seen
 
     async def _once(self, seen: Seen, known: Known) -> None:
@@ -184,6 +201,7 @@ class Campaign:
             seen.judgement = Judgement(UNKNOWN, (heard.reason,))
             return
         self._judge(seen, heard, known)
+        self._done += 1
         self._tell()
         if heard.reaction == DEAD and self._well.is_set():
             self._well.clear()
@@ -196,13 +214,26 @@ class Campaign:
         seen.judgement = judge(seen.case, seen.script, heard, known.features)
 
     def _tell(self) -> None:
-        self._done += 1
-        if self._progress is not None:
-            found = sum(1 for one in self.seen.values() if one.judgement.verdict == DEVIATES)
-            reactions = {one.heard.reaction for one in self.seen.values() if one.heard is not None}
-            self._progress(
-                Progress(self._done, len(self.cases), found, len(reactions), self.line.connections, self.line.elapsed)
-            )
+        if self._progress is None or self.line.elapsed < self._last_told + _TOLD_EVERY:
+            return
+        self._last_told = self.line.elapsed
+        found = sum(1 for one in self.seen.values() if one.judgement.verdict == DEVIATES)
+        reactions = {one.heard.reaction for one in self.seen.values() if one.heard is not None}
+        self._progress(
+            Progress(self._done, self._asked, found, len(reactions), self.line.connections, self.line.elapsed)
+        )
+
+    def _tell_found(self, known: Known) -> None:
+        if self._found is None:
+            return
+        for cause, group in self._causes().items():
+            seen = group[0]
+            if seen.heard is None or self._told.get(cause) == seen.case.id:
+                continue
+            self._told[cause] = seen.case.id
+            origin = Origin(self.target, self.line.ground.seed, known.features, self.stack)
+            differences = changes(seen.case, seen.script, self.line.ground)
+            self._found(proven(seen.case, seen.script, seen.heard, seen.judgement, differences, origin, seen.repeated))
 
     @staticmethod
     def _doubtful(seen: Seen) -> bool:
@@ -225,6 +256,13 @@ class Campaign:
                 return False
             heard = await self.line.ask("control", known.control, timeout=self.line.patient)
             return heard.reaction in {FLIGHT, RETRY}
+
+    async def _settle(self, seen: Seen, known: Known) -> bool:
+        """Confirm, and tell of what came out."""
+        going = await self._confirm(seen, known)
+        self._tell()
+        self._tell_found(known)
+        return going
 
     async def _confirm(self, seen: Seen, known: Known) -> bool:
         """See it again between two controls; False when the server is gone for good."""
@@ -302,17 +340,16 @@ class Campaign:
 
     def result(self, known: Known) -> Fuzz:
         """The value of everything so far."""
-        address = self.line.address
         for seen in self.seen.values():
             if self._doubtful(seen) and seen.repeated < QUORUM:
-                why = self.line.over or "interrupted"
+                why = self.line.over or INTERRUPTED
                 seen.judgement = Judgement(
                     UNKNOWN, (f"{why}; seen {seen.repeated} times: {seen.judgement.reasons[0]}",)
                 )
         results = [_result(seen) for seen in self.seen.values()]
         unknown = any(one.verdict == UNKNOWN for one in results)
         return Fuzz(
-            target=Target(self.host, address.port, address.host, self.server_name or None),
+            target=self.target,
             seed=self.line.ground.seed,
             complete=known.error is None and not unknown and not self.line.over,
             reachable=known.there,
@@ -326,19 +363,31 @@ class Campaign:
             notes=self.notes + ([self.line.over] if self.line.over and self.line.over not in self.notes else []),
             error=known.error,
             tool=Tool("tlswire", __version__),
+            stack=self.stack,
         )
 
-    def _findings(self) -> list[Finding]:
-        """Deviations that were seen three times, one for each cause; those of the strictest level first."""
+    @property
+    def target(self) -> Target:
+        """Who is asked, as results have it."""
+        address = self.line.address
+        return Target(self.host, address.port, address.host, self.server_name or None)
+
+    def _causes(self) -> dict[str, list[Seen]]:
+        """Deviations that were seen three times by their cause; of each the strictest and smallest case first."""
         by_cause: dict[str, list[Seen]] = {}
         for seen in self.seen.values():
-            if self._doubtful(seen):
+            if self._doubtful(seen) and seen.repeated >= QUORUM:
                 by_cause.setdefault(seen.judgement.cause, []).append(seen)
-        found = [self._finding(cause, group) for cause, group in by_cause.items()]
+        for group in by_cause.values():
+            group.sort(key=lambda seen: (_LEVELS.index(seen.case.level), len(seen.script.payload)))
+        return by_cause
+
+    def _findings(self) -> list[Finding]:
+        """One finding for each cause; those of the strictest level first."""
+        found = [self._finding(cause, group) for cause, group in self._causes().items()]
         return sorted(found, key=lambda one: _LEVELS.index(one.level))
 
     def _finding(self, cause: str, group: list[Seen]) -> Finding:
-        group.sort(key=lambda seen: (_LEVELS.index(seen.case.level), len(seen.script.payload)))
         least = group[0]
         heard = least.heard
         sent = least.script.payload if heard is None else heard.sent
@@ -388,11 +437,3 @@ def _result(seen: Seen) -> CaseResult:
         repeated=seen.repeated,
         elapsed_s=0.0 if heard is None else round(heard.elapsed, 6),
     )
-
-
-def case_of(cases: Iterable[Case], name: str) -> Case:
-    """The case with this id or name. Raises UsageError."""
-    for case in cases:
-        if name in {case.id, case.name}:
-            return case
-    raise UsageError(ascii(name), "no such case; tlswire fuzz --list shows them")

@@ -164,7 +164,7 @@ class Line:
                 script.payload,
                 reader,
                 timeout=timeout + 2 * script.pause * len(script.cuts),
-                want_local=self._observe is not None,
+                want_local=True,
                 cuts=Cuts(script.cuts, script.pause) if script.cuts else None,
                 half_close=script.fin,
             )
@@ -194,7 +194,7 @@ class Line:
 
     async def _converse(self, name: str, client: Client, timeout: float) -> Heard:
         """What is heard by a client that completes a handshake first: two flights and more, so with more patience."""
-        heard = resumed.heard(await converse(self.address, client, timeout=max(timeout, self.patient)))
+        heard = resumed.heard(await converse(self.address, client, timeout=max(timeout, self.patient), want_local=True))
         if self._observe is not None:
             self._observe(name, heard)
         return heard

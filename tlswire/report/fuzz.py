@@ -68,6 +68,8 @@ def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
         yield f"{'':<12}and {len(finding.differences) - 6} more fields"
     if finding.history:
         yield f"{'known':<12}{printable(finding.history)}"
+    if finding.evidence is not None:
+        yield f"{'evidence':<12}{printable(finding.evidence)}"
     yield paint(f"{'sent':<12}{_bytes(finding.sent)}", _DIM)
     yield paint(f"{'received':<12}{_bytes(finding.received)}", _DIM)
 

@@ -1,4 +1,4 @@
-"""DOOR: files that scans and verdicts can be written to beside JSON, one row a format: the command's option is its name.
+"""DOOR: files that scans, verdicts and campaigns can be written to beside JSON, one row a format: the command's option is its name.
 
 A format is a module with ``chunks(results, whole=True)``, which gives the file piece by piece. Must not import anything of tlswire
 but ``report`` and ``results``.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tlswire.results.fuzz import FUZZ_SCHEMA
 from tlswire.results.scan import SCAN_SCHEMA
 from tlswire.results.verdict import VERDICT_SCHEMA
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tlswire.report.items import Result
+    from tlswire.results.fuzz import Fuzz
 
 
 class Writer(msgspec.Struct, frozen=True):
@@ -30,7 +32,7 @@ class Writer(msgspec.Struct, frozen=True):
     schemas: tuple[str, ...] = (SCAN_SCHEMA, VERDICT_SCHEMA)
     proofs: bool = False
 
-    def chunks(self, results: Iterable[Result], *, whole: bool = True) -> Iterator[bytes]:
+    def chunks(self, results: Iterable[Result | Fuzz], *, whole: bool = True) -> Iterator[bytes]:
         """The file, piece by piece; not ``whole``: the run was cut short. The format's module is loaded now."""
         module = importlib.import_module(f"tlswire.report.{self.module}")
         made: Callable[..., Iterator[bytes]] = module.chunks
@@ -38,7 +40,12 @@ class Writer(msgspec.Struct, frozen=True):
 
 
 WRITERS: dict[str, Writer] = {
-    "html": Writer("html", "The report as one HTML page, for people.", proofs=True),
+    "html": Writer(
+        "html",
+        "The report as one HTML page, for people.",
+        (SCAN_SCHEMA, VERDICT_SCHEMA, FUZZ_SCHEMA),
+        proofs=True,
+    ),
     "junit": Writer("junit", "JUnit XML for CI: a testsuite a target, a testcase a rule or finding."),
     "sarif": Writer("sarif", "SARIF 2.1.0 for code scanning: a result for whatever is not in order."),
     "csv": Writer("sheets", "CSV that no spreadsheet takes for formulas: a row a suite, or a rule."),

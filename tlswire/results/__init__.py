@@ -12,6 +12,7 @@ import msgspec
 
 from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
 from tlswire.results.diff import DIFF_SCHEMA, Diff
+from tlswire.results.finding import FINDING_SCHEMA, ProvenFinding
 from tlswire.results.fuzz import FUZZ_SCHEMA, Fuzz
 from tlswire.results.fuzz_compare import FUZZ_COMPARE_SCHEMA, FuzzCompare
 from tlswire.results.scan import SCAN_SCHEMA, Scan
@@ -28,6 +29,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     DIFF_SCHEMA: Diff,
     FUZZ_SCHEMA: Fuzz,
     FUZZ_COMPARE_SCHEMA: FuzzCompare,
+    FINDING_SCHEMA: ProvenFinding,
 }
 
 
@@ -48,6 +50,8 @@ def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
 __all__ = [
     "APPLELOG_SCHEMA",
     "DIFF_SCHEMA",
+    "FINDING_SCHEMA",
+    "FUZZ_SCHEMA",
     "SCAN_SCHEMA",
     "SCHEMAS",
     "SESSION_SCHEMA",
@@ -55,6 +59,8 @@ __all__ = [
     "WHAT_IF_SCHEMA",
     "AppleLog",
     "Diff",
+    "Fuzz",
+    "ProvenFinding",
     "Scan",
     "Session",
     "Verdict",

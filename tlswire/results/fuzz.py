@@ -43,7 +43,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What deviates for one cause: the cases that show it, and the bytes of the smallest of them.
 
     ``differences`` are the fields in which its hello differs from the valid one, a line each; bytes are hex, as sent and
-    received, cut after 32 KiB (``cut``).
+    received, cut after 32 KiB (``cut``). ``evidence`` is the folder that holds all of it, ``tlswire.finding/1`` among it,
+    where one was asked for.
     """
 
     cause: str
@@ -58,11 +59,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     received: str
     cut: bool
     contacts: int
+    evidence: str | None = None
 
 
 class Fuzz(msgspec.Struct, frozen=True, kw_only=True):
     """``tlswire.fuzz/1``: a campaign against one address. ``features`` are what the server was judged on; ``last`` is
-    the case that was sent last when it went down.
+    the case that was sent last when it went down; ``stack`` is the server's software as far as somebody said what it is.
     """
 
     schema: Literal["tlswire.fuzz/1"] = FUZZ_SCHEMA
@@ -80,3 +82,4 @@ class Fuzz(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     error: str | None
     tool: Tool
+    stack: str | None = None

@@ -70,5 +70,13 @@ def chosen(patterns: tuple[str, ...]) -> tuple[Case, ...]:
     return tuple(case for case in CASES if any(_matches(case, pattern) for pattern in patterns))
 
 
+def case_of(name: str) -> Case:
+    """The case with this id or name. Raises UsageError."""
+    for case in CASES:
+        if name in {case.id, case.name}:
+            return case
+    raise UsageError(ascii(name), "no such case; tlswire fuzz --list shows them")
+
+
 def _matches(case: Case, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(text, pattern) for text in (case.id, case.name, case.group))

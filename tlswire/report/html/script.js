@@ -5,10 +5,10 @@
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const items = all("[data-item]");
 
-// An item is hidden by the search or by a filter; either is enough.
+// An item is hidden by the search (unsought) or by a filter (unwanted- and what that looks at); each is enough.
 function hide(item, why, hidden) {
   item.classList.toggle(why, hidden);
-  item.hidden = item.classList.contains("unsought") || item.classList.contains("unwanted");
+  item.hidden = [...item.classList].some((name) => name === "unsought" || name.startsWith("unwanted-"));
 }
 
 // Search: every word must stand in the item.
@@ -40,14 +40,29 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// Filters: boxes that are ticked name the kinds that are shown.
+// Filters: boxes that are ticked name the kinds that are shown. Many boxes have a button for all of them.
+const MANY = 5;
+
 for (const filter of all(".filters")) {
-  const rows = all("[data-kind]", document.getElementById(filter.dataset.for));
-  filter.hidden = all("input", filter).length < 2;
-  filter.addEventListener("change", () => {
-    const kinds = new Set(all("input:checked", filter).map((box) => box.value));
-    for (const row of rows) hide(row, "unwanted", !kinds.has(row.dataset.kind));
+  const by = filter.dataset.by ?? "kind";
+  const rows = all(`[data-${by}]`, document.getElementById(filter.dataset.for));
+  const boxes = all("input", filter);
+  const apply = () => {
+    const kinds = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    for (const row of rows) hide(row, `unwanted-${by}`, !kinds.has(row.dataset[by]));
+  };
+  filter.hidden = boxes.length < 2;
+  filter.addEventListener("change", apply);
+  if (boxes.length < MANY) continue;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "All or none";
+  button.addEventListener("click", () => {
+    const none = boxes.every((box) => !box.checked);
+    for (const box of boxes) box.checked = none;
+    apply();
   });
+  filter.append(button);
 }
 
 // Sorting: a button in each heading; as numbers where both are.

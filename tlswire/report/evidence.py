@@ -1,0 +1,180 @@
+"""Evidence of a campaign: a folder for each finding, from which anybody can see it, decode it and send it again.
+
+``finding.json`` is all of it (``tlswire.finding/1``); beside it stand the bytes as hex and as a capture, the hello field
+by field, and a text that says how it is replayed. Must not import anything of tlswire but ``errors``, ``escape``, ``results``,
+``wire`` and ``report``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from tlswire.errors import UsageError
+from tlswire.escape import printable
+from tlswire.report.items import label
+from tlswire.report.packets import connection, pcapng
+from tlswire.report.trace import hex_lines
+from tlswire.results import to_json
+from tlswire.wire.records import HANDSHAKE, HEADER
+from tlswire.wire.tree import explain, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tlswire.results.finding import ProvenFinding
+
+FINDING = "finding.json"
+MAX_SLUG = 60
+# What is explained of a payload; the hex holds all of it.
+MAX_EXPLAINED = 1 << 18
+
+
+class Evidence:
+    """The folders of one campaign below ``parent``. A finding of a cause that has one already takes its place.
+
+    What cannot be written ends it: ``failed`` says why, what was written until then stays.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        self._parent = parent
+        self.folders: dict[str, Path] = {}
+        self.failed: UsageError | None = None
+
+    def add(self, finding: ProvenFinding) -> None:
+        """Write one finding."""
+        if self.failed is not None:
+            return
+        folder = self._parent / name_of(finding)
+        before = self.folders.get(finding.cause)
+        try:
+            write(folder, finding)
+            self.folders[finding.cause] = folder
+            if before not in {None, folder}:
+                _remove(before)
+        except OSError as error:
+            self.failed = UsageError(str(folder), f"cannot be written: {error.strerror}", "--evidence")
+
+
+def name_of(finding: ProvenFinding) -> str:
+    """The name of a finding's folder: cause and case, in letters that every file system takes."""
+    return f"{_slug(finding.cause)}-{_slug(finding.case)}"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", text)[:MAX_SLUG].strip("-") or "x"
+
+
+def write(folder: Path, finding: ProvenFinding) -> None:
+    """Write all files of a finding into ``folder``, ``finding.json`` last: where it is, the rest is. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FINDING).unlink(missing_ok=True)
+    for name, content in _files(folder, finding).items():
+        (folder / name).write_bytes(content)
+    draft = folder / f"{FINDING}.part"
+    draft.write_bytes(to_json(finding, indent=2) + b"\n")
+    draft.replace(folder / FINDING)
+
+
+def _remove(folder: Path | None) -> None:
+    """Take our own files away, and the folder if that was all."""
+    if folder is not None:
+        for name in (FINDING, *_NAMES):
+            (folder / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+_NAMES = ("README.txt", "hello.txt", "sent.hex", "received.hex", "exchange.pcapng")
+
+
+def _files(folder: Path, finding: ProvenFinding) -> dict[str, bytes]:
+    sent, received = bytes.fromhex(finding.sent), bytes.fromhex(finding.received)
+    texts = (
+        _readme(folder, finding),
+        _explained(finding, sent),
+        hex_lines(sent),
+        hex_lines(received),
+    )
+    written = {name: "".join(f"{line}\n" for line in lines) for name, lines in zip(_NAMES, texts, strict=False)}
+    return {name: text.encode() for name, text in written.items()} | {_NAMES[-1]: capture(finding)}
+
+
+def _readme(folder: Path, finding: ProvenFinding) -> list[str]:
+    return [*told(finding), "", *_lines(finding), "", replay_line(str(folder), label(finding.target))]
+
+
+def told(finding: ProvenFinding) -> Iterator[str]:
+    """What a finding says, printable, a line each."""
+    yield printable(f"{finding.case} {finding.name}: {finding.text}")
+    yield printable(f"{finding.level}, {finding.clause}")
+    for difference in finding.differences:
+        yield printable(f"difference: {difference}")
+    if finding.history:
+        yield printable(f"known: {finding.history}")
+
+
+def _lines(finding: ProvenFinding) -> Iterator[str]:
+    reaction = finding.reaction
+    yield printable(f"target      {label(finding.target)}, server name {finding.target.server_name or '(none)'}")
+    yield printable(f"stack       {finding.stack or 'not known'}")
+    yield printable(f"reaction    {reaction.reaction} ({', '.join(reaction.flight) or 'nothing'})")
+    yield printable(f"allowed     {', '.join(finding.allowed)}")
+    yield f"confirmed   {printable(finding.confirmed)}, seen {finding.contacts} times, seed {finding.seed}"
+    yield ""
+    yield "finding.json     everything, as tlswire.finding/1"
+    yield "hello.txt        what was sent, field by field"
+    yield "sent.hex         all bytes sent, received.hex all bytes received; tlswire decode explains them"
+    yield "exchange.pcapng  the same bytes as packets, made from them"
+    yield ""
+    yield "To send the same bytes again:"
+
+
+def replay_line(folder: str, to: str) -> str:
+    """The command that sends the bytes of a finding again."""
+    return printable(f"tlswire replay {shlex.quote(folder)} --to {shlex.quote(to)}")
+
+
+def _explained(finding: ProvenFinding, sent: bytes) -> list[str]:
+    head = [f"# {line}" for line in told(finding)]
+    if not sent:
+        return [*head, "# nothing was sent"]
+    cut = [f"# {len(sent) - MAX_EXPLAINED} bytes more are in sent.hex"] if len(sent) > MAX_EXPLAINED else []
+    return [*head, *cut, *render(explain(sent[:MAX_EXPLAINED]))]
+
+
+def capture(finding: ProvenFinding) -> bytes:
+    """The connection as a pcapng whose comment names the case."""
+    script, reaction, target = finding.script, finding.reaction, finding.target
+    sent, received = bytes.fromhex(finding.sent), bytes.fromhex(finding.received)
+    payload = bytes.fromhex(script.payload)
+    edges = [0, *script.cuts, len(payload)]
+    said = [(True, payload[start:end]) for start, end in pairwise(edges) if start < end]
+    if len(sent) > len(payload):  # behind the request for another hello, or in a handshake that was complete
+        first = len(received) if script.client else _first_record(received)
+        said += [(False, received[:first]), (True, sent[len(payload) :])]
+        received = received[first:]
+    ended = datetime.fromisoformat(finding.confirmed).timestamp()
+    packets = connection(
+        (finding.local, finding.local_port),
+        (target.address or target.host, target.port),
+        said,
+        received,
+        ended - reaction.elapsed_s,
+        ended,
+        half_closed=script.fin,
+        end=reaction.ending,
+    )
+    return pcapng(packets, "\n".join(told(finding)))
+
+
+def _first_record(data: bytes) -> int:
+    """Where the first record ends, which holds the HelloRetryRequest in all but odd streams."""
+    if len(data) < HEADER.size or data[0] != HANDSHAKE:
+        return 0
+    return HEADER.size + int(HEADER.unpack_from(data)[2])
