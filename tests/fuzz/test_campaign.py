@@ -101,10 +101,13 @@ def test_a_serial_server_is_asked_one_by_one() -> None:
     assert any("one client at a time" in note for note in result.notes)
 
 
-def test_progress_counts_every_case() -> None:
+def test_progress_counts_what_was_answered() -> None:
     told: list[Progress] = []
-    run("plain", VALID, LIE, progress=told)
-    assert [(one.done, one.total) for one in told] == [(1, 2), (2, 2)]
+    run("plain", VALID, LIE, LACKING, progress=told)
+    assert told
+    assert {one.total for one in told} == {2}
+    assert [one.done for one in told] == sorted(one.done for one in told)
+    assert 1 <= told[0].done <= 2
 
 
 def test_a_bound_of_connections_leaves_the_rest_unknown() -> None:
@@ -142,7 +145,7 @@ def test_nobody_there_is_unreachable() -> None:
 def test_a_server_that_goes_down_ends_the_campaign_and_the_last_hellos_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tlswire.fuzz.campaign.RECOVERY", 0.5)
+    monkeypatch.setattr("tlswire.fuzz.confirm.RECOVERY", 0.5)
     served = msgspec.structs.replace(character("plain"), quirks=Quirks(connections_served=60))
     cases = [msgspec.structs.replace(VALID, id=f"Y{n}") for n in range(80)]
     result = run(served, *cases, bounds=Bounds(timeout=0.4, concurrency=4))

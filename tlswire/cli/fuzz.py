@@ -59,6 +59,8 @@ PERMISSION = "--yes-i-may-test-this-host"
     metavar="DIR",
     help="What --minutes remembers, and begins with the next time.",
 )
+@click.option("--compare", "others", multiple=True, metavar="HOST[:PORT]", help="Ask this one as well; several times.")
+@click.option("--identify", is_flag=True, help="Name the known stacks that react most alike.")
 @click.option("--list", "listed", is_flag=True, help="List the cases, and send nothing.")
 @click.option("--explain", metavar="ID", help="Explain a case: its bytes, what differs, the clause. Sends nothing.")
 @click.option("--server-name", metavar="NAME", help="The server name (SNI) to send.  [default: the host, or localhost]")
@@ -89,6 +91,8 @@ def command(
     generate: int | None,
     minutes: float | None,
     corpus_folder: Path | None,
+    others: tuple[str, ...],
+    identify: bool,
     listed: bool,
     explain: str | None,
     server_name: str | None,
@@ -120,11 +124,28 @@ def command(
         return
     if target is None:
         raise UsageError("HOST[:PORT]", "is missing; or use --list or --explain")
+    if others:
+        if minutes is not None or evidence_folder is not None or software is not None:
+            raise UsageError("--compare", "goes with neither --minutes nor --evidence nor --stack")
+        from tlswire.cli import fuzz_compare  # noqa: PLC0415 - only for several targets
+
+        wide = Options(None, seed, generate or 0, 0, Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline))
+        fuzz_compare.command(
+            (target, *others),
+            cases,
+            wide,
+            server_name=server_name,
+            identify=identify,
+            permitted=permitted,
+            json_file=json_file,
+            verbose=verbose,
+            quiet=quiet,
+        )
     where = next(parse_target(target, default_port=DEFAULT_PORT))
     address = asyncio.run(first_address(where.host, where.port))
     permit(address, where.host, permitted=permitted)
     bounds = Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline)
-    name = server_name if server_name is not None else _name_of(where.host)
+    name = server_name if server_name is not None else name_of(where.host)
     results: list[Fuzz] = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(writing.written(results, whole=lambda: all(one.complete for one in results)))
@@ -145,10 +166,14 @@ def command(
             result = asyncio.run(_heeding(run))
         if kept is not None:
             result = _pointing(result, kept)
+        if identify:
+            result = identified(result)
         results.append(result)
         if not quiet and json_file != "-" and not writing.to_stdout():
             colour = asking.colourful()
             click.echo(fuzz_report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
+            for line in likeness_lines(result.likeness or ()) if identify else ():
+                click.echo(line)
         if file is not None:
             file.write(to_json(result, indent=2) + b"\n")
             file.flush()
@@ -181,7 +206,7 @@ def _pointing(result: Fuzz, kept: Evidence) -> Fuzz:
     return msgspec.structs.replace(result, findings=findings)
 
 
-def _name_of(host: str) -> str:
+def name_of(host: str) -> str:
     try:
         ipaddress.ip_address(host)
     except ValueError:

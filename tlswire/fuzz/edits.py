@@ -151,6 +151,61 @@ KINDS: dict[str, Callable[[Group, str, int | bytes], Group]] = {
 }
 
 
+# Back from two trees to the edits between them.
+
+
+def between(before: Group, after: Group) -> tuple[Edit, ...]:
+    """Edits that make the bytes of ``after`` out of ``before``, one a field that differs, from the inside out.
+
+    None where there is no way but writing the whole hello anew.
+    """
+    found = tuple(_between("", before, after))
+    try:
+        return found if encode(applied(before, found)) == encode(after) else ()
+    except UsageError:
+        return ()
+
+
+def _between(path: str, before: Field, after: Field) -> Iterator[Edit]:
+    if encode(before) == encode(after):
+        return
+    if isinstance(before, Leaf) or isinstance(after, Leaf) or _flat(before) or _flat(after):
+        if _body(before) != _body(after):
+            yield Edit("data", path, _body(after))
+    else:
+        yield from _members_between(path, before, after)
+    if isinstance(after, Block) and after.length is not None and after.length != len(_body(after)):
+        yield Edit("length-to", path, after.length)
+
+
+def _members_between(path: str, before: Group | Block, after: Group | Block) -> Iterator[Edit]:
+    old, new = dict(numbered(before)), dict(numbered(after))
+    for name, field in old.items():
+        if name in new:
+            yield from _between(_below(path, name), field, new[name])
+    for name in reversed(old):
+        if name not in new:
+            yield Edit("drop", _below(path, name))
+    order = [name for name in old if name in new]
+    for where, name in enumerate(name for name in new if name in old):
+        if order[where] != name:
+            order.remove(name)
+            order.insert(where, name)
+            yield Edit("move", _below(path, name), where)
+    extras = sum(name.partition("#")[0] == "extra" for name in order)
+    for where, (name, field) in enumerate(new.items()):
+        if name not in old:
+            extras += 1
+            yield Edit("append", path, encode(field))
+            if where < len(order):
+                yield Edit("move", _below(path, "extra" if extras == 1 else f"extra#{extras}"), where)
+            order.insert(where, name)
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
 # What differs between two trees, in words.
 
 
@@ -214,7 +269,7 @@ def _fields(path: str, before: Group | Block, after: Group | Block) -> Iterator[
     old, new = dict(numbered(before)), dict(numbered(after))
     more: dict[str, int] = {}
     for name, field in old.items():
-        here = f"{path}/{name}" if path else name
+        here = _below(path, name)
         if name in new:
             yield from _told(here, field, new[name])
         else:
@@ -228,7 +283,7 @@ def _fields(path: str, before: Group | Block, after: Group | Block) -> Iterator[
         else:
             yield f"{spoken(path)}: {_shown(encode(field))} added"
     for twin, times in more.items():
-        yield f"{spoken(f'{path}/{twin}' if path else twin)} " + ("once more" if times == 1 else f"{times} times more")
+        yield f"{spoken(_below(path, twin))} " + ("once more" if times == 1 else f"{times} times more")
     yield from _order(path, [name for name in old if name in new], [name for name in new if name in old])
 
 
@@ -237,7 +292,7 @@ def _order(path: str, old: list[str], new: list[str]) -> Iterator[str]:
         return
     for name in old:
         if [other for other in old if other != name] == [other for other in new if other != name]:
-            yield f"{spoken(f'{path}/{name}' if path else name)} moved from place {old.index(name) + 1} to {new.index(name) + 1}"
+            yield f"{spoken(_below(path, name))} moved from place {old.index(name) + 1} to {new.index(name) + 1}"
             return
     yield f"{spoken(path)} in another order"
 

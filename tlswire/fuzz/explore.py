@@ -127,7 +127,7 @@ class Explorer:
 
     async def _confirm(self, mutation: Mutation, *, again: bool) -> None:
         script = mutation.script(self.campaign.line.ground)
-        seen = await self.campaign.confirmed(self._case(mutation, script), script, self.known)
+        seen = await self.campaign.confirmed(self._case(mutation, script), script)
         if seen is None or seen.heard is None or (seen.judgement.cause in self._causes and not again):
             return
         self._causes.add(seen.judgement.cause)

@@ -27,19 +27,22 @@ if TYPE_CHECKING:
 
 # Seconds a serial server is given to leave one client for another.
 _IDLE = 0.6
+# As somebody's browser would say it to the wrong port.
+_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Known(msgspec.Struct, frozen=True):
     """What is known of a server: ``control`` is a script that it answers by a flight (None: there is none).
 
     ``error`` says why it cannot be fuzzed; ``there`` whether anything answered; ``serial`` whether it serves one client
-    at a time; ``first`` is what it said to the control.
+    at a time, ``shared`` whether the port speaks plain HTTP, too; ``first`` is what it said to the control.
     """
 
     features: frozenset[str]
     control: Script | None
     there: bool
     serial: bool = False
+    shared: bool = False
     error: str | None = None
     first: Heard | None = None
 
@@ -58,12 +61,17 @@ async def preflight(line: Line) -> Known:
     if serial:
         line.narrow(1)
     answers = await asyncio.gather(*(line.ask(name, row.make(ground)) for name, row in FEATURES.items()))
-    found = {name for (name, row), one in zip(FEATURES.items(), answers, strict=True) if row.shown(one)}
+    shown = dict(zip(FEATURES, answers, strict=True))
+    for name in [name for name, one in shown.items() if one.reaction == HANG]:
+        # A server that has its hands full is silent, too: without this it would lack what it has.
+        shown[name] = await line.ask(name, FEATURES[name].make(ground), timeout=line.patient)
+    found = {name for name, one in shown.items() if FEATURES[name].shown(one)}
     found |= await _by_handshake(line, frozenset(found))
+    plain = await line.ask("plain HTTP", Script(_REQUEST))
     if serial:  # until it has let go of the last one
         await line.ask("control", control, timeout=line.patient)
     first = next(one for one in heard.values() if one.reaction in {FLIGHT, RETRY})
-    return Known(frozenset(found), control, there=True, serial=serial, first=first)
+    return Known(frozenset(found), control, there=True, serial=serial, shared=plain.reaction == NOT_TLS, first=first)
 
 
 def _why_not(heard: tuple[Heard, ...]) -> str:
@@ -94,9 +102,9 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
         line.connections += 1
         rng = ground.random(f"handshake {version}")
         shown = await converse(line.address, Client(offer(hello, rng), rng), timeout=line.patient)
-        session = next((one for one in shown.sessions if one.ticket), None)
-        if session is not None:
-            ground.sessions[version] = session
+        tickets = [one for one in shown.sessions if one.ticket]
+        if tickets:
+            ground.sessions[version], ground.spares[version] = tickets[0], tickets[-1]
             more.add({TLS13: "psk13", TLS12: "ticket12"}[version])
             if await _resumes(line, version):
                 more.add({TLS13: "resumes13", TLS12: "resumes12"}[version])

@@ -46,6 +46,11 @@ def session_of(ground: Ground, version: int) -> Session:
     return ground.sessions.get(version) or _STAND_INS[version]
 
 
+def spare_of(ground: Ground, version: int) -> Session:
+    """As ``session_of``, but one that other cases do without: early data uses it up."""
+    return ground.spares.get(version) or session_of(ground, version)
+
+
 def resumption(ground: Ground, version: int) -> Script:
     """The valid hello that resumes the session of ``version``."""
     session = session_of(ground, version)

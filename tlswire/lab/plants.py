@@ -62,11 +62,6 @@ PLANTS: dict[str, Plant] = {
 } | {
     "no-mark": Plant("does not mark its random where it falls back to TLS 1.2", ("B02",), Quirks(flaw="no-sentinel")),
     "falls-back": Plant("lets clients fall back (RFC 7507)", ("C21",), Quirks(), fallback_scsv=False),
-    "no-future": Plant(
-        "refuses a legacy_version above 0x0303",
-        ("V01", "V02", "V03", "V04", "V05", "V06", "V12", "V13", "V14"),
-        Quirks(client_version_limit=0x0303),
-    ),
 }
 
 SHOWN_BY: dict[str, tuple[str, ...]] = {name: plant.shown_by for name, plant in PLANTS.items()}

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from tlswire.lab.line import Flow
 
 _ALERT_SIZE = 2
+# What may be said and changes nothing: user_canceled, no_renegotiation, unrecognized_name (RFC 6066 section 3).
+_WARNINGS = frozenset({90, 100, UNRECOGNIZED_NAME})
 
 
 def greet(character: Character, ordinal: int, recent: int) -> list[Action]:
@@ -203,8 +205,8 @@ class Conversation:
             self._hello(parse_client_hello(edges.mended(edge, body)), encoded)
 
     def _take_alert(self, body: bytes) -> None:
-        # A warning changes nothing; anything else, encrypted ones that nobody reads included, is the client's goodbye.
-        if len(body) != _ALERT_SIZE or Alert(*body).fatal:
+        # RFC 9846 section 6: an error alert is one whatever its level. So is what is encrypted and nobody reads.
+        if len(body) != _ALERT_SIZE or Alert(*body).fatal or body[1] not in _WARNINGS:
             self._line.say_goodbye()
 
     def _renegotiates(self, message: Message) -> bool:

@@ -19,12 +19,15 @@ from tlswire.fuzz.model import (
     UNEXPECTED_MESSAGE,
     alerts,
 )
+from tlswire.fuzz.script import TLS12
 from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HEARTBEAT
 
 TLS13 = ("tls13",)
 # The answer to the hello is a ServerHello, behind which keys change, and no HelloRetryRequest.
 ANSWERED = ("tls13", "x25519")
 STRANGE = alerts(UNEXPECTED_MESSAGE)
+# In clear where records are encrypted: of an unexpected type, or one that no key opens (RFC 9846 sections 5 and 6.2).
+UNPROTECTED = alerts(UNEXPECTED_MESSAGE, BAD_RECORD_MAC)
 NOT_BEFORE = "RFC 9846 5; RFC 5246 6"
 
 
@@ -44,7 +47,13 @@ _AROUND = (
         history="TLS-Anvil 8446-EHgkL2huNs",
     ),
     rows.must(
-        "R25", "rec-ccs-interleaved", "CCS between two hello fragments", between(CCS), STRANGE, clause="RFC 9846 5, 5.1"
+        "R25",
+        "rec-ccs-interleaved",
+        "CCS between two hello fragments",
+        between(CCS),
+        STRANGE,
+        clause="RFC 9846 5, 5.1",
+        needs=TLS13,
     ),
     rows.must(
         "R26",
@@ -53,6 +62,7 @@ _AROUND = (
         between(record(APPLICATION_DATA, b"data")),
         STRANGE,
         clause="RFC 9846 5.1, 6.2",
+        needs=TLS13,
     ),
     rows.must(
         "R27",
@@ -115,8 +125,8 @@ _AROUND = (
         "R37",
         "two-hellos-two-records",
         "second ClientHello without HelloRetryRequest",
-        framed(lambda message: handshake(message) * 2, tail=True),
-        STRANGE,
+        framed(lambda message: handshake(message) + handshake(message, TLS12), tail=True),
+        UNPROTECTED,
         clause="RFC 9846 4.2.2 (RFC 8446 4.1.2)",
         needs=ANSWERED,
         history="TLS-Anvil XSM-FeqjZ8aw4M",
@@ -188,7 +198,13 @@ _FORMS = (
         ANYTHING,
         history="OpenSSL MAX_EMPTY_RECORDS 32",
     ),
-    rows.free("R51", "rec-empty-last", "zero-length handshake record behind the hello", behind(EMPTY), ANYTHING),
+    rows.free(
+        "R51",
+        "rec-empty-last",
+        "zero-length handshake record behind the hello",
+        behind(handshake(b"", TLS12)),
+        ANYTHING,
+    ),
     rows.must(
         "R54",
         "rec-ccs-interleaved-0300",
@@ -196,6 +212,7 @@ _FORMS = (
         between(record(CHANGE_CIPHER_SPEC, b"\1", 0x0300)),
         STRANGE,
         clause="RFC 9846 5, 5.1",
+        needs=TLS13,
     ),
     rows.must(
         "R55",
@@ -221,7 +238,7 @@ _FORMS = (
             id_,
             f"ccs-{name}-behind-hello",
             f"change_cipher_spec record {said} behind the hello",
-            behind(record(CHANGE_CIPHER_SPEC, body, 0x0303)),
+            behind(record(CHANGE_CIPHER_SPEC, body, TLS12)),
             allowed,
             clause="RFC 9846 5",
             needs=ANSWERED,
@@ -236,7 +253,7 @@ _FORMS = (
         "R60",
         "appdata-behind-hello",
         "application_data that no key opens behind a hello without early_data",
-        behind(record(APPLICATION_DATA, bytes(64), 0x0303)),
+        behind(record(APPLICATION_DATA, bytes(64), TLS12)),
         alerts(BAD_RECORD_MAC),
         clause="RFC 9846 5.2",
         needs=ANSWERED,
@@ -265,8 +282,8 @@ _FORMS = (
         "R63",
         "second-hello-split",
         "the hello and half of a second one in one record, its rest in the next",
-        framed(lambda message: handshake(message + message[:100]) + handshake(message[100:]), tail=True),
-        STRANGE,
+        framed(lambda message: handshake(message + message[:100]) + handshake(message[100:], TLS12), tail=True),
+        UNPROTECTED,
         needs=ANSWERED,
     ),
     rows.must(

@@ -122,8 +122,13 @@ _SSLV2 = (
         history="CVE-2016-0703 family",
     ),
     *(
-        rows.must(
-            id_, f"sslv2-{name}", f"SSLv2-format hello {said}", _long_header(padding), REFUSED, clause="RFC 5246 E.2"
+        rows.free(
+            id_,
+            f"sslv2-{name}",
+            f"SSLv2-format hello {said}",
+            _long_header(padding),
+            WAITING,
+            clause="RFC 5246 E.2",
         )
         for id_, name, said, padding in (
             ("F19", "3-byte-header", "behind a three-byte header", 0),
@@ -294,7 +299,7 @@ _ENDS = (
         "F17",
         "hello-then-close-notify",
         "complete hello followed at once by close_notify",
-        behind(alert(0)),
+        behind(alert(0, version=TLS12)),
         ANYTHING,
         clause="RFC 9846 6.1; RFC 5246 7.2.1",
         history="RUSTSEC-2024-0336",
@@ -303,7 +308,7 @@ _ENDS = (
         "F18",
         "hello-then-fatal-alert",
         "complete hello followed by a fatal alert",
-        behind(alert(40, FATAL)),
+        behind(alert(40, FATAL, TLS12)),
         ANYTHING,
         clause="RFC 9846 6.2",
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tlswire.fuzz.cases.rows import MODERN, Made, base_of
-from tlswire.fuzz.script import RECORD_VERSION, Script, message_of, records, tree_of
+from tlswire.fuzz.script import RECORD_VERSION, TLS12, Script, message_of, records, tree_of
 from tlswire.hello.edit import with_extension
 from tlswire.wire.records import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER
 
@@ -33,12 +33,12 @@ def handshake(body: bytes, version: int = RECORD_VERSION) -> bytes:
     return record(HANDSHAKE, body, version)
 
 
-def alert(description: int, level: int = WARNING) -> bytes:
+def alert(description: int, level: int = WARNING, version: int = RECORD_VERSION) -> bytes:
     """One alert record."""
-    return record(ALERT, bytes((level, description)))
+    return record(ALERT, bytes((level, description)), version)
 
 
-CCS = record(CHANGE_CIPHER_SPEC, b"\1", 0x0303)
+CCS = record(CHANGE_CIPHER_SPEC, b"\1", TLS12)
 EMPTY = handshake(b"")
 
 
@@ -64,7 +64,7 @@ def between(*alien: bytes) -> Made:
 
 
 def behind(*alien: bytes) -> Made:
-    """Records behind the hello, sent with it."""
+    """Records behind the hello, sent with it: of version 0x0303, as RFC 9846 section 5.1 wants all but the first."""
     return framed(lambda message: records(message) + b"".join(alien), tail=True)
 
 

@@ -10,6 +10,7 @@ from tlswire.fuzz.cases.framing import before, behind, framed, handshake, spoken
 from tlswire.fuzz.cases.rows import MODERN, OLDER, Made, Rows
 from tlswire.fuzz.model import (
     ABORT,
+    BAD_RECORD_MAC,
     DECODE_ERROR,
     HANG,
     ILLEGAL_PARAMETER,
@@ -27,6 +28,8 @@ HEADER_SIZE = 4
 SESSION_ID_END, COMPRESSION_END = 67, 101
 MISREAD = alerts(DECODE_ERROR)
 STRANGE = alerts(UNEXPECTED_MESSAGE)
+# In clear where records are encrypted: of an unexpected type, or one that no key opens (RFC 9846 sections 5 and 6.2).
+UNPROTECTED = alerts(UNEXPECTED_MESSAGE, BAD_RECORD_MAC)
 CUT = "RFC 9846 6.2; RFC 5246 7.4.1.2"
 EXTRA = "RFC 9846 4.2.2, 6.2 (RFC 8446 4.1.2, 6.2); RFC 5246 7.4.1.2"
 TRUNCATING = {"clause": CUT, "history": "tlsfuzzer test-truncating-of-client-hello"}
@@ -244,9 +247,9 @@ _MORE = (
         "H40",
         "hello-request-behind",
         "a HelloRequest in clear behind the hello",
-        behind(handshake(bytes(4))),
-        STRANGE,
-        clause="RFC 9846 4, 5",
+        behind(handshake(bytes(4), TLS12)),
+        UNPROTECTED,
+        clause="RFC 9846 4, 5, 6.2",
         needs=("tls13", "x25519"),
     ),
     rows.must(
@@ -254,8 +257,8 @@ _MORE = (
         "finished-behind",
         "a Finished in clear behind the hello",
         behind(handshake(b"\x14\0\0\x20" + bytes(32), TLS12)),
-        STRANGE,
-        clause="RFC 9846 4, 5",
+        UNPROTECTED,
+        clause="RFC 9846 4, 5, 6.2",
         needs=("tls13", "x25519"),
     ),
     rows.must(

@@ -209,6 +209,7 @@ _VERSIONS = (
             NEGOTIATE,
             clause=_E,
             needs=TLS13,
+            peers="servers that keep to RFC 5246 E.1 take {03,XX} alone",
             **_ANVIL,
         )
         for id_, version in (("R20", 0x0400), ("R23", 0xFFFF))

@@ -7,7 +7,7 @@ Must not import anything of tlswire but ``fuzz``, ``hello``, ``handshake`` and, 
 
 from __future__ import annotations
 
-from tlswire.fuzz.cases.psk import EARLY_DATA, MODES, arbitrary_binder, unknown_identity
+from tlswire.fuzz.cases.psk import MODES, arbitrary_binder, unknown_identity
 from tlswire.fuzz.cases.rows import OLDER, Rows, sent
 from tlswire.fuzz.cases.tickets import (
     aged,
@@ -278,7 +278,7 @@ CASES = (
         "T29",
         "psk-early-data",
         "early_data with a real ticket, and no data",
-        psk(change=setting(EARLY_DATA, b"")),
+        early(0),
         NEGOTIATE,
         clause=_EARLY,
         version=TLS13,
@@ -287,7 +287,7 @@ CASES = (
         "T30",
         "psk-early-garbage",
         "early_data with a real ticket, and a record no key opens",
-        sent(early),
+        early(100),
         (*NEGOTIATE, *alerts(BAD_RECORD_MAC)),
         clause=_EARLY,
         version=TLS13,

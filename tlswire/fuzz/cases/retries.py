@@ -146,7 +146,7 @@ _REPEATED = (
     repeated.free("U03", "suites-2-twice", "one suite twice in both hellos", _repeating(2, again=True), ANYTHING),
     repeated.must(
         "U04",
-        "suites-300",
+        "one-suite-300",
         "one suite 300 times, no retry",
         sent(lambda ground: script_of(suite_repeated(ground.modern, 300))),
         NEGOTIATE,

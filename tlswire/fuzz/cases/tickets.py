@@ -15,7 +15,7 @@ from tlswire.fuzz.cases.psk import EARLY_DATA, arbitrary_binder, identity, psks,
 from tlswire.fuzz.cases.retries import second, suite_repeated, updated, without_share
 from tlswire.fuzz.cases.rows import OLDER, Made, sent
 from tlswire.fuzz.cases.values import vector
-from tlswire.fuzz.resumed import before_second, binder, session_of, truncated
+from tlswire.fuzz.resumed import before_second, binder, session_of, spare_of, truncated
 from tlswire.fuzz.script import TLS12, TLS13, script_of
 from tlswire.handshake.offer import resuming
 from tlswire.hello.edit import PRE_SHARED_KEY, with_extension, with_server_name, with_suites
@@ -184,13 +184,17 @@ def not_last(ground: Ground) -> Script:
     return script_of(msgspec.structs.replace(hello, extensions=(*others, item, share)), session=session)
 
 
-def early(ground: Ground) -> Script:
-    """early_data, and behind the hello a record that no key opens."""
-    session = session_of(ground, TLS13)
-    hello = offering(with_extension(ground.modern, EARLY_DATA, b""), session, ground)
-    script = script_of(hello, session=session)
-    data = fragment(APPLICATION_DATA, TLS12, ground.random("early data").randbytes(100))
-    return msgspec.structs.replace(script, payload=script.payload + data)
+def early(data: int) -> Made:
+    """early_data with a ticket, and behind the hello a record of so many bytes that no key opens (0: none)."""
+
+    def make(ground: Ground) -> Script:
+        session = spare_of(ground, TLS13)
+        hello = offering(with_extension(ground.modern, EARLY_DATA, b""), session, ground)
+        script = script_of(hello, session=session)
+        behind = fragment(APPLICATION_DATA, TLS12, ground.random("early data").randbytes(data)) if data else b""
+        return msgspec.structs.replace(script, payload=script.payload + behind)
+
+    return sent(make)
 
 
 def crossed(ground: Ground) -> Script:
