@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ipaddress
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import click
 import msgspec
 
 from tlswire import cli
-from tlswire.cli import asking, writing
+from tlswire.cli import asking, fuzz_compare, writing
 from tlswire.cli.outputs import check_folder, writable
 from tlswire.cli.progress import FuzzLine
 from tlswire.cli.scan_options import Seconds
@@ -124,19 +125,16 @@ def command(
         return
     if target is None:
         raise UsageError("HOST[:PORT]", "is missing; or use --list or --explain")
+    bounds = Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline)
     if others:
-        if minutes is not None or evidence_folder is not None or software is not None:
-            raise UsageError("--compare", "goes with neither --minutes nor --evidence nor --stack")
-        from tlswire.cli import fuzz_compare  # noqa: PLC0415 - only for several targets
-
-        wide = Options(None, seed, generate or 0, 0, Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline))
-        fuzz_compare.command(
+        _check_comparable(minutes, evidence_folder, software)
+        wide = Options(server_name, seed, generate or 0, bounds=bounds)
+        fuzz_compare.run(
             (target, *others),
             cases,
             wide,
-            server_name=server_name,
+            partial(permit, permitted=permitted),
             identify=identify,
-            permitted=permitted,
             json_file=json_file,
             verbose=verbose,
             quiet=quiet,
@@ -144,8 +142,7 @@ def command(
     where = next(parse_target(target, default_port=DEFAULT_PORT))
     address = asyncio.run(first_address(where.host, where.port))
     permit(address, where.host, permitted=permitted)
-    bounds = Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline)
-    name = server_name if server_name is not None else name_of(where.host)
+    name = server_name if server_name is not None else fuzz_compare.name_of(where.host)
     results: list[Fuzz] = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(writing.written(results, whole=lambda: all(one.complete for one in results)))
@@ -166,20 +163,22 @@ def command(
             result = asyncio.run(_heeding(run))
         if kept is not None:
             result = _pointing(result, kept)
-        if identify:
-            result = identified(result)
+        result = fuzz_compare.identified(result) if identify else result
         results.append(result)
         if not quiet and json_file != "-" and not writing.to_stdout():
             colour = asking.colourful()
             click.echo(fuzz_report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
-            for line in likeness_lines(result.likeness or ()) if identify else ():
-                click.echo(line)
         if file is not None:
             file.write(to_json(result, indent=2) + b"\n")
             file.flush()
     if kept is not None and kept.failed is not None:
         raise kept.failed
     sys.exit(exit_code(result))
+
+
+def _check_comparable(*others: object) -> None:
+    if any(other is not None for other in others):
+        raise UsageError("--compare", "goes with neither --minutes nor --evidence nor --stack")
 
 
 async def first_address(host: str, port: int) -> Address:
@@ -204,14 +203,6 @@ def _pointing(result: Fuzz, kept: Evidence) -> Fuzz:
         for one in result.findings
     ]
     return msgspec.structs.replace(result, findings=findings)
-
-
-def name_of(host: str) -> str:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return "localhost"
 
 
 def permit(address: Address, host: str, *, permitted: bool) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire import __version__
-from tlswire.errors import UsageError
 from tlswire.fuzz.confirm import QUORUM, Confirmer, Seen
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
@@ -299,11 +298,3 @@ def _result(seen: Seen) -> CaseResult:
         repeated=seen.repeated,
         elapsed_s=0.0 if heard is None else round(heard.elapsed, 6),
     )
-
-
-def case_of(cases: Iterable[Case], name: str) -> Case:
-    """The case with this id or name. Raises UsageError."""
-    for case in cases:
-        if name in {case.id, case.name}:
-            return case
-    raise UsageError(ascii(name), "no such case; tlswire fuzz --list shows them")

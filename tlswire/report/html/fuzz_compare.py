@@ -63,7 +63,7 @@ def comparison(result: FuzzCompare) -> Comparison:
         left_off=len(result.rows[MAX_ROWS:]),
         alike=tuple(", ".join(letter(at) for at in group) for group in result.alike if len(group) > 1),
         distances=tuple(
-            tuple("–" if share is None else f"{100 * share:.1f}" for share in shares) for shares in result.distances
+            tuple("-" if share is None else f"{100 * share:.1f}" for share in shares) for shares in result.distances
         ),
     )
 
@@ -74,7 +74,5 @@ def _column(at: int, compared: Compared) -> Column:
 
 
 def _row(row: Differing) -> Row:
-    cells = tuple(
-        Cell("" if one.verdict == "conforms" else VERDICTS[one.verdict], word(one)) for one in row.reactions
-    )
+    cells = tuple(Cell("" if one.verdict == "conforms" else VERDICTS[one.verdict], word(one)) for one in row.reactions)
     return Row(row, LEVELS[row.level], cells)
