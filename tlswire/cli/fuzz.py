@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ipaddress
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import click
 import msgspec
 
 from tlswire import cli
-from tlswire.cli import asking, writing
+from tlswire.cli import asking, fuzz_compare, writing
 from tlswire.cli.outputs import check_folder, writable
 from tlswire.cli.progress import FuzzLine
 from tlswire.cli.scan_options import Seconds
@@ -60,6 +61,8 @@ PERMISSION = "--yes-i-may-test-this-host"
     help="What --minutes remembers, and begins with the next time.",
 )
 @click.option("--shrink", is_flag=True, help="Reduce the findings of named cases, too, to the least hello that does it.")
+@click.option("--compare", "others", multiple=True, metavar="HOST[:PORT]", help="Ask this one as well; several times.")
+@click.option("--identify", is_flag=True, help="Name the known stacks that react most alike.")
 @click.option("--list", "listed", is_flag=True, help="List the cases, and send nothing.")
 @click.option("--explain", metavar="ID", help="Explain a case: its bytes, what differs, the clause. Sends nothing.")
 @click.option("--server-name", metavar="NAME", help="The server name (SNI) to send.  [default: the host, or localhost]")
@@ -91,6 +94,8 @@ def command(
     minutes: float | None,
     corpus_folder: Path | None,
     shrink: bool,
+    others: tuple[str, ...],
+    identify: bool,
     listed: bool,
     explain: str | None,
     server_name: str | None,
@@ -122,11 +127,24 @@ def command(
         return
     if target is None:
         raise UsageError("HOST[:PORT]", "is missing; or use --list or --explain")
+    bounds = Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline)
+    if others:
+        _check_comparable(minutes, evidence_folder, software)
+        wide = Options(server_name, seed, generate or 0, bounds=bounds)
+        fuzz_compare.run(
+            (target, *others),
+            cases,
+            wide,
+            partial(permit, permitted=permitted),
+            identify=identify,
+            json_file=json_file,
+            verbose=verbose,
+            quiet=quiet,
+        )
     where = next(parse_target(target, default_port=DEFAULT_PORT))
     address = asyncio.run(first_address(where.host, where.port))
     permit(address, where.host, permitted=permitted)
-    bounds = Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline)
-    name = server_name if server_name is not None else _name_of(where.host)
+    name = server_name if server_name is not None else fuzz_compare.name_of(where.host)
     results: list[Fuzz] = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(writing.written(results, whole=lambda: all(one.complete for one in results)))
@@ -155,6 +173,7 @@ def command(
             result = asyncio.run(_heeding(run))
         if kept is not None:
             result = _pointing(result, kept)
+        result = fuzz_compare.identified(result) if identify else result
         results.append(result)
         if not quiet and json_file != "-" and not writing.to_stdout():
             colour = asking.colourful()
@@ -165,6 +184,11 @@ def command(
     if kept is not None and kept.failed is not None:
         raise kept.failed
     sys.exit(exit_code(result))
+
+
+def _check_comparable(*others: object) -> None:
+    if any(other is not None for other in others):
+        raise UsageError("--compare", "goes with neither --minutes nor --evidence nor --stack")
 
 
 async def first_address(host: str, port: int) -> Address:
@@ -189,14 +213,6 @@ def _pointing(result: Fuzz, kept: Evidence) -> Fuzz:
         for one in result.findings
     ]
     return msgspec.structs.replace(result, findings=findings)
-
-
-def _name_of(host: str) -> str:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return "localhost"
 
 
 def permit(address: Address, host: str, *, permitted: bool) -> None:

@@ -6,17 +6,26 @@ Must not hold logic of campaigns or of comparing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
+import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+import click
 import msgspec
 
 from tlswire import __version__, cli
-from tlswire.cli import asking
+from tlswire.cli import asking, writing
+from tlswire.cli.outputs import writable
 from tlswire.errors import UsageError
-from tlswire.fuzz.campaign import Options, fuzz_address
+from tlswire.fuzz.campaign import INTERRUPTED, Options, fuzz_address
 from tlswire.fuzz.compare import compare, vector
+from tlswire.fuzz.stacks import nearest
+from tlswire.probe.targets import DEFAULT_PORT, parse_target
 from tlswire.probe.transport import Address, resolve
+from tlswire.report import fuzz_compare as report
+from tlswire.results import to_json
 from tlswire.results.fuzz import Fuzz
 from tlswire.results.scan import Target, Tool
 
@@ -24,33 +33,44 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tlswire.fuzz.model import Case
-    from tlswire.results.fuzz_compare import FuzzCompare, Likeness
+    from tlswire.probe.targets import HostPort as Wanted
+    from tlswire.results.fuzz_compare import FuzzCompare
 
 # Targets that are asked at the same time: more would measure this machine instead of them.
 AT_ONCE = 8
 MOST = 64
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """One target as a user wrote it; ``server_name`` is what it is sent."""
-
-    host: str
-    port: int
-    server_name: str
-
-
-def compared(
-    wanted: Sequence[Wanted],
+def run(
+    targets: Sequence[str],
     cases: tuple[Case, ...],
     options: Options,
     permit: Callable[[Address, str], None],
     *,
     identify: bool,
-) -> FuzzCompare:
-    """Run the campaigns. ``permit`` is asked for every address before anything is sent; raises what it raises."""
-    if len(wanted) > MOST:
-        raise UsageError("--compare", f"at most {MOST} targets")
-    return asyncio.run(_compared(wanted, cases, options, permit, identify=identify))
+    json_file: str | None,
+    verbose: bool,
+    quiet: bool,
+) -> NoReturn:
+    """The whole command; ``options`` without a server name send each target its own. Nothing is sent before ``permit``,
+    which raises, was asked for every address.
+    """
+    if len(targets) > MOST:
+        raise UsageError("--compare", f"takes at most {MOST} targets")
+    wanted = [next(parse_target(target, default_port=DEFAULT_PORT)) for target in targets]
+    results: list[FuzzCompare] = []
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(writing.written(results, whole=lambda: True))
+        file = None if json_file is None else stack.enter_context(writable(json_file))
+        result = asyncio.run(_compared(wanted, cases, options, permit, identify=identify))
+        results.append(result)
+        if not quiet and json_file != "-" and not writing.to_stdout():
+            colour = asking.colourful()
+            click.echo(report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
+        if file is not None:
+            file.write(to_json(result, indent=2) + b"\n")
+            file.flush()
+    sys.exit(exit_code(result))
 
 
 async def _compared(
@@ -68,15 +88,15 @@ async def _compared(
             permit(address, one.host)
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def result(one: Wanted, address: Address | str) -> Fuzz:
+    async def campaign(one: Wanted, address: Address | str) -> Fuzz:
+        name = options.server_name if options.server_name is not None else name_of(one.host)
         if isinstance(address, str):
-            return _unreachable(one, options, address)
+            return _unreachable(one, name, options.seed, address)
         async with places:
-            told = msgspec.structs.replace(options, server_name=one.server_name)
-            return await fuzz_address(one.host, address, cases, told)
+            return await fuzz_address(one.host, address, cases, msgspec.structs.replace(options, server_name=name))
 
-    results = await asyncio.gather(*(result(*pair) for pair in zip(wanted, found, strict=True)))
-    return compare(results, [likeness(fuzz) if identify else None for fuzz in results])
+    results = await asyncio.gather(*(campaign(*pair) for pair in zip(wanted, found, strict=True)))
+    return compare([identified(one) if identify else one for one in results])
 
 
 async def _resolved(one: Wanted) -> Address | str:
@@ -84,13 +104,13 @@ async def _resolved(one: Wanted) -> Address | str:
     try:
         return (await resolve(one.host, one.port))[0]
     except UsageError as error:
-        return error.problem
+        return error.reason
 
 
-def _unreachable(one: Wanted, options: Options, error: str) -> Fuzz:
+def _unreachable(one: Wanted, name: str, seed: int, why: str) -> Fuzz:
     return Fuzz(
-        target=Target(one.host, one.port, None, one.server_name or None),
-        seed=options.seed,
+        target=Target(one.host, one.port, None, name or None),
+        seed=seed,
         complete=False,
         reachable=False,
         connections=0,
@@ -101,20 +121,29 @@ def _unreachable(one: Wanted, options: Options, error: str) -> Fuzz:
         findings=[],
         last=[],
         notes=[],
-        error=f"unreachable: {error}",
+        error=f"unreachable: {why}",
         tool=Tool("tlswire", __version__),
     )
 
 
-def likeness(fuzz: Fuzz) -> list[Likeness]:
-    """The known stacks that a server looks like, the nearest first."""
-    from tlswire.fuzz.stacks import nearest  # noqa: PLC0415 - the table is read where somebody asks
+def identified(result: Fuzz) -> Fuzz:
+    """The result with the known stacks that react most alike."""
+    return msgspec.structs.replace(result, likeness=nearest(vector(result)))
 
-    return nearest(vector(fuzz))
+
+def name_of(host: str) -> str:
+    """The server name that goes to ``host``, where the user gives none: an address is none."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return "localhost"
 
 
 def exit_code(result: FuzzCompare) -> int:
-    """What the process ends with: a target that is not there, a difference or deviation, something unknown, or fine."""
+    """What the process ends with: cut short, a target that is not there, differences, something unknown, or fine."""
+    if any(INTERRUPTED in column.notes for column in result.columns):
+        return cli.INCOMPLETE
     if any(column.error is not None for column in result.columns):
         return cli.UNREACHABLE
     if result.rows or any(column.deviates for column in result.columns):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tlswire.report.items import Result
     from tlswire.results.fuzz import Fuzz
+    from tlswire.results.fuzz_compare import FuzzCompare
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -100,7 +101,7 @@ class Spool(Generic[R]):
 
 
 @contextlib.contextmanager
-def written(results: Iterable[Result | Fuzz], *, whole: Callable[[], bool]) -> Iterator[None]:
+def written(results: Iterable[Result | Fuzz | FuzzCompare], *, whole: Callable[[], bool]) -> Iterator[None]:
     """Open the files now, before the first connection, and write them in the end from what ``results`` then holds, also
     when interrupted; ``whole`` says whether that is all there should be.
 
@@ -131,7 +132,7 @@ def _check_distinct(files: dict[str, str]) -> None:
             raise UsageError(name, f"{'stdout' if name == '-' else 'this file'} is taken by {other}", option)
 
 
-def _write(files: dict[str, BinaryIO], results: Iterable[Result | Fuzz], *, whole: bool) -> None:
+def _write(files: dict[str, BinaryIO], results: Iterable[Result | Fuzz | FuzzCompare], *, whole: bool) -> None:
     for name, file in files.items():
         try:
             writer = WRITERS[name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlswire import __version__
-from tlswire.results.fuzz_compare import Compared, Differing, FuzzCompare, Likeness, Reaction
+from tlswire.results.fuzz_compare import Compared, Differing, FuzzCompare, Reaction
 from tlswire.results.scan import Tool
 
 if TYPE_CHECKING:
@@ -38,19 +38,18 @@ def distance(one: Mapping[str, str], other: Mapping[str, str]) -> float | None:
     return sum(one[name] != other[name] for name in common) / len(common)
 
 
-def compare(results: Sequence[Fuzz], likeness: Sequence[list[Likeness] | None] = ()) -> FuzzCompare:
-    """The results of the same cases, in columns in this order; ``likeness`` goes with them."""
+def compare(results: Sequence[Fuzz]) -> FuzzCompare:
+    """The results of the same cases, in columns in this order."""
     vectors = [vector(fuzz) for fuzz in results]
     known = {case.id: case for fuzz in results for case in fuzz.cases}
     by_id = [{case.id: case for case in fuzz.cases} for fuzz in results]
     rows = [_row(case, [cases.get(name) for cases in by_id]) for name, case in known.items()]
     differing = [row for row in rows if _differs(row)]
-    like = likeness or [None] * len(results)
     return FuzzCompare(
         seed=results[0].seed if results else 0,
         cases=len(known),
         same=len(known) - len(differing),
-        columns=[_column(fuzz, one) for fuzz, one in zip(results, like, strict=True)],
+        columns=[_column(fuzz) for fuzz in results],
         rows=differing,
         alike=_alike(vectors),
         distances=[[_rounded(distance(one, other)) for other in vectors] for one in vectors],
@@ -94,7 +93,7 @@ def _alike(vectors: Sequence[Vector]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _column(fuzz: Fuzz, likeness: list[Likeness] | None) -> Compared:
+def _column(fuzz: Fuzz) -> Compared:
     verdicts = [case.verdict for case in fuzz.cases]
     return Compared(
         target=fuzz.target,
@@ -109,5 +108,5 @@ def _column(fuzz: Fuzz, likeness: list[Likeness] | None) -> Compared:
         elapsed_s=fuzz.elapsed_s,
         notes=fuzz.notes,
         error=fuzz.error,
-        likeness=likeness,
+        likeness=fuzz.likeness,
     )

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tlswire.escape import printable
+from tlswire.report.fuzz_compare import likeness_lines
 from tlswire.report.text import Paint
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def _lines(fuzz: Fuzz, paint: Paint, *, verbose: bool) -> Iterator[str]:
     for note in fuzz.notes:
         yield paint(f"note      {printable(note)}", _DIM)
     yield from _summary(fuzz, paint)
+    if fuzz.likeness is not None:
+        yield from likeness_lines(fuzz.likeness)
 
 
 def _finding(finding: Finding, paint: Paint) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire.results.fuzz import FUZZ_SCHEMA
+from tlswire.results.fuzz_compare import FUZZ_COMPARE_SCHEMA
 from tlswire.results.scan import SCAN_SCHEMA
 from tlswire.results.verdict import VERDICT_SCHEMA
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from tlswire.report.items import Result
     from tlswire.results.fuzz import Fuzz
+    from tlswire.results.fuzz_compare import FuzzCompare
 
 
 class Writer(msgspec.Struct, frozen=True):
@@ -32,7 +34,7 @@ class Writer(msgspec.Struct, frozen=True):
     schemas: tuple[str, ...] = (SCAN_SCHEMA, VERDICT_SCHEMA)
     proofs: bool = False
 
-    def chunks(self, results: Iterable[Result | Fuzz], *, whole: bool = True) -> Iterator[bytes]:
+    def chunks(self, results: Iterable[Result | Fuzz | FuzzCompare], *, whole: bool = True) -> Iterator[bytes]:
         """The file, piece by piece; not ``whole``: the run was cut short. The format's module is loaded now."""
         module = importlib.import_module(f"tlswire.report.{self.module}")
         made: Callable[..., Iterator[bytes]] = module.chunks
@@ -43,7 +45,7 @@ WRITERS: dict[str, Writer] = {
     "html": Writer(
         "html",
         "The report as one HTML page, for people.",
-        (SCAN_SCHEMA, VERDICT_SCHEMA, FUZZ_SCHEMA),
+        (SCAN_SCHEMA, VERDICT_SCHEMA, FUZZ_SCHEMA, FUZZ_COMPARE_SCHEMA),
         proofs=True,
     ),
     "junit": Writer("junit", "JUnit XML for CI: a testsuite a target, a testcase a rule or finding."),

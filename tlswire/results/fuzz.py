@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from tlswire.results.fuzz_compare import Likeness  # noqa: TC001 - msgspec reads the annotations
 from tlswire.results.scan import Target, Tool  # noqa: TC001 - msgspec reads the annotations
 
 FUZZ_SCHEMA: Literal["tlswire.fuzz/1"] = "tlswire.fuzz/1"
@@ -64,7 +65,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 class Fuzz(msgspec.Struct, frozen=True, kw_only=True):
     """``tlswire.fuzz/1``: a campaign against one address. ``features`` are what the server was judged on; ``last`` is
-    the case that was sent last when it went down; ``stack`` is the server's software as far as somebody said what it is.
+    the case that was sent last when it went down; ``stack`` is the server's software as far as somebody said what it is,
+    ``likeness`` the known stacks that react most alike, the nearest first (null: nobody asked).
     """
 
     schema: Literal["tlswire.fuzz/1"] = FUZZ_SCHEMA
@@ -83,3 +85,4 @@ class Fuzz(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     tool: Tool
     stack: str | None = None
+    likeness: list[Likeness] | None = None

@@ -1,6 +1,6 @@
 """Results as one self-contained HTML page: nothing is loaded from anywhere, everything is there without JavaScript.
 
-``scans_page``, ``verdicts_page``, ``sessions_page`` and ``fuzz_page`` make the bytes of a page; the same results make the same bytes. Whatever comes
+``scans_page``, ``verdicts_page``, ``sessions_page``, ``fuzz_page`` and ``fuzz_compare_page`` make the bytes of a page; the same results make the same bytes. Whatever comes
 from outside is text there: the templates escape it as HTML and as ``printable``, it stands in no address, script or
 style, and the page's Content-Security-Policy lets nothing load. Must not import anything of tlswire but ``errors``, ``escape``,
 ``registry``, ``wire``, ``results`` and ``report``.
@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlswire.report.html.fuzz import campaigns
+from tlswire.report.html.fuzz_compare import comparison
 from tlswire.report.html.page import render
 from tlswire.report.html.scans import overview
 from tlswire.report.html.sessions import MAX_SESSIONS, captures
 from tlswire.report.html.verdicts import verdicts as judgements
 from tlswire.results.fuzz import Fuzz
+from tlswire.results.fuzz_compare import FuzzCompare
 from tlswire.results.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -25,17 +27,20 @@ if TYPE_CHECKING:
     from tlswire.report.tally import Summary
     from tlswire.results.scan import Scan
 
-__all__ = ["MAX_SESSIONS", "chunks", "fuzz_page", "scans_page", "sessions_page", "verdicts_page"]
+__all__ = ["MAX_SESSIONS", "chunks", "fuzz_compare_page", "fuzz_page", "scans_page", "sessions_page", "verdicts_page"]
 
 
-def chunks(results: Iterable[Scan | Verdict | Fuzz], *, whole: bool = True) -> Iterator[bytes]:
-    """The page as ``report.writers`` has it written: of scans, each with the verdicts behind it, of verdicts alone, or of
-    campaigns; not ``whole``: there should be more.
+def chunks(results: Iterable[Scan | Verdict | Fuzz | FuzzCompare], *, whole: bool = True) -> Iterator[bytes]:
+    """The page as ``report.writers`` has it written: of scans, each with the verdicts behind it, of verdicts alone, of
+    campaigns, or of one comparison of them; not ``whole``: there should be more.
     """
     fuzzed: list[Fuzz] = []
     scans: list[Scan] = []
     verdicts: list[list[Verdict]] = [[]]
     for result in results:
+        if isinstance(result, FuzzCompare):
+            yield fuzz_compare_page(result)
+            return
         if isinstance(result, Fuzz):
             fuzzed.append(result)
         elif isinstance(result, Verdict):
@@ -64,6 +69,11 @@ def scans_page(
 def fuzz_page(campaigns_: Sequence[Fuzz]) -> bytes:
     """The page of campaigns against one server each."""
     return render("fuzz", campaigns(campaigns_))
+
+
+def fuzz_compare_page(result: FuzzCompare) -> bytes:
+    """The page of several servers side by side."""
+    return render("fuzz_compare", comparison(result))
 
 
 def verdicts_page(verdicts: Sequence[Verdict], *, interrupted: bool = False) -> bytes:
