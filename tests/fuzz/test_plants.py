@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,7 +11,9 @@ from tlswire.fuzz.line import Bounds
 from tlswire.lab.plants import SHOWN_BY
 from tlswire.lab.server import running
 from tlswire.probe.transport import Address
-from tlswire.results.fuzz import Fuzz
+
+if TYPE_CHECKING:
+    from tlswire.results.fuzz import Fuzz
 
 
 def run(who: str, *names: str, generate: int = 0) -> Fuzz:
