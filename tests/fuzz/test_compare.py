@@ -59,8 +59,10 @@ def test_a_case_that_is_reacted_to_differently_is_a_row(strict: Fuzz) -> None:
     other = changed(strict, 0, reaction="alert:80", verdict="deviates")
     result = compare([strict, other, strict])
     assert [row.id for row in result.rows] == [strict.cases[0].id]
-    assert [one.reaction for one in result.rows[0].reactions] == [strict.cases[0].reaction, "alert:80"] + [
-        strict.cases[0].reaction
+    assert [one.reaction for one in result.rows[0].reactions] == [
+        strict.cases[0].reaction,
+        "alert:80",
+        strict.cases[0].reaction,
     ]
     assert result.alike == [[0, 2], [1]]
     assert result.distances[0][1] == round(1 / len(vector(strict)), 4)

@@ -50,7 +50,7 @@ def results() -> Iterator[dict[str, list[Fuzz]]]:
         found: dict[str, list[Fuzz]] = {}
         for name, result in zip(names, pool.map(once, names), strict=True):
             found.setdefault(name, []).append(result)
-    yield found
+    return found
 
 
 def deviations(result: Fuzz) -> set[tuple[str, str, str]]:

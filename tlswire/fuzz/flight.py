@@ -2,7 +2,7 @@
 
 ``FlightReader`` is a sans-IO reader for ``probe.transport``; ``Heard`` is the value that comes out. It is lenient where
 a client is strict: what breaks the protocol is noted and read on as far as it makes sense. Sources: RFC 9846 sections
-4.1.3, 4.4.1, 5 and 6; RFC 5246 sections 7.2 and 7.3.
+4.1, 4.2.3, 5 and 6; RFC 5246 sections 7.2 and 7.3.
 Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto``, ``probe.exchange`` and ``fuzz``.
 """
 
@@ -251,7 +251,7 @@ class FlightReader:
         if secrets is not None:
             transcript = schedule.transcript_hash(self._digest, before)
             if body != schedule.verify_data(self._digest, secrets.server, transcript):
-                self._fault("finished", "the server's Finished does not verify (RFC 9846 4.4.4)")
+                self._fault("finished", "the server's Finished does not verify (RFC 9846 4.5.3)")
 
     # Hellos.
 
@@ -281,7 +281,7 @@ class FlightReader:
     def _take_retry(self, hello: ServerHello, encoded: bytes) -> None:
         self._event(RETRY_EVENT)
         if self._retry is not None:
-            self._fault("unexpected", "a second HelloRetryRequest (RFC 9846 4.1.4)")
+            self._fault("unexpected", "a second HelloRetryRequest (RFC 9846 4.2.4)")
         unheard = hello.group is not None and hello.group not in self._groups
         if unheard:
             self._fault("group", f"asks for a share of {named(GROUPS, hello.group or 0)} that was not offered")

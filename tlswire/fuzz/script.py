@@ -1,7 +1,7 @@
 """What is sent for one case, as a value, and what all cases are made of: two valid hellos and the keys behind them.
 
 Deterministic: a ``Ground`` follows from its seed and server name, and the same case of the same ground is the same
-bytes. Sans-IO. Sources: RFC 9846 sections 4.1.2 and 5.1, RFC 5246 section 7.4.1.2.
+bytes. Sans-IO. Sources: RFC 9846 sections 4.2.2 and 5.1, RFC 5246 section 7.4.1.2.
 Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto``, ``hello``, ``handshake`` and
 ``fuzz.fields``, ``fuzz.edits``.
 """
