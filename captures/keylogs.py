@@ -77,7 +77,7 @@ def _alerts(side: str, messages: list[Sent]) -> list[Facts]:
 
 
 def _extensions(messages: list[Sent]) -> list[int] | None:
-    """The types in EncryptedExtensions (RFC 9846 section 4.3.1)."""
+    """The types in EncryptedExtensions (RFC 9846 section 4.4.1)."""
     for message in messages:
         if message.name == "EncryptedExtensions":
             found, at = [], 6

@@ -175,7 +175,7 @@ def test_strict_prefixes_of_a_certificate_request_fail_cleanly(version: int) -> 
 
 @pytest.mark.parametrize("version", [0x0304, 0x7F1C])
 def test_certificate_request_in_clear_is_never_one_of_tls_13(version: int) -> None:
-    # RFC 9846 section 4.3.2: context and extensions; in clear nobody sends it.
+    # RFC 9846 section 4.4.2: context and extensions; in clear nobody sends it.
     with pytest.raises(WireError):
         answers.certificate_request(4, version, opaque8(b"") + opaque16(b"\0\x0d\0\4\0\2\4\3"))
     assert answers.certificate_request(4, version, TYPES + SCHEME_LIST + NAMES).types == [1, 2, 64]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 few = settings(max_examples=150, deadline=None, database=None, derandomize=True)
 RANDOM = bytes(range(32))
-RETRY = hashlib.sha256(b"HelloRetryRequest").digest()  # RFC 9846 section 4.1.3
+RETRY = hashlib.sha256(b"HelloRetryRequest").digest()  # RFC 9846 section 4.2.3
 HEAD = b"\x03\x03" + RANDOM
 PRINTS = ("ja3", "ja3_text", "ja4", "ja4_r", "ja4_o", "ja4_ro")
 LOOKED_AT = (0, 10, 11, 13, 16, 35, 40, 41, 42, 43, 51, ECH, ESNI)
@@ -360,7 +360,7 @@ def test_first_of_two_extensions_counts_and_both_are_listed() -> None:
         (b"\x00\x00", []),
         (b"\x00\x05\x00\x1d\x00\x01k", ["0x001D"]),
         (b"\x00\x0a\x0a\x0a\x00\x01\x00\x00\x1d\x00\x01k", ["0x0A0A", "0x001D"]),
-        (b"\x00\x04\x00\x1d\x00\x00", []),  # KeyShareEntry.key_exchange<1..2^16-1>, RFC 9846 section 4.2.8
+        (b"\x00\x04\x00\x1d\x00\x00", []),  # KeyShareEntry.key_exchange<1..2^16-1>, RFC 9846 section 4.3.8
         (b"\x00\x09\x00\x1d\x00\x01k\x00\x17\x00\x00", []),
         (b"\x00\x09\x00\x17\x00\x00\x00\x1d\x00\x01k", []),
         (b"\x00\x05\x00\x1d\x00\x02k", []),
@@ -414,7 +414,7 @@ def test_ech_has_the_fields_of_its_result_in_their_order() -> None:
 
 
 def group_of(data: bytes | None, *, retry: bool) -> int | None:
-    """The group of a key_share (RFC 9846 section 4.2.8): alone in a retry, before a key in a ServerHello."""
+    """The group of a key_share (RFC 9846 section 4.3.8): alone in a retry, before a key in a ServerHello."""
     walk = Walk(data or b"")
     try:
         group = walk.number(2) if retry else share(walk)
@@ -491,7 +491,7 @@ def test_names_stand_beside_the_codes_of_an_answer() -> None:
 
 
 def test_alpn_has_no_place_in_a_retry_and_does_no_harm_there() -> None:
-    # RFC 9846 section 4.2: ALPN is not among the extensions of a HelloRetryRequest, so its body is opaque.
+    # RFC 9846 section 4.3: ALPN is not among the extensions of a HelloRetryRequest, so its body is opaque.
     answer = ServerHello(0x0303, RETRY, b"", 0x1301, 0, (Extension(16, b"\x00\x03\x02h2"),))
     assert describe_server_hello(1, 0x0303, build(SERVER_HELLO_BODY, answer))[0].alpn is None
 

@@ -32,7 +32,7 @@ CLIENT, SERVER = 0, 1
 HELLO = CLIENT_CRYPTO[4:]
 ANSWER = SERVER_PAYLOAD[9:]
 OTHER_HELLO = HELLO[:20] + bytes((HELLO[20] ^ 1,)) + HELLO[21:]
-# A HelloRetryRequest that asks for secp256r1 (RFC 9846 section 4.1.4).
+# A HelloRetryRequest that asks for secp256r1 (RFC 9846 section 4.2.4).
 HRR = (
     bytes.fromhex("020000380303")
     + HRR_RANDOM

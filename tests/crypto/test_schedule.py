@@ -75,7 +75,7 @@ def test_without_a_share_zeros_stand_for_it() -> None:
 
 
 def test_message_hash_stands_for_the_first_hello() -> None:
-    # RFC 9846 section 4.4.1: type 254, a length of 24 bits.
+    # RFC 9846 section 4.1: type 254, a length of 24 bits.
     assert schedule.message_hash("sha384", b"hello") == b"\xfe\0\0\x30" + hashlib.sha384(b"hello").digest()
 
 

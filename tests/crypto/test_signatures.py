@@ -144,7 +144,7 @@ def test_signatures_before_tls_1_2_are_those_of_openssl(tmp_path: Path) -> None:
 
 def test_what_handshakes_sign() -> None:
     assert server_params_signed(b"client", b"server", b"params") == b"clientserverparams"
-    # RFC 9846 section 4.4.3 spells this one out.
+    # RFC 9846 section 4.5.2 spells this one out.
     signed = certificate_verify_signed(b"\1" * 32)
     assert (
         signed.hex()

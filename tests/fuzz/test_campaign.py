@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tlswire.lab.characters import Character
     from tlswire.results.fuzz import CaseResult, Fuzz
 
-_ROWS = Rows("test", "RFC 9846 4.1.2")
+_ROWS = Rows("test", "RFC 9846 4.2.2")
 VALID = _ROWS.must("Y01", "valid", "nothing", modern(), NEGOTIATE)
 LIE = _ROWS.must(
     "Y02", "lie", "extensions length one too long", modern(Edit("length-by", "extensions", 1)), alerts(DECODE_ERROR)

@@ -253,7 +253,7 @@ def test_a_retry_that_changes_nothing_is_refused_even_where_it_ends_early_data(e
     client.start()
     retry = ServerHello(TLS12, HRR_RANDOM, hello.session_id, AES128, 0, (Extension(43, b"\3\4"),))
     assert client.feed(fragment(HANDSHAKE, TLS12, encode_handshake(SERVER_HELLO, build(SERVER_HELLO_BODY, retry))))
-    assert client.fault == "a HelloRetryRequest that changes nothing (RFC 9846 4.1.4)"
+    assert client.fault == "a HelloRetryRequest that changes nothing (RFC 9846 4.2.4)"
 
 
 def test_a_certificate_compressed_by_what_is_not_installed_ends_the_handshake_without_blame(

@@ -127,7 +127,7 @@ def test_second_hello_that_repeats_the_extension_is_grease() -> None:
 
 
 def test_second_hello_that_repeats_it_under_a_public_name_was_refused() -> None:
-    # Nothing lets a client that was refused change the extension (RFC 9849 section 6.1.6, RFC 9846 section 4.1.2).
+    # Nothing lets a client that was refused change the extension (RFC 9849 section 6.1.6, RFC 9846 section 4.2.2).
     first = hello(outer(), name(b"cloudflare-ech.com"))
     assert judged(outer(), name(b"cloudflare-ech.com"), first=first).kind == "real"
 

@@ -76,7 +76,7 @@ def test_all_messages_of_a_handshake_are_looked_at() -> None:
         ("NewSessionTicket", "early_data"),
     ]
     faults = {(item.message, item.name): item.fault for item in found if item.fault}
-    assert faults["Certificate", "0x1234"] == "was not offered (RFC 9846 4.2)"
+    assert faults["Certificate", "0x1234"] == "was not offered (RFC 9846 4.3)"
 
 
 def test_an_extension_that_stands_twice_in_a_message_is_a_fault() -> None:
@@ -84,7 +84,7 @@ def test_an_extension_that_stands_twice_in_a_message_is_a_fault() -> None:
     offer = client_hello(TLS13, (0x1301,), rng=Random(1))
     offered = offer.extensions or ()
     offer = type(offer)(TLS12, bytes(32), b"", (0x1301,), (0,), (*offered, Extension(0, b"")))
-    assert [item.fault for item in judged(heard, offer, TLS13)] == [None, "stands there twice (RFC 9846 4.2)"]
+    assert [item.fault for item in judged(heard, offer, TLS13)] == [None, "stands there twice (RFC 9846 4.3)"]
 
 
 def test_a_flood_of_extensions_is_bounded() -> None:

@@ -15,7 +15,7 @@ from tlswire.wire.messages import Extension, ServerHello
 from tlswire.wire.sslv2 import SSLv2ServerHello
 
 TLS12, TLS13 = 0x0303, 0x0304
-RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")  # RFC 9846 4.1.3
+RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")  # RFC 9846 4.2.3
 
 MAKER = ProbeMaker(Shape(server_name=b"a.example"))
 OLD = MAKER.probe(TLS12, (0xC02F, 0x002F))
@@ -99,7 +99,7 @@ def test_an_older_version_is_a_refusal_of_the_newer_and_no_fault() -> None:
 
 
 def test_a_server_that_never_heard_of_supported_versions_is_at_no_fault() -> None:
-    # It goes by legacy_version, which says "TLS 1.2 or older" (RFC 9846 section 4.2.1).
+    # It goes by legacy_version, which says "TLS 1.2 or older" (RFC 9846 section 4.3.1).
     assert kinds(NEW, hello(NEW, legacy_version=0x0301, extensions=None)) == []
 
 

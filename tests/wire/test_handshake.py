@@ -58,7 +58,7 @@ OPEN_ENDS: dict[int, str] = {
     1: "extensions may be absent altogether (RFC 5246 section 7.4.1.2)",
     2: "extensions may be absent altogether (RFC 5246 section 7.4.1.3)",
     16: "what the client sends depends on the suite; its body is kept as sent",
-    20: "verify_data has no length of its own (RFC 9846 section 4.4.4)",
+    20: "verify_data has no length of its own (RFC 9846 section 4.5.3)",
 }
 
 

@@ -165,7 +165,7 @@ LEFT_OUT = b"\x00\x00\x02\x13\x01\x01\x00"
     ("rest", "whole"),
     [
         (b"\x00\x00\x02\x13\x01", True),  # no compression methods
-        (b"\x00\x00\x00\x00\x00\x00", True),  # empty lists (RFC 9846 section 4.1.2 wants one of each) are whole
+        (b"\x00\x00\x00\x00\x00\x00", True),  # empty lists (RFC 9846 section 4.2.2 wants one of each) are whole
         (b"\x00\x00\x02\x13\x01\x00\x00\x00", True),  # no compression method
         (b"\x21" + bytes(33) + LEFT_OUT[1:] + b"\x00\x00", True),  # a session id of 33 bytes
         (b"\x00\x00\x03\x13\x01\x13", False),  # half a suite

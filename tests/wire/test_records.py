@@ -208,7 +208,7 @@ def test_protected_records_come_out_whole() -> None:
 
 @pytest.mark.parametrize("size", [6, 20, 1000])
 def test_hello_after_change_cipher_spec_is_in_clear(size: int) -> None:
-    # RFC 9846 appendix D.4: a client sends ChangeCipherSpec before its second ClientHello, in any fragments.
+    # RFC 9846 appendix E.4: a client sends ChangeCipherSpec before its second ClientHello, in any fragments.
     found = messages(CCS + fragment(HANDSHAKE, 0x0303, HELLO, size) + fragment(HANDSHAKE, 0x0303, b"\x99" * 30))
     assert [(message.type, message.body) for message in found] == [(0, b"\x01"), (1, HELLO[4:]), (0, b"\x99" * 30)]
 

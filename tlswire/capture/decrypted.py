@@ -2,7 +2,7 @@
 
 ``Secrets`` finds those of a connection by its client random; ``Decryption`` follows one TLS connection and sets the
 keys of both directions as its handshake goes on. QUIC's keys come from the same secrets (``capture.quic``).
-Sources: RFC 9850, RFC 9846 sections 4.6.3 and 7, RFC 5246 section 6.3. Must not import anything of tlswire but
+Sources: RFC 9850, RFC 9846 sections 4.7.3 and 7, RFC 5246 section 6.3. Must not import anything of tlswire but
 ``errors``, ``registry``, ``wire`` and ``crypto``; no I/O.
 """
 

@@ -235,7 +235,7 @@ def _view(bodies: dict[int, bytes], code: int) -> Any:
 
 
 def _share_groups(data: bytes) -> tuple[int, ...]:
-    """``ClientHello.key_shares`` without the keys, which are long and new in every hello (RFC 9846 section 4.2.8)."""
+    """``ClientHello.key_shares`` without the keys, which are long and new in every hello (RFC 9846 section 4.3.8)."""
     found = []
     at = 2
     while at + 4 < len(data):

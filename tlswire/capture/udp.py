@@ -125,7 +125,7 @@ class UdpFlow:
         """Whether a datagram begins with the hello of another handshake than ours: one with another random.
 
         Ours keeps its random when a HelloVerifyRequest or HelloRetryRequest makes the client say it again, with the next
-        message_seq (RFC 6347 sections 4.2.1 and 4.2.2, RFC 9846 section 4.1.2): either of them tells ours.
+        message_seq (RFC 6347 sections 4.2.1 and 4.2.2, RFC 9846 section 4.2.2): either of them tells ours.
         """
         begun = begun_hello(buffer, start, end, missing)
         if begun is None:

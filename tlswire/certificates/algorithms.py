@@ -1,6 +1,6 @@
 """The algorithms certificates are signed by: by identifier, and as TLS calls their signatures.
 
-Sources: RFC 3279 section 2.2, RFC 4055, RFC 5758, RFC 8410, RFC 8692, RFC 9814, RFC 9881, RFC 9846 section 4.2.3. Must not
+Sources: RFC 3279 section 2.2, RFC 4055, RFC 5758, RFC 8410, RFC 8692, RFC 9814, RFC 9881, RFC 9846 section 4.3.3. Must not
 import anything of tlswire but ``registry``.
 """
 

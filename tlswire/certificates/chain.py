@@ -1,6 +1,6 @@
 """A chain as it was presented: who issued whom, in which order, what is missing and what is too much.
 
-No time and no trust: those are judged in ``paths``. Sources: RFC 5246 section 7.4.2, RFC 9846 section 4.4.2.
+No time and no trust: those are judged in ``paths``. Sources: RFC 5246 section 7.4.2, RFC 9846 section 4.5.1.
 Must not import anything of tlswire but ``certificates``.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tlswire.certificates.signatures import Checks
     from tlswire.certificates.stores import Anchors
 
-# Chains in use have five; RFC 9846 section 4.4.2 bounds the bytes only.
+# Chains in use have five; RFC 9846 section 4.5.1 bounds the bytes only.
 MAX_CERTIFICATES = 64
 _RANK = {"good": 0, "unchecked": 1, "bad": 2}
 

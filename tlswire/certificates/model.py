@@ -59,7 +59,7 @@ class CertificateDetails(CertificateFacts, frozen=True, kw_only=True):
 
     ``validity_days`` counts 86,400 seconds each. ``key_family`` is RSA, RSA-PSS, EC, EdDSA, ML-DSA, DSA, ... or an
     identifier; ``curve`` the curve's name or identifier, or ``explicit``; ``exponent`` fits 53 bits. A client must have
-    offered any of ``signature_schemes`` (RFC 9846 section 4.2.3). ``signs_itself``: the signature was checked with
+    offered any of ``signature_schemes`` (RFC 9846 section 4.3.3). ``signs_itself``: the signature was checked with
     its own key. ``validation`` is DV, OV, IV or EV as its policies say. ``must_staple``: an OCSP staple must come with
     it (RFC 7633: status_request or status_request_v2 are among its ``tls_features``).
     """

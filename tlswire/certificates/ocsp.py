@@ -1,7 +1,7 @@
 """OCSP staples: what one says of the server's certificate, and whether the issuer said so (RFC 6960).
 
 The caller takes the OCSPResponse out of CertificateStatus (RFC 6066 section 8) or out of the leaf's extension (RFC 9846
-section 4.4.2.1). Must not import anything of tlswire but ``escape`` and ``certificates``.
+section 4.5.1.1). Must not import anything of tlswire but ``escape`` and ``certificates``.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def _of_purpose(parsed: Parsed, at: int) -> Iterator[Problem]:
 
 
 def _of_leaf(leaf: Parsed) -> Iterator[Problem]:
-    """RFC 5280 sections 4.2.1.3 and 4.2.1.12, RFC 9846 section 4.4.2.2."""
+    """RFC 5280 sections 4.2.1.3 and 4.2.1.12, RFC 9846 section 4.5.1.2."""
     yield from _of_purpose(leaf, 0)
     usage = key_usage(leaf)
     if usage is not None and _TLS_USES.isdisjoint(usage):

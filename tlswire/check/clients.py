@@ -1,6 +1,6 @@
 """The hellos of a check: the client's own with parts of it left out, and those of clients that offer more.
 
-Pure. Sources: RFC 9846 sections 4.1.2 and 4.2, RFC 8701. Must not import ``report`` or ``cli``.
+Pure. Sources: RFC 9846 sections 4.2.2 and 4.3, RFC 8701. Must not import ``report`` or ``cli``.
 """
 
 from __future__ import annotations

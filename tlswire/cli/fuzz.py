@@ -60,6 +60,9 @@ PERMISSION = "--yes-i-may-test-this-host"
     metavar="DIR",
     help="What --minutes remembers, and begins with the next time.",
 )
+@click.option(
+    "--shrink", is_flag=True, help="Reduce the findings of named cases, too, to the least hello that does it."
+)
 @click.option("--compare", "others", multiple=True, metavar="HOST[:PORT]", help="Ask this one as well; several times.")
 @click.option("--identify", is_flag=True, help="Name the known stacks that react most alike.")
 @click.option("--list", "listed", is_flag=True, help="List the cases, and send nothing.")
@@ -92,6 +95,7 @@ def command(
     generate: int | None,
     minutes: float | None,
     corpus_folder: Path | None,
+    shrink: bool,
     others: tuple[str, ...],
     identify: bool,
     listed: bool,
@@ -148,7 +152,15 @@ def command(
         stack.enter_context(writing.written(results, whole=lambda: all(one.complete for one in results)))
         file = None if json_file is None else stack.enter_context(writable(json_file))
         kept = None if evidence_folder is None else _evidence(evidence_folder)
-        options = Options(name, seed, generate or 0, 60 * (minutes or 0), bounds, software)
+        options = Options(
+            name,
+            seed,
+            generate=generate or 0,
+            explore=60 * (minutes or 0),
+            shrink=shrink,
+            bounds=bounds,
+            stack=software,
+        )
         corpus = stack.enter_context(Corpus(corpus_folder))
         with FuzzLine(target, enabled=not quiet and sys.stderr.isatty()) as line:
             run = fuzz_address(

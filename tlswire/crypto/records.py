@@ -48,7 +48,7 @@ class RecordStream:
     the rest of it is waited for, and raises WireError for what is not to be read; that is the ``error`` then.
 
     ``forgive`` is how many bytes of records may fail to open under new keys before the first that does: what a server
-    skips of early data it rejected (RFC 9846 section 4.2.10). ``skipped`` counts such records.
+    skips of early data it rejected (RFC 9846 section 4.3.10). ``skipped`` counts such records.
     """
 
     __slots__ = (

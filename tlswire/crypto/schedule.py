@@ -1,7 +1,7 @@
 """The key schedule of TLS 1.3 as values, from a PSK or none to the secrets of the next session (RFC 9846 section 7.1).
 
 ``digest`` is hashlib's name of the suite's hash. A ``transcript`` is the Transcript-Hash of the messages named
-(section 4.4.1), made by ``transcript_hash``. Must not import anything of tlswire but ``crypto.hkdf``.
+(section 4.1), made by ``transcript_hash``. Must not import anything of tlswire but ``crypto.hkdf``.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def early(digest: str, psk: bytes = b"") -> Early:
 
 
 def verify_data(digest: str, secret: bytes, transcript: bytes) -> bytes:
-    """The body of Finished under a traffic secret, and a binder under a binder key (sections 4.4.4 and 4.2.11.2)."""
+    """The body of Finished under a traffic secret, and a binder under a binder key (sections 4.5.3 and 4.3.11.2)."""
     key = expand_label(secret, "finished", _size(digest), b"", digest)
     return hmac.digest(key, transcript, digest)
 
@@ -96,7 +96,7 @@ def next_secret(digest: str, secret: bytes) -> bytes:
 
 
 def resumption_psk(digest: str, resumption: bytes, nonce: bytes) -> bytes:
-    """The PSK a ticket stands for; ``nonce`` is the ticket_nonce of its NewSessionTicket (section 4.6.1)."""
+    """The PSK a ticket stands for; ``nonce`` is the ticket_nonce of its NewSessionTicket (section 4.7.1)."""
     return expand_label(resumption, "resumption", _size(digest), nonce, digest)
 
 
@@ -107,12 +107,12 @@ def export(digest: str, exporter: bytes, label: str, context: bytes, length: int
 
 
 def transcript_hash(digest: str, *messages: bytes) -> bytes:
-    """Transcript-Hash of handshake messages with their headers (section 4.4.1)."""
+    """Transcript-Hash of handshake messages with their headers (section 4.1)."""
     return hashlib.new(digest, b"".join(messages)).digest()
 
 
 def message_hash(digest: str, first_hello: bytes) -> bytes:
-    """The message that stands for the first ClientHello in the transcript after a HelloRetryRequest (section 4.4.1)."""
+    """The message that stands for the first ClientHello in the transcript after a HelloRetryRequest (section 4.1)."""
     return b"\xfe\0\0" + _size(digest).to_bytes(1, "big") + hashlib.new(digest, first_hello).digest()
 
 

@@ -236,7 +236,7 @@ class _EcKey:
         try:
             point = ec.EllipticCurvePublicKey.from_encoded_point(self._private.curve, peer)
         except ValueError:
-            raise _refused(self._group, "the point is not on the curve (RFC 9846 4.2.8.2)") from None
+            raise _refused(self._group, "the point is not on the curve (RFC 9846 4.3.8.2)") from None
         return self._private.exchange(ec.ECDH(), point)
 
 

@@ -30,7 +30,7 @@ def server_params_signed(client_random: bytes, server_random: bytes, params: byt
 
 
 def certificate_verify_signed(transcript: bytes, *, server: bool = True) -> bytes:
-    """What CertificateVerify of TLS 1.3 signs: ``transcript`` is the hash up to Certificate (RFC 9846 section 4.4.3)."""
+    """What CertificateVerify of TLS 1.3 signs: ``transcript`` is the hash up to Certificate (RFC 9846 section 4.5.2)."""
     side = b"server" if server else b"client"
     return b" " * 64 + b"TLS 1.3, " + side + b" CertificateVerify" + b"\0" + transcript
 
@@ -39,7 +39,7 @@ def verify(scheme: int, public_key: Any, signed: bytes, signature: bytes, *, tls
     """Why ``signature`` is not one over ``signed``: one line, "" if it is one.
 
     It does not verify, the scheme does not fit the key, or it cannot be checked here. ``tls13`` holds a scheme to what
-    TLS 1.3 says of CertificateVerify: no PKCS #1, no SHA-1, and the curve that ECDSA's name has (RFC 9846 section 4.2.3).
+    TLS 1.3 says of CertificateVerify: no PKCS #1, no SHA-1, and the curve that ECDSA's name has (RFC 9846 section 4.3.3).
     """
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm  # noqa: PLC0415 - heavy
 
@@ -95,7 +95,7 @@ def _misfit(row: SchemeRow, kind: str, key: Any, *, tls13: bool) -> str:
     if kind != (_FAMILIES[row.family] or row.key_type):
         return f"scheme {row.name} does not fit a key of {kind}"
     if tls13 and row.tls13 != "Y":
-        return f"scheme {row.name} is not for CertificateVerify of TLS 1.3 (RFC 9846 4.2.3)"
+        return f"scheme {row.name} is not for CertificateVerify of TLS 1.3 (RFC 9846 4.3.3)"
     if tls13 and kind == "EC" and key.curve.name.lower() != row.key_type.lower():
         return f"scheme {row.name} does not fit a key on {key.curve.name}"
     return ""
@@ -114,7 +114,7 @@ def _parameters(row: SchemeRow, kind: str) -> tuple[Any, ...]:
     if kind == "DSA":
         return (digest,)
     if row.family == "rsa-pss":
-        # RFC 9846 section 4.2.3: the salt is as long as the digest.
+        # RFC 9846 section 4.3.3: the salt is as long as the digest.
         return padding.PSS(padding.MGF1(digest), digest.digest_size), digest
     return padding.PKCS1v15(), digest
 

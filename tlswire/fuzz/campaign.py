@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire import __version__
+from tlswire.errors import UsageError
 from tlswire.fuzz.confirm import QUORUM, Confirmer, Seen
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
 from tlswire.fuzz.generate import generated
 from tlswire.fuzz.line import Bounds, Line
-from tlswire.fuzz.oracle import NOT_APPLICABLE, UNKNOWN, Judgement
+from tlswire.fuzz.oracle import GENERATED, NOT_APPLICABLE, UNKNOWN, Judgement
 from tlswire.fuzz.preflight import Known, preflight
+from tlswire.fuzz.reduce import reduced
 from tlswire.fuzz.replay import Origin, ground_of, proven
+from tlswire.fuzz.script import Script
 from tlswire.registry import VERSIONS
 from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
-    from tlswire.fuzz.script import Ground, Script
+    from tlswire.fuzz.script import Ground
     from tlswire.probe.transport import Address
     from tlswire.results.finding import ProvenFinding
 
@@ -45,7 +48,8 @@ _LEVELS = ("MUST", "SHOULD", "MAY", "unspecified")
 
 class Options(msgspec.Struct, frozen=True):
     """What is asked of one server beside the cases given: ``generate`` so many more of the seed, then ``explore`` seconds
-    of mutations led by what they draw. ``server_name`` None sends ``localhost``; ``stack`` is the server's software, if
+    of mutations led by what they draw. Findings of both are reduced to the least hello that shows them; those of named
+    cases, too, where ``shrink`` says so. ``server_name`` None sends ``localhost``; ``stack`` is the server's software, if
     known.
     """
 
@@ -53,6 +57,7 @@ class Options(msgspec.Struct, frozen=True):
     seed: int = 0
     generate: int = 0
     explore: float = 0.0
+    shrink: bool = False
     bounds: Bounds = Bounds()
     stack: str | None = None
 
@@ -89,7 +94,7 @@ async def fuzz_address(
     ground = ground_of(options.seed, name)
     line = Line(address, ground, options.bounds, observe)
     more = generated(ground, options.generate, options.seed)
-    campaign = Campaign(host, line, (*cases, *more), name, progress, found, options.stack)
+    campaign = Campaign(host, line, (*cases, *more), name, progress, found, options)
     if not options.explore:
         return await campaign.run()
     from tlswire.fuzz.explore import Explorer  # noqa: PLC0415 - Hypothesis is heavy
@@ -108,13 +113,14 @@ class Campaign:
         server_name: str,
         progress: Callable[[Progress], None] | None = None,
         found: Callable[[ProvenFinding], None] | None = None,
-        stack: str | None = None,
+        options: Options = Options(),  # noqa: B008 - a frozen value
     ) -> None:
         self.host = host
         self.line = line
         self.cases = cases
         self.server_name = server_name
-        self.stack = stack
+        self.stack = options.stack
+        self._shrink = options.shrink
         self.seen: dict[str, Seen] = {}
         self.confirmer = Confirmer(line, Known(frozenset(), None, there=False), self._tell)
         self._progress = progress
@@ -130,6 +136,8 @@ class Campaign:
         try:
             known = self.confirmer.known = await preflight(self.line)
             if known.control is not None:
+                if known.note:
+                    self.confirmer.notes.append(known.note)
                 if known.serial:
                     self.confirmer.notes.append("serves one client at a time: cases are sent one after the other")
                 await self._all(known)
@@ -142,13 +150,28 @@ class Campaign:
 
     async def _all(self, known: Known) -> None:
         for case in self.cases:
-            self.seen[case.id] = Seen(case, case.make(self.line.ground))
+            self.seen[case.id] = self._made(case)
         asked = [seen for seen in self.seen.values() if not self._lacks(seen, known)]
         self._asked = len(asked)
         await asyncio.gather(*(self._once(seen) for seen in asked))
         await self.confirmer.all(asked)
+        for group in self._causes().values():
+            if self._shrink or group[0].case.group == GENERATED:
+                await self._reduce(group[0])
+
+    async def _reduce(self, seen: Seen) -> None:
+        if not self.line.over:
+            seen.reduced = await reduced(seen, self.line, self.confirmer.known.features)
+
+    def _made(self, case: Case) -> Seen:
+        try:
+            return Seen(case, case.make(self.line.ground))
+        except UsageError as error:  # what the case bends is left out of all hellos for this server
+            return Seen(case, Script(b""), judgement=Judgement(NOT_APPLICABLE, (str(error),)))
 
     def _lacks(self, seen: Seen, known: Known) -> bool:
+        if seen.judgement.verdict == NOT_APPLICABLE:
+            return True
         needs = (*seen.case.needs, *filter(None, (_BASES[seen.case.base],)))
         missing = [name for name in needs if name not in known.features]
         if missing:
@@ -166,9 +189,13 @@ class Campaign:
         await self.confirmer.once(seen)
         if not seen.deviates or not await self.confirmer.confirm(seen) or not seen.deviates:
             return None
-        self.seen[case.id] = seen
-        self._tell_found()
+        await self._reduce(seen)
         return seen
+
+    def add(self, seen: Seen) -> None:
+        """Make what was found beyond the catalogue a part of the result."""
+        self.seen[seen.case.id] = seen
+        self._tell_found()
 
     def _tell(self) -> None:
         """Tell how far we are, and of what was found."""
@@ -250,7 +277,11 @@ class Campaign:
 
     def _finding(self, cause: str, group: list[Seen]) -> Finding:
         least = group[0]
-        heard = least.heard
+        heard, shrunk = least.heard, least.reduced
+        fields, contacts = changes(least.case, least.script, self.line.ground), least.repeated
+        if shrunk is not None:
+            heard, fields = shrunk.heard, shrunk.shrunk.differences or fields
+            contacts += shrunk.shrunk.contacts
         sent = least.script.payload if heard is None else heard.sent
         received = b"" if heard is None else heard.received
         return Finding(
@@ -261,11 +292,11 @@ class Campaign:
             text=least.judgement.reasons[0],
             history=least.case.history,
             case=least.case.id,
-            differences=list(changes(least.case, least.script, self.line.ground)),
+            differences=list(fields),
             sent=sent[:KEPT].hex(),
             received=received[:KEPT].hex(),
             cut=max(len(sent), len(received)) > KEPT,
-            contacts=QUORUM,
+            contacts=contacts,
         )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tlswire.fuzz.line import Line
     from tlswire.fuzz.model import Case
     from tlswire.fuzz.preflight import Known
+    from tlswire.fuzz.reduce import Reduced
     from tlswire.fuzz.script import Script
 
 # A finding is what was seen so often, without an exception.
@@ -35,13 +36,16 @@ _ABSENT = frozenset({CLOSE, HANG, DEAD})
 
 
 class Seen(msgspec.Struct):
-    """One case and what became of it; ``repeated`` counts how often the reaction was seen."""
+    """One case and what became of it; ``repeated`` counts how often the reaction was seen, ``reduced`` is the least hello
+    that draws it, where that was looked for.
+    """
 
     case: Case
     script: Script
     heard: Heard | None = None
     judgement: Judgement = Judgement(UNKNOWN, ("not asked",))
     repeated: int = 0
+    reduced: Reduced | None = None
 
     @property
     def deviates(self) -> bool:

@@ -8,6 +8,8 @@ Sans-IO. Must not import anything of tlswire but ``errors``, ``registry`` and ``
 from __future__ import annotations
 
 import hashlib
+from functools import cache
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -191,10 +193,9 @@ def _lists_of_codes(path: str, block: Block, bound: int, rng: Random) -> Iterato
         yield Edit("append", path, code.to_bytes(unit, "big"))
         yield Edit("data", path, code.to_bytes(unit, "big"))
     room = min(block.maximum, bound) // unit - len(block.items)
-    free = [code for code in range(1 << 8 * unit) if not _known(first.table, code) and code not in GREASE]
     for many in dict.fromkeys((min(room, 300), room)):
-        if 0 < many <= len(free):
-            yield Edit("insert", path, b"".join(code.to_bytes(unit, "big") for code in free[-many:]))
+        if many > 0:
+            yield Edit("insert", path, _strangers(first.table, unit, many))
     for at in range(len(block.items)):
         here = f"{path}/[{at}]"
         yield Edit("drop", here)
@@ -228,7 +229,14 @@ def _extensions(path: str, extension: Field) -> Iterator[Edit]:
         yield Edit("append", body, bytes(more))
 
 
-def _known(table: Table[object] | None, code: int) -> bool:  # type: ignore[type-var] # any table will do
+@cache
+def _strangers(table: Table[object] | None, width: int, many: int) -> bytes:  # type: ignore[type-var] # any table will do
+    """The last ``many`` codes that nobody has assigned, fewer where there are not so many."""
+    free = (code for code in range((1 << 8 * width) - 1, -1, -1) if not _known(table, code) and code not in GREASE)
+    return b"".join(code.to_bytes(width, "big") for code in reversed(tuple(islice(free, many))))
+
+
+def _known(table: Table[object] | None, code: int) -> bool:  # type: ignore[type-var] # as above
     return table is not None and code in table
 
 

@@ -1,6 +1,6 @@
 """What a reaction means: whether the clause allows it, and whether the hello in it keeps to what was offered.
 
-Sources: RFC 9846 sections 4.1.3 (downgrade sentinel, echo, compression), 4.1.4, 4.2 (which extension may stand where)
+Sources: RFC 9846 sections 4.2.3 (downgrade sentinel, echo, compression), 4.2.4, 4.3 (which extension may stand where)
 and 6; RFC 8701 section 3.1. Sans-IO.
 Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``hello`` and ``fuzz``.
 """
@@ -32,11 +32,11 @@ UNKNOWN: Verdict = "unknown"
 
 GENERATED = "generated"
 TLS12, TLS13 = 0x0303, 0x0304
-# RFC 9846 section 4.1.3: the last eight bytes of a random below what the server can do.
+# RFC 9846 section 4.2.3: the last eight bytes of a random below what the server can do.
 SENTINELS = {TLS12: b"DOWNGRD\x01"}
 SENTINEL_OLDER = b"DOWNGRD\x00"
 SUPPORTED_VERSIONS, KEY_SHARE, PRE_SHARED_KEY, COOKIE, ECH = 43, 51, 41, 44, 0xFE0D
-# RFC 9846 section 4.2: what may stand in a ServerHello and a HelloRetryRequest of TLS 1.3.
+# RFC 9846 section 4.3: what may stand in a ServerHello and a HelloRetryRequest of TLS 1.3.
 _IN_HELLO = frozenset({SUPPORTED_VERSIONS, KEY_SHARE, PRE_SHARED_KEY})
 _IN_RETRY = frozenset({SUPPORTED_VERSIONS, KEY_SHARE, COOKIE, ECH})
 
@@ -93,9 +93,9 @@ def faults_of(script: Script, heard: Heard, features: frozenset[str]) -> tuple[t
         if answer.version >= TLS13:
             found += _misplaced(answer)
         elif "tls13" in features and answer.random[-8:] != SENTINELS[TLS12]:
-            found.append(("sentinel", "answers TLS 1.2 without the downgrade sentinel (RFC 9846 4.1.3)"))
+            found.append(("sentinel", "answers TLS 1.2 without the downgrade sentinel (RFC 9846 4.2.3)"))
     if _changes_suite(heard):
-        found.append(("suite", "answers another suite than its HelloRetryRequest (RFC 9846 4.1.4)"))
+        found.append(("suite", "answers another suite than its HelloRetryRequest (RFC 9846 4.2.4)"))
     if heard.encrypted_extensions is not None and offer is not None:
         found += [
             ("extension", f"answers extension {named(EXTENSIONS, code)} in EncryptedExtensions that was not offered")
@@ -117,12 +117,12 @@ def _misplaced(answer: ServerHello) -> list[tuple[str, str]]:
     allowed = _IN_RETRY if answer.is_retry else _IN_HELLO
     where = "HelloRetryRequest" if answer.is_retry else "ServerHello"
     found = [
-        ("misplaced-extension", f"extension {named(EXTENSIONS, code)} in a {where} (RFC 9846 4.2)")
+        ("misplaced-extension", f"extension {named(EXTENSIONS, code)} in a {where} (RFC 9846 4.3)")
         for code in answer.extension_types
         if code not in allowed and code in EXTENSIONS
     ]
     if answer.legacy_version != TLS12:
-        found.append(("legacy-version", f"legacy_version {named(VERSIONS, answer.legacy_version)} (RFC 9846 4.1.3)"))
+        found.append(("legacy-version", f"legacy_version {named(VERSIONS, answer.legacy_version)} (RFC 9846 4.2.3)"))
     return found
 
 

@@ -65,7 +65,7 @@ def code_points(table: Table[Any], *, unknown: bool = True) -> SearchStrategy[in
 def extensions(types: SearchStrategy[int] | None = None) -> SearchStrategy[Extension]:
     """Extensions whose bodies are well formed; of types without a grammar, any bytes.
 
-    ``types`` None means those that every server has to ignore: GREASE and unassigned ones (RFC 9846 section 4.1.2,
+    ``types`` None means those that every server has to ignore: GREASE and unassigned ones (RFC 9846 section 4.2.2,
     RFC 8701 section 3.1).
     """
     if types is None:
@@ -94,7 +94,7 @@ def _client_hello(draw: st.DrawFn, /, **parts: SearchStrategy[Any]) -> ClientHel
     taken = set(hello.extension_types)
     more: list[Extension] = []
     for item in drawn["extensions"]:
-        if item.type not in taken:  # RFC 9846 section 4.2: one of each type
+        if item.type not in taken:  # RFC 9846 section 4.3: one of each type
             taken.add(item.type)
             more.append(item)
     mixed = (*(hello.extensions or ()), *more)

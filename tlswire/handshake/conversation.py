@@ -1,6 +1,6 @@
 """What one completed or broken handshake showed, and what a later one needs to resume it.
 
-Sources: RFC 9846 sections 4 and 4.6.1, RFC 5246 section 7.4, RFC 5077 section 3.3.
+Sources: RFC 9846 sections 4 and 4.7.1, RFC 5246 section 7.4, RFC 5077 section 3.3.
 Must not import anything of tlswire but ``registry`` and ``wire``.
 """
 
@@ -29,7 +29,7 @@ Stage = Literal["none", "hello", "flight", "finished"]
 FINISHED, HELLO, ALERTED, FAULT, NOT_TLS = "finished", "hello", "alert", "fault", "not-tls"
 DECISIVE = frozenset({FINISHED, HELLO, ALERTED, FAULT, NOT_TLS})
 
-# A longer ticket leaves no room for the rest of a hello, whose extensions are at most 2^16-1 bytes (RFC 9846 4.1.2).
+# A longer ticket leaves no room for the rest of a hello, whose extensions are at most 2^16-1 bytes (RFC 9846 4.2.2).
 MAX_TICKET = 1 << 15
 
 STATUS_REQUEST, ALPN, SCT, EXTENDED_MASTER_SECRET = 5, 16, 18, 23
@@ -153,7 +153,7 @@ class Conversation(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def staple(self) -> bytes | None:
-        """The DER OCSP response for the leaf, from CertificateStatus or the leaf's entry (RFC 9846 section 4.4.2.1)."""
+        """The DER OCSP response for the leaf, from CertificateStatus or the leaf's entry (RFC 9846 section 4.5.1.1)."""
         status = self.status
         if status is None and self.entries:
             status = self.entries[0].readable(STATUS_REQUEST)

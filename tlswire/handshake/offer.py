@@ -1,7 +1,7 @@
 """A ClientHello made fit to be completed: real key shares, a real binder, a ticket to resume with.
 
 Whatever a hello is (built, captured, mutated), its order and its other bytes stay. Randomness comes from the caller.
-Sources: RFC 9846 sections 4.1.2, 4.2.8 and 4.2.11, RFC 5077 section 3.4.
+Sources: RFC 9846 sections 4.2.2, 4.3.8 and 4.3.11, RFC 5077 section 3.4.
 Must not import anything of tlswire but ``registry``, ``wire``, ``crypto`` and ``hello``.
 """
 
@@ -73,7 +73,7 @@ def resuming(hello: ClientHello, session: Session, *, age: float = 0.0, early_da
 
 
 def bound(hello: ClientHello, session: Session, before: bytes = b"") -> ClientHello:
-    """``hello`` with the binder of its only PSK (RFC 9846 section 4.2.11.2); ``before`` is the transcript up to it."""
+    """``hello`` with the binder of its only PSK (RFC 9846 section 4.3.11.2); ``before`` is the transcript up to it."""
     psks = hello.readable(PRE_SHARED_KEY)
     if not isinstance(psks, OfferedPsks) or session.version < 0x0304:
         return hello

@@ -68,7 +68,7 @@ _MAY_FOLLOW: dict[int, tuple[int, ...]] = {
 
 
 def begin_early_data(client: Client, session: Session) -> None:
-    """Queue the client's 0-RTT data behind its hello (RFC 9846 section 4.2.10)."""
+    """Queue the client's 0-RTT data behind its hello (RFC 9846 section 4.3.10)."""
     digest = digest_of(session.suite)
     transcript = schedule.transcript_hash(digest, bytes(client.transcript))
     secret = schedule.early(digest, session.secret).client_traffic(transcript)
@@ -114,7 +114,7 @@ class Tls13:
         if kind not in _MAY_FOLLOW.get(self.last, ()):
             name, before = HANDSHAKE_TYPES[kind].name, HANDSHAKE_TYPES[self.last].name
             raise RefusedError(f"handshake message {name} after {before}", UNEXPECTED_MESSAGE)
-        # RFC 9846 section 4.4.3: the signature covers what stands before CertificateVerify, as Finished does.
+        # RFC 9846 section 4.5.2: the signature covers what stands before CertificateVerify, as Finished does.
         before_it = bytes(client.transcript)
         client.transcript += encode_handshake(kind, message.body)
         self.last = kind
@@ -142,7 +142,7 @@ class Tls13:
             return
         shown.hello, shown.stage = hello, "hello"
         if shown.retry is not None and shown.retry.suite != hello.suite:
-            raise RefusedError("answers another suite than its HelloRetryRequest (RFC 9846 4.1.4)", ILLEGAL_PARAMETER)
+            raise RefusedError("answers another suite than its HelloRetryRequest (RFC 9846 4.2.4)", ILLEGAL_PARAMETER)
         client.transcript += encoded
         self.last, self.suite = SERVER_HELLO, hello.suite
         if not can_protect(0x0304, hello.suite):
@@ -153,17 +153,17 @@ class Tls13:
     def _retry(self, hello: ServerHello, encoded: bytes) -> None:
         client, shown = self.client, self.client.shown
         if shown.retry is not None:
-            raise RefusedError("a second HelloRetryRequest (RFC 9846 4.1.4)", UNEXPECTED_MESSAGE)
+            raise RefusedError("a second HelloRetryRequest (RFC 9846 4.2.4)", UNEXPECTED_MESSAGE)
         shown.retry, shown.early_data = hello, False if client.early else None
-        client.sealer = None  # what was sent early is skipped, and nothing more may be (section 4.2.10)
+        client.sealer = None  # what was sent early is skipped, and nothing more may be (section 4.3.10)
         group, cookie = hello.readable(KEY_SHARE), hello.raw_extension(COOKIE)
         if not isinstance(group, int) and cookie is None:
-            raise RefusedError("a HelloRetryRequest that changes nothing (RFC 9846 4.1.4)", ILLEGAL_PARAMETER)
+            raise RefusedError("a HelloRetryRequest that changes nothing (RFC 9846 4.2.4)", ILLEGAL_PARAMETER)
         again = with_extension(client.hello, EARLY_DATA, None)
         keys = dict(client.offer.keys)
         if isinstance(group, int):
             if group not in client.hello.groups or group in client.hello.key_shares:
-                raise RefusedError(f"asks for a share of {named(GROUPS, group)} (RFC 9846 4.1.4)", ILLEGAL_PARAMETER)
+                raise RefusedError(f"asks for a share of {named(GROUPS, group)} (RFC 9846 4.2.4)", ILLEGAL_PARAMETER)
             if not supported(group):
                 raise UnsupportedError(f"a key share of {named(GROUPS, group)}")
             share = private_share(group, client.rng)
@@ -177,7 +177,7 @@ class Tls13:
         digest = digest_of(hello.suite)
         before = schedule.message_hash(digest, bytes(client.transcript)) + encoded
         if client.session is not None and client.session.version >= 0x0304:
-            # Section 4.1.4: a PSK of another hash than the suite's can no longer be selected.
+            # Section 4.2.4: a PSK of another hash than the suite's can no longer be selected.
             fits = digest_of(client.session.suite) == digest
             again = bound(again, client.session, before) if fits else with_extension(again, PRE_SHARED_KEY, None)
         client.hello, client.offer = again, msgspec.structs.replace(client.offer, keys=keys)
@@ -192,9 +192,9 @@ class Tls13:
             return b""
         session = client.session
         if session is None or selected != 0 or client.hello.raw_extension(PRE_SHARED_KEY) is None:
-            raise RefusedError(f"selects PSK {selected} that was not offered (RFC 9846 4.2.11)", ILLEGAL_PARAMETER)
+            raise RefusedError(f"selects PSK {selected} that was not offered (RFC 9846 4.3.11)", ILLEGAL_PARAMETER)
         if digest_of(session.suite) != self.digest:
-            raise RefusedError("selects a PSK of another hash than its suite's (RFC 9846 4.2.11)", ILLEGAL_PARAMETER)
+            raise RefusedError("selects a PSK of another hash than its suite's (RFC 9846 4.3.11)", ILLEGAL_PARAMETER)
         client.shown.resumed = True
         return session.secret
 
@@ -202,8 +202,8 @@ class Tls13:
         client, share = self.client, hello.readable(KEY_SHARE)
         if not isinstance(share, KeyShareEntry):
             if hello.raw_extension(KEY_SHARE) is None and client.shown.resumed:
-                return b""  # psk_ke: RFC 9846 section 4.2.9
-            raise RefusedError("a ServerHello without a key share (RFC 9846 4.1.3)", ILLEGAL_PARAMETER)
+                return b""  # psk_ke: RFC 9846 section 4.3.9
+            raise RefusedError("a ServerHello without a key share (RFC 9846 4.2.3)", ILLEGAL_PARAMETER)
         key = client.offer.keys.get(share.group)
         if key is None:
             if share.group in client.hello.key_shares:
@@ -236,7 +236,7 @@ class Tls13:
         shown.encrypted_extensions = value = self._parsed(message)
         accepted = value.raw_extension(EARLY_DATA) is not None
         if accepted and (not client.early or not shown.resumed or shown.retry is not None):
-            raise RefusedError("accepts early data that was not offered (RFC 9846 4.2.10)", ILLEGAL_PARAMETER)
+            raise RefusedError("accepts early data that was not offered (RFC 9846 4.3.10)", ILLEGAL_PARAMETER)
         if client.early and shown.early_data is None:
             shown.early_data = accepted
             if not accepted:
@@ -271,7 +271,7 @@ class Tls13:
         if handshake is None:
             return
         if not shown.resumed and not shown.chain:
-            raise RefusedError("Finished without a certificate or a PSK (RFC 9846 4.4.2)", UNEXPECTED_MESSAGE)
+            raise RefusedError("Finished without a certificate or a PSK (RFC 9846 4.5.1)", UNEXPECTED_MESSAGE)
         transcript = schedule.transcript_hash(self.digest, before)
         if message.body != schedule.verify_data(self.digest, handshake.server, transcript):
             raise RefusedError("the server's Finished does not verify", DECRYPT_ERROR)
@@ -330,7 +330,7 @@ class Tls13:
         client, requested = self.client, self._parsed(message)
         self.updates += 1
         if requested > 1:
-            raise RefusedError(f"a KeyUpdate of {requested} (RFC 9846 4.6.3)", ILLEGAL_PARAMETER)
+            raise RefusedError(f"a KeyUpdate of {requested} (RFC 9846 4.7.3)", ILLEGAL_PARAMETER)
         if self.updates > MAX_KEY_UPDATES:
             raise RefusedError(f"more than {MAX_KEY_UPDATES} KeyUpdates", UNEXPECTED_MESSAGE)
         self.server_secret = schedule.next_secret(self.digest, self.server_secret)
@@ -339,7 +339,7 @@ class Tls13:
             self.update_keys()
 
     def update_keys(self, *, request: bool = False) -> None:
-        """Say KeyUpdate and go on with the next key (RFC 9846 section 4.6.3)."""
+        """Say KeyUpdate and go on with the next key (RFC 9846 section 4.7.3)."""
         client = self.client
         client.send(HANDSHAKE, encode_handshake(KEY_UPDATE, bytes((request,))))
         self.client_secret = schedule.next_secret(self.digest, self.client_secret)

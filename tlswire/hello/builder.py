@@ -1,7 +1,7 @@
 """Building ClientHellos: one that offers exactly the given version and suites, with what they need to be judged fairly.
 
 Sans-IO and deterministic: randoms come from the caller's generator. What a hello carries beside its suites is a Shape,
-so a scanner can try another one when a server objects. Sources: RFC 9846 section 4.1.2, RFC 8422 section 5.1,
+so a scanner can try another one when a server objects. Sources: RFC 9846 section 4.2.2, RFC 8422 section 5.1,
 RFC 5054 section 2.5.1 (SRP), RFC 9189 (GOST), RFC 8998 (SM2), RFC 8492 (PWD), RFC 5746 section 3.4.
 Must not import anything of tlswire but ``registry``, ``wire`` and ``errors``.
 """
@@ -148,7 +148,7 @@ def client_hello(
     return ClientHello(
         legacy_version=min(newest, TLS12_VERSION),
         random=rng.randbytes(32),
-        # RFC 9846 appendix D.4: a non-empty session id keeps middleboxes calm.
+        # RFC 9846 appendix E.4: a non-empty session id keeps middleboxes calm.
         session_id=rng.randbytes(32) if newest >= TLS13_VERSION else b"",
         suites=suites,
         compression=(0,),

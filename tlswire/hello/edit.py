@@ -158,7 +158,7 @@ def with_extension(hello: ClientHello, code: int, body: bytes | None) -> ClientH
     """The hello with this body in its extension ``code``; None removes it.
 
     An extension that is there keeps its place (further ones of its type go: they would still say the old), a new one
-    comes last, but before pre_shared_key (RFC 9846 section 4.2.11).
+    comes last, but before pre_shared_key (RFC 9846 section 4.3.11).
     """
     present = hello.extensions or ()
     place = next((at for at, item in enumerate(present) if item.type == code), None)

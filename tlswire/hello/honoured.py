@@ -1,6 +1,6 @@
 """Whether a ServerHello keeps to the ClientHello it answers: nothing that was not offered, nothing left out.
 
-Sans-IO. Sources: RFC 9846 sections 4.1.3, 4.1.4, 4.2 and 4.2.8; RFC 5246 section 7.4.1.3; RFC 8701 section 3.1.
+Sans-IO. Sources: RFC 9846 sections 4.2.3, 4.2.4, 4.3 and 4.3.8; RFC 5246 section 7.4.1.3; RFC 8701 section 3.1.
 Must not import anything of tlswire but ``registry`` and ``wire``.
 """
 
@@ -35,7 +35,7 @@ def dishonoured(offer: ClientHello, hello: ServerHello) -> tuple[tuple[str, str]
         found.append(("version", f"answers version {named(VERSIONS, hello.version)} that was not offered"))
     if hello.compression:
         found.append(("compression", f"answers compression method {hello.compression} that was not offered"))
-    # RFC 9846 section 4.2: only a cookie may come unasked, and only in a HelloRetryRequest.
+    # RFC 9846 section 4.3: only a cookie may come unasked, and only in a HelloRetryRequest.
     allowed = _UNSOLICITED_OK.union(offer.extension_types, {_COOKIE} if hello.is_retry else ())
     types = hello.extension_types
     found += [

@@ -252,7 +252,7 @@ def _greased(hello: ClientHello, rng: Random) -> ClientHello:
     """The template with a GREASE value for suites, one for groups and shares, one for versions, two for extensions."""
     suite, group, version, first, second = (rng.choice(GREASE) for _ in range(5))
     if second == first:
-        second ^= 0x1010  # RFC 9846 section 4.2: no extension twice; BoringSSL flips these bits, too
+        second ^= 0x1010  # RFC 9846 section 4.3: no extension twice; BoringSSL flips these bits, too
     for code, value in ((10, group), (43, version)):
         listed = hello.readable(code)
         if listed:

@@ -1,7 +1,7 @@
 """Hellos of real clients made fit to be sent: once more, to another name, in one version only.
 
 What must differ from the hello as it was recorded is replaced, everything else stays byte for byte in place.
-Sans-IO; randomness comes from the caller. Sources: RFC 9846 sections 4.1.2 and 4.2, RFC 5077 section 3.4, RFC 5746
+Sans-IO; randomness comes from the caller. Sources: RFC 9846 sections 4.2.2 and 4.3, RFC 5077 section 3.4, RFC 5746
 section 3.5, RFC 7685 section 4.
 Must not import anything of tlswire but ``errors``, ``registry``, ``wire`` and the rest of ``hello``.
 """
@@ -79,7 +79,7 @@ def only_version(hello: ClientHello, version: int) -> ClientHello:
     """The hello as its client sends it when it may do ``version`` (TLS 1.2 or 1.3) and no other.
 
     Suites, groups and extensions of the others go; below TLS 1.3 there is no session id to echo (RFC 9846 appendix
-    D.4). What is left keeps its order. Raises UsageError where the hello does not offer ``version``, or no suite of it.
+    E.4). What is left keeps its order. Raises UsageError where the hello does not offer ``version``, or no suite of it.
     """
     if version not in hello.versions:
         raise UsageError(VERSIONS[version].name, "is not among the versions of the hello")

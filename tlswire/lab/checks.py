@@ -1,6 +1,6 @@
 """What a hello must satisfy before anything is chosen: each check gives the alert that is due, or None.
 
-Pure. Sources: RFC 9846 sections 4.2 and 9.2, RFC 6066 sections 3 and 4, RFC 8422 section 5.1.2, RFC 8449, RFC 7507
+Pure. Sources: RFC 9846 sections 4.3 and 9.2, RFC 6066 sections 3 and 4, RFC 8422 section 5.1.2, RFC 8449, RFC 7507
 section 3. Must not import anything of tlswire but ``errors``, ``registry``, ``wire``, ``crypto``, ``lab.characters``,
 ``lab.edges`` and ``lab.refusals``.
 """
@@ -161,24 +161,24 @@ def _only_null_compression(_: Character, hello: ClientHello) -> int | None:
 
 
 def _misplaced(_: Character, hello: ClientHello) -> int | None:
-    """RFC 9846 section 4.2: an extension that is known, and known not to belong into a ClientHello."""
+    """RFC 9846 section 4.3: an extension that is known, and known not to belong into a ClientHello."""
     return ILLEGAL_PARAMETER if _OID_FILTERS in hello.extension_types else None
 
 
 def _psk_last(_: Character, hello: ClientHello) -> int | None:
-    """RFC 9846 section 4.2.11."""
+    """RFC 9846 section 4.3.11."""
     types = hello.extension_types
     return ILLEGAL_PARAMETER if _PSK in types and types[-1] != _PSK else None
 
 
 def _psk_modes(_: Character, hello: ClientHello) -> int | None:
-    """RFC 9846 section 4.2.9."""
+    """RFC 9846 section 4.3.9."""
     types = hello.extension_types
     return MISSING_EXTENSION if _PSK in types and _PSK_MODES not in types else None
 
 
 def _psk_binders(_: Character, hello: ClientHello) -> int | None:
-    """RFC 9846 section 4.2.11: a binder for each identity."""
+    """RFC 9846 section 4.3.11: a binder for each identity."""
     offered = hello.extension(_PSK)
     return None if offered is None or len(offered.identities) == len(offered.binders) else ILLEGAL_PARAMETER
 
@@ -190,14 +190,14 @@ def _mandatory(_: Character, hello: ClientHello) -> int | None:
 
 
 def _listed_once(character: Character, hello: ClientHello) -> int | None:
-    """RFC 9846 section 4.2.8: one share a group, only of groups listed; others than ours nobody looks at."""
+    """RFC 9846 section 4.3.8: one share a group, only of groups listed; others than ours nobody looks at."""
     groups = [group for group in hello.key_shares if group in character.groups]
     listed = character.quirks.edge == "unlisted-group" or set(groups) <= set(hello.groups)
     return None if listed and len(set(groups)) == len(groups) else ILLEGAL_PARAMETER
 
 
 def _shares(character: Character, hello: ClientHello) -> int | None:
-    """RFC 9846 sections 4.2.8.1 and 4.2.8.2: each share as long as its group says, and an element of it."""
+    """RFC 9846 sections 4.3.8.1 and 4.3.8.2: each share as long as its group says, and an element of it."""
     for share in hello.readable(_SHARES):
         if share.group not in character.groups:
             continue

@@ -1,8 +1,8 @@
 """The messages of a correct first flight: every ServerHello, what follows it to ServerHelloDone, what looks encrypted.
 
 Everything is built by the grammar of ``wire``; randomness comes from the caller's ``random.Random``. Signatures are
-genuine (``lab.keys``), those of look-alike flights too, so that clients read on. Sources: RFC 9846 sections 4.1.3 and
-4.3, RFC 5246 section 7.4, RFC 8422 section 5.4, RFC 4279, RFC 5054. Must not import anything of tlswire but
+genuine (``lab.keys``), those of look-alike flights too, so that clients read on. Sources: RFC 9846 sections 4.2.3 and
+4.4, RFC 5246 section 7.4, RFC 8422 section 5.4, RFC 4279, RFC 5054. Must not import anything of tlswire but
 ``registry``, ``wire``, ``crypto`` and the rest of ``lab`` but its flows, ``responder`` and ``server``.
 """
 
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from tlswire.lab.negotiation import Choice
     from tlswire.wire.messages import ClientHello
 
-# RFC 9846 section 4.1.3: the end of the random of a TLS 1.3 server that negotiates TLS 1.2, or something older.
+# RFC 9846 section 4.2.3: the end of the random of a TLS 1.3 server that negotiates TLS 1.2, or something older.
 _DOWNGRADE = {True: b"DOWNGRD\x01", False: b"DOWNGRD\x00"}
 
 PRE_SHARED_KEY, SUPPORTED_VERSIONS, KEY_SHARE = 41, 43, 51

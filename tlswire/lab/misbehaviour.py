@@ -105,7 +105,7 @@ _EMPTY_EXTENSIONS = (35, 22, 23, 0xFE99)
 
 
 def with_unoffered_extension(hello: ClientHello, answer: ServerHello) -> ServerHello:
-    """The ServerHello with an extension that the client did not send (RFC 9846 section 4.2 forbids it)."""
+    """The ServerHello with an extension that the client did not send (RFC 9846 section 4.3 forbids it)."""
     code = next(code for code in _EMPTY_EXTENSIONS if code not in hello.extension_types)
     return msgspec.structs.replace(answer, extensions=(*(answer.extensions or ()), Extension(code, b"")))
 

@@ -1,6 +1,6 @@
 """What a character makes of a ClientHello: a Choice of version, suite, group and signature, or a Refusal.
 
-Pure: the same hello always gives the same answer. Sources: RFC 9846 section 4.1, RFC 5246 section 7.4.1, RFC 8422
+Pure: the same hello always gives the same answer. Sources: RFC 9846 section 4.2, RFC 5246 section 7.4.1, RFC 8422
 sections 4 and 5, RFC 7919 section 4. Must not import anything of tlswire but ``registry``, ``wire``, ``lab.characters``
 and ``lab.checks``.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tlswire.wire.messages import ClientHello
 
 _SCHEMES_EXT, _VERSIONS_EXT, _GROUPS_EXT = 13, 43, 10
-_EC_CURVE = "secp256r1"  # of the EC certificate; RFC 9846 section 4.2.3 ties each scheme to its curve
+_EC_CURVE = "secp256r1"  # of the EC certificate; RFC 9846 section 4.3.3 ties each scheme to its curve
 
 _FAMILIES = {"rsa": frozenset({"rsa-pkcs1", "rsa-pss"}), "ec": frozenset({"ecdsa"}), "dsa": frozenset({"dsa"})}
 _SHA1_SCHEMES = (0x0201, 0x0202, 0x0203)  # RFC 5246 section 7.4.1.4.1: what a hello without the extension offers
@@ -96,7 +96,7 @@ def _choose_tls13(character: Character, hello: ClientHello, retried: int | None)
     if character.quirks.unoffered == "group":
         return choice
     if retried is not None:
-        # RFC 9846 section 4.1.2: the second hello holds exactly the share that was asked for.
+        # RFC 9846 section 4.2.2: the second hello holds exactly the share that was asked for.
         return choice if hello.key_shares == (retried,) else Refusal(ILLEGAL_PARAMETER)
     return msgspec.structs.replace(choice, group=shared[0] if shared else common[0], retry=not shared)
 

@@ -1,7 +1,7 @@
 """The responder without I/O: bytes of one client in, actions out; what it does follows from character and seed.
 
 ``respond`` answers one ClientHello, ``Conversation`` a whole connection: a handshake, one request, close_notify. What
-follows the ServerHello is the matter of ``lab.tls12`` and ``lab.tls13``. Sources: RFC 9846 sections 4.1.4, 5 and 6, RFC
+follows the ServerHello is the matter of ``lab.tls12`` and ``lab.tls13``. Sources: RFC 9846 sections 4.2.4, 5 and 6, RFC
 5246 section 7.2. Must not import anything of tlswire but ``errors``, ``registry``, ``wire`` and the rest of ``lab`` but
 ``server``.
 """
@@ -180,7 +180,7 @@ class Conversation:
         elif self._takes_change(message):
             pass
         elif content == APPLICATION_DATA and len(message.body) <= self._skippable:
-            self._skippable -= len(message.body)  # RFC 9846 section 4.2.10: 0-RTT data behind the first hello
+            self._skippable -= len(message.body)  # RFC 9846 section 4.3.10: 0-RTT data behind the first hello
         else:
             raise RefusedError(UNEXPECTED_MESSAGE)
 
@@ -294,7 +294,7 @@ _OF_PATHS = {"key_exchange": (ILLEGAL_PARAMETER, ""), "record.type": (UNEXPECTED
 
 
 def _repeats(asked: Choice, decision: Choice, hello: ClientHello) -> bool:
-    """Whether the second hello keeps what the HelloRetryRequest had settled (RFC 9846 section 4.1.2)."""
+    """Whether the second hello keeps what the HelloRetryRequest had settled (RFC 9846 section 4.2.2)."""
     # 42 and 44: early_data must go, and a cookie was never given.
     settled = (asked.version, asked.suite) == (decision.version, decision.suite)
     return settled and not {42, 44}.intersection(hello.extension_types)

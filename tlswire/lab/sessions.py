@@ -1,6 +1,6 @@
 """What a server of the lab remembers: its sessions, by session id and by ticket, and the hellos it has heard. Bounded.
 
-Tickets are names of what stands here, so nothing of a session leaves the server (RFC 9846 section 4.6.1 allows it).
+Tickets are names of what stands here, so nothing of a session leaves the server (RFC 9846 section 4.7.1 allows it).
 Must not import anything of tlswire.
 """
 

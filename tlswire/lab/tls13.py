@@ -72,7 +72,7 @@ FORGIVEN = 1 << 15
 
 
 def ask_again(line: Line, hello: ClientHello, choice: Choice) -> None:
-    """Say the HelloRetryRequest of a choice, and what stands for the first hello from then on (section 4.4.1)."""
+    """Say the HelloRetryRequest of a choice, and what stands for the first hello from then on (section 4.1)."""
     message = flights.encode_server_hello(flights.retry_request(hello, choice))
     if can_protect(TLS13, choice.suite):
         line.transcript[:] = schedule.message_hash(digest_of(choice.suite), bytes(line.transcript))
@@ -134,7 +134,7 @@ def _answered(line: Line, group: int, peer: bytes, rng: Random) -> tuple[bytes, 
 
 
 def _resumable(line: Line, hello: ClientHello, choice: Choice) -> Remembered | None:
-    """The session of the first PSK, if it is known here; its binder must hold (section 4.2.11)."""
+    """The session of the first PSK, if it is known here; its binder must hold (section 4.3.11)."""
     offered, modes = hello.readable(_PRE_SHARED_KEY), hello.readable(_PSK_MODES) or ()
     if offered is None or _PSK_DHE_KE not in modes:
         return None
@@ -195,7 +195,7 @@ class Tls13:
             line.open_with(protection13(self.choice.suite, self.handshake.client), forgive=skipped)
 
     def _take_early_data(self, *, retried: bool) -> None:
-        """Accept 0-RTT data where the ticket allows it, once (sections 4.2.10 and 8.1)."""
+        """Accept 0-RTT data where the ticket allows it, once (sections 4.3.10 and 8.1)."""
         session, line = self.session, self.line
         if session is None or retried or EARLY_DATA not in self.hello.extension_types:
             return
@@ -228,7 +228,7 @@ class Tls13:
         line.send_handshake(CERTIFICATE_VERIFY, self._built(CERTIFICATE_VERIFY, value))
 
     def _status(self) -> tuple[Extension, ...]:
-        """What is said of the leaf where the client asks (sections 4.4.2.1 and 4.4.2)."""
+        """What is said of the leaf where the client asks (sections 4.5.1.1 and 4.5.1)."""
         values = {STATUS_REQUEST: flights.STAPLE, SCT: flights.SCTS}
         asked = set(self.hello.extension_types).intersection(self.line.character.answers)
         return _encoded([(code, value) for code, value in values.items() if code in asked], "ct")
@@ -280,7 +280,7 @@ class Tls13:
         value = parse(body_grammar(CERTIFICATE, TLS13), message.body)
         self.certificate = bool(value.chain)  # whose it is nobody looks at
         if not self.certificate and self.line.character.client_certificate == "required":
-            raise RefusedError(CERTIFICATE_REQUIRED)  # section 4.4.2.4
+            raise RefusedError(CERTIFICATE_REQUIRED)  # section 4.5.1.3
         self._heard(message)
 
     def _take_verify(self, message: Message) -> None:
@@ -321,7 +321,7 @@ class Tls13:
         line.send(HANDSHAKE, encode_handshake(NEW_SESSION_TICKET, self._built(NEW_SESSION_TICKET, value)))
 
     def _update_keys(self, message: Message) -> None:
-        """Section 4.6.3: the client goes on with its next key, and so do we where it asks."""
+        """Section 4.7.3: the client goes on with its next key, and so do we where it asks."""
         line = self.line
         if message.body not in {b"\0", b"\1"}:
             raise RefusedError(ILLEGAL_PARAMETER)

@@ -56,7 +56,7 @@ FEATURES = {
     "plain-http": "the port answers in plain HTTP",
     "compression": "records are compressed (not in TLS 1.3)",
     "fallback-signal": "TLS_FALLBACK_SCSV below the best version is refused with inappropriate_fallback",
-    "downgrade-marks": "the randoms of an older version have the mark of RFC 9846 section 4.1.3",
+    "downgrade-marks": "the randoms of an older version have the mark of RFC 9846 section 4.2.3",
     "secure-renegotiation": "renegotiation_info, or the suite in its place, is answered",
     "insecure-renegotiation": "a client that never said renegotiation_info may renegotiate",
     "client-renegotiation": "a client may begin a renegotiation, the secure one included",

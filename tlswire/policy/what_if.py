@@ -3,7 +3,7 @@
 Such a server is derived from the rules: everything it could choose of a hello (version, suite, group, extended master
 secret, signature scheme) is judged as the session that would come of it; what breaks a rule of level must is not chosen,
 what breaks one of level should only for want of better. Its certificate is one the client takes. Sources: RFC 9846
-section 4.2, RFC 5246 section 7.4.3, RFC 8422 section 4. Must not import anything of tlswire but ``registry``, ``results``
+section 4.3, RFC 5246 section 7.4.3, RFC 8422 section 4. Must not import anything of tlswire but ``registry``, ``results``
 and ``policy``.
 """
 

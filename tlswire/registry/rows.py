@@ -160,7 +160,7 @@ class SchemeRow(_Row, frozen=True):
         )
 
 
-# The columns of IANA's "TLS 1.3" notation (RFC 9846 section 4.2), in the order a handshake sends them.
+# The columns of IANA's "TLS 1.3" notation (RFC 9846 section 4.3), in the order a handshake sends them.
 EXTENSION_MESSAGES = ("ch", "sh", "hrr", "ee", "ct", "cr", "nst")
 
 

@@ -112,7 +112,7 @@ def _misplaced(tallies: list[Tally]) -> list[Finding]:
             text = f"{tally.name} accepts {_count(len(misplaced), 'suite')} that only other versions define"
             names = [SUITES[code].name for code in misplaced]
             found.append(
-                Finding("suite-misplaced", "misplaced", text, "RFC 5246 1.2, RFC 9846 4.1.2", tally.name, names)
+                Finding("suite-misplaced", "misplaced", text, "RFC 5246 1.2, RFC 9846 4.2.2", tally.name, names)
             )
     return found
 
@@ -137,7 +137,7 @@ def fault_findings(faults: list[Fault]) -> list[Finding]:
     found = []
     broken = [fault.text for fault in faults if fault.kind == HANDSHAKE]
     faults = [fault for fault in faults if fault.kind != HANDSHAKE]
-    for clear, source in ((False, "RFC 9846 4.1.3"), (True, "RFC 3207 4")):
+    for clear, source in ((False, "RFC 9846 4.2.3"), (True, "RFC 3207 4")):
         worst = next((fault for fault in faults if (fault.kind == CLEAR_TEXT) is clear), None)
         if worst is not None:
             found.append(Finding("server-fault", "fault", f"the server breaks the protocol: {worst.text}", source))

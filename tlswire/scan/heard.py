@@ -1,7 +1,7 @@
 """The extensions in a server's messages: which stood where, what they say in words, and which rule one breaks.
 
 One value for a clear-text flight (``Answer``) and a whole handshake (``Conversation``). Pure. Sources: RFC 9846 section
-4.2 (only what was offered, only where the registry allows it), RFC 5246 section 7.4.1.4, RFC 8422 section 5.2.
+4.3 (only what was offered, only where the registry allows it), RFC 5246 section 7.4.1.4, RFC 8422 section 5.2.
 Must not import ``report`` or ``cli``.
 """
 
@@ -36,9 +36,9 @@ MESSAGES = {
     "cr": "CertificateRequest",
     "nst": "NewSessionTicket",
 }
-# Those that answer the hello; a CertificateRequest and a ticket say something of their own (RFC 9846 section 4.2).
+# Those that answer the hello; a CertificateRequest and a ticket say something of their own (RFC 9846 section 4.3).
 _RESPONSES = frozenset({"sh", "hrr", "ee", "ct"})
-# What TLS 1.3 brought has no place in an older ServerHello (RFC 9846 section 4.2.1 and after).
+# What TLS 1.3 brought has no place in an older ServerHello (RFC 9846 section 4.3.1 and after).
 _ONLY_TLS13 = frozenset({41, 42, 43, 44, 45, 47, 48, 49, 51})
 # Hostile servers: so many extensions are told, and so many bytes of each.
 MAX_ANSWERED = 256
@@ -107,11 +107,11 @@ def fault_of(said: Said, offered: frozenset[int], version: int) -> str | None:
     """Which rule an extension breaks in a handshake of ``version``; None for one that breaks none."""
     code, message = said.code, said.message
     if message in _RESPONSES and code not in offered and (message, code) != ("hrr", COOKIE):
-        return "was not offered (RFC 9846 4.2)" if version >= TLS13_VERSION else "was not offered (RFC 5246 7.4.1.4)"
+        return "was not offered (RFC 9846 4.3)" if version >= TLS13_VERSION else "was not offered (RFC 5246 7.4.1.4)"
     if _misplaced(code, message, version):
         return f"does not belong in {MESSAGES[message]} of {'TLS 1.3' if version >= TLS13_VERSION else 'TLS 1.2'}"
     if said.again:
-        return "stands there twice (RFC 9846 4.2)"
+        return "stands there twice (RFC 9846 4.3)"
     try:
         decode_extension(code, said.data, message)
     except WireError as error:

@@ -1,6 +1,6 @@
 """What is offered and what of it an answer honours: probes as values, and the check of every answer against its probe.
 
-Sources: RFC 9846 sections 4.1.3, 4.2 and 4.2.8; RFC 5246 section 7.4.1.3.
+Sources: RFC 9846 sections 4.2.3, 4.3 and 4.3.8; RFC 5246 section 7.4.1.3.
 Opens no sockets. Must not import anything of ``scan`` but this.
 """
 

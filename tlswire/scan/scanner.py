@@ -84,7 +84,7 @@ def candidates(options: Options, version: int) -> tuple[int, ...]:
         return options.suites
     if options.all_codes:
         return tuple(code for code in range(1 << 16) if code not in SCSV)
-    # TLS 1.3 and what came before share no suite (RFC 9846 section 4.1.2). Older versions are offered all the same
+    # TLS 1.3 and what came before share no suite (RFC 9846 section 4.2.2). Older versions are offered all the same
     # what TLS 1.2 and 1.3 brought, because there are servers that take it.
     rows = [row for row in SUITES if version < TLS13_VERSION or row.max_version == "TLS 1.3"]
     # What servers are asked most comes first, so a scan that is cut short knows the most.

@@ -85,12 +85,12 @@ TOPICS: dict[str, Topic] = {
     "today": Topic(
         "hellos that offer TLS 1.3 beside older versions",
         "every client of today sends such a hello",
-        "RFC 9846 4.2.1 and 9.3",
+        "RFC 9846 4.3.1 and 9.3",
     ),
     "size": Topic(
         "hellos of a certain size",
         "hellos grow with key shares, tickets and names: some clients connect, others do not",
-        "RFC 7685 1, RFC 9846 4.1.2",
+        "RFC 7685 1, RFC 9846 4.2.2",
     ),
     "large": Topic("very large hellos", "no client of today sends such", "RFC 9846 4"),
     "records": Topic(
@@ -107,21 +107,21 @@ TOPICS: dict[str, Topic] = {
     "post-quantum": Topic(
         "hellos with an X25519MLKEM768 key share",
         "Chrome 131, Firefox 132 and Apple's iOS 26 and macOS 26 send them first: these and later clients fail or wait",
-        "tldr.fail, RFC 9846 4.2.8 and 9.3",
+        "tldr.fail, RFC 9846 4.3.8 and 9.3",
     ),
     "grease": Topic("GREASE", "Chrome and Apple's clients send GREASE in every hello", "RFC 8701 3, RFC 9846 9.3"),
     "versions": Topic(
         "versions of the future",
         "clients of the next version cannot negotiate this one",
-        "RFC 9846 4.2.1, RFC 5246 E.1",
+        "RFC 9846 4.3.1, RFC 5246 E.1",
     ),
     "legacy-version": Topic(
         "legacy_version above 0x0303 without supported_versions",
         "TLS 1.2 should be the answer; clients of today write 0x0303",
-        "RFC 9846 4.2.1, RFC 5246 E.1",
+        "RFC 9846 4.3.1, RFC 5246 E.1",
     ),
     "unknown": Topic("unknown codes", "clients with newer extensions, groups or suites fail", "RFC 9846 9.3"),
-    "lists": Topic("long lists of suites", "clients that offer everything they can do fail", "RFC 9846 4.1.2"),
+    "lists": Topic("long lists of suites", "clients that offer everything they can do fail", "RFC 9846 4.2.2"),
     "signals": Topic(
         "signalling suites", "older clients and those that fall back send them", "RFC 5746 3.3, RFC 7507 3"
     ),

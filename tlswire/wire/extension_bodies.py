@@ -93,28 +93,28 @@ class DelegatedCredential(msgspec.Struct, frozen=True):
 
 
 class PskIdentity(msgspec.Struct, frozen=True):
-    """PskIdentity (RFC 9846 section 4.2.11)."""
+    """PskIdentity (RFC 9846 section 4.3.11)."""
 
     identity: bytes
     obfuscated_ticket_age: int
 
 
 class OfferedPsks(msgspec.Struct, frozen=True):
-    """OfferedPsks (RFC 9846 section 4.2.11)."""
+    """OfferedPsks (RFC 9846 section 4.3.11)."""
 
     identities: tuple[PskIdentity, ...]
     binders: tuple[bytes, ...]
 
 
 class OidFilter(msgspec.Struct, frozen=True):
-    """OIDFilter (RFC 9846 section 4.2.5): DER object identifier and DER values."""
+    """OIDFilter (RFC 9846 section 4.3.5): DER object identifier and DER values."""
 
     oid: bytes
     values: bytes
 
 
 class KeyShareEntry(msgspec.Struct, frozen=True):
-    """KeyShareEntry (RFC 9846 section 4.2.8)."""
+    """KeyShareEntry (RFC 9846 section 4.3.8)."""
 
     group: int
     key_exchange: bytes
@@ -266,7 +266,7 @@ class TransportParameter(Grammar):
 
 DISTINGUISHED_NAME = Opaque(2, 1)
 PROTOCOL_NAMES = Vector(2, Text(1, 1), 2)  # RFC 7301 section 3.1
-SIGNATURE_SCHEMES = Codes(2, 2, 2, 0xFFFE, table=SCHEMES)  # RFC 9846 section 4.2.3
+SIGNATURE_SCHEMES = Codes(2, 2, 2, 0xFFFE, table=SCHEMES)  # RFC 9846 section 4.3.3
 
 # RFC 6066 section 3: every later name type must begin with a 16-bit length too.
 SERVER_NAMES = Vector(2, Record(ServerName, type=UInt(1), name=Text(2, 1)), 1)
@@ -308,7 +308,7 @@ DELEGATED_CREDENTIAL = Record(
     signature=Opaque(2, 1),
 )
 
-# RFC 9846 sections 4.2.11, 4.2.5 and 4.2.8.
+# RFC 9846 sections 4.3.11, 4.3.5 and 4.3.8.
 OFFERED_PSKS = Record(
     OfferedPsks,
     identities=Vector(2, Record(PskIdentity, identity=Opaque(2, 1), obfuscated_ticket_age=UInt(4)), 7),

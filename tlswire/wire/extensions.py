@@ -63,7 +63,7 @@ ROWS: dict[int, dict[str, Grammar]] = {
     0x0003: {"ch": bodies.TRUSTED_AUTHORITIES, "sh": _EMPTY},
     # truncated_hmac: RFC 6066 section 7.
     0x0004: _each("ch sh", _EMPTY),
-    # status_request: RFC 6066 section 8; RFC 9846 section 4.4.2.1 puts the CertificateStatus body into ct.
+    # status_request: RFC 6066 section 8; RFC 9846 section 4.5.1.1 puts the CertificateStatus body into ct.
     0x0005: {"ch": bodies.STATUS_REQUEST, "ct": body_grammar(22)} | _each("sh cr", _EMPTY),
     # user_mapping: RFC 4681 section 3.
     0x0006: _each("ch sh", Codes(1, 1, 1)),
@@ -72,13 +72,13 @@ ROWS: dict[int, dict[str, Grammar]] = {
     0x0008: _each("ch sh", Codes(1, 1, 1)),
     # cert_type: RFC 6091 section 3.1.
     0x0009: {"ch": _TYPE_LIST, "sh": _TYPE},
-    # supported_groups: RFC 9846 section 4.2.7.
+    # supported_groups: RFC 9846 section 4.3.7.
     0x000A: _each("ch ee", Codes(2, 2, 2, table=GROUPS)),
     # ec_point_formats: RFC 8422 section 5.1.2.
     0x000B: _each("ch sh", Codes(1, 1, 1, table=POINT_FORMATS)),
     # srp: RFC 5054 section 2.8.1.
     0x000C: {"ch": Text(1, 1)},
-    # signature_algorithms: RFC 9846 section 4.2.3.
+    # signature_algorithms: RFC 9846 section 4.3.3.
     0x000D: _each("ch cr", bodies.SIGNATURE_SCHEMES),
     # use_srtp: RFC 5764 section 4.1.1.
     0x000E: _each("ch sh ee", bodies.USE_SRTP),
@@ -125,25 +125,25 @@ ROWS: dict[int, dict[str, Grammar]] = {
     0x0027: {"ch": Codes(1, 1, 1)} | _each("sh ee", UInt(1)),
     # key_share before its code was moved: draft-ietf-tls-tls13-22 section 4.2.8.
     0x0028: {"ch": Vector(2, bodies.KEY_SHARE), "sh": bodies.KEY_SHARE, "hrr": UInt(2, GROUPS)},
-    # pre_shared_key: RFC 9846 section 4.2.11.
+    # pre_shared_key: RFC 9846 section 4.3.11.
     0x0029: {"ch": bodies.OFFERED_PSKS, "sh": UInt(2)},
-    # early_data: RFC 9846 section 4.2.10.
+    # early_data: RFC 9846 section 4.3.10.
     0x002A: _each("ch ee", _EMPTY) | {"nst": UInt(4)},
-    # supported_versions: RFC 9846 section 4.2.1.
+    # supported_versions: RFC 9846 section 4.3.1.
     0x002B: {"ch": Codes(1, 2, 2, 254, table=VERSIONS)} | _each("sh hrr", UInt(2, VERSIONS)),
-    # cookie: RFC 9846 section 4.2.2.
+    # cookie: RFC 9846 section 4.3.2.
     0x002C: _each("ch hrr", Opaque(2, 1)),
-    # psk_key_exchange_modes: RFC 9846 section 4.2.9.
+    # psk_key_exchange_modes: RFC 9846 section 4.3.9.
     0x002D: {"ch": Codes(1, 1, 1, table=PSK_MODES)},
-    # certificate_authorities: RFC 9846 section 4.2.4.
+    # certificate_authorities: RFC 9846 section 4.3.4.
     0x002F: _each("ch cr", Vector(2, bodies.DISTINGUISHED_NAME, 3)),
-    # oid_filters: RFC 9846 section 4.2.5.
+    # oid_filters: RFC 9846 section 4.3.5.
     0x0030: {"cr": bodies.OID_FILTERS},
-    # post_handshake_auth: RFC 9846 section 4.2.6.
+    # post_handshake_auth: RFC 9846 section 4.3.6.
     0x0031: {"ch": _EMPTY},
-    # signature_algorithms_cert: RFC 9846 section 4.2.3.
+    # signature_algorithms_cert: RFC 9846 section 4.3.3.
     0x0032: _each("ch cr", bodies.SIGNATURE_SCHEMES),
-    # key_share: RFC 9846 section 4.2.8.
+    # key_share: RFC 9846 section 4.3.8.
     0x0033: {"ch": Vector(2, bodies.KEY_SHARE), "sh": bodies.KEY_SHARE, "hrr": UInt(2, GROUPS)},
     # transparency_info: RFC 9162 section 6.4.
     0x0034: _each("ch cr", _EMPTY) | _each("sh ct", bodies.SERIALIZED_LIST),

@@ -13,7 +13,7 @@ import msgspec
 
 from tlswire.errors import WireError
 
-# RFC 9846 section 4.1.3: the random of a ServerHello that is a HelloRetryRequest (SHA-256 of "HelloRetryRequest").
+# RFC 9846 section 4.2.3: the random of a ServerHello that is a HelloRetryRequest (SHA-256 of "HelloRetryRequest").
 HRR_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 
@@ -64,7 +64,7 @@ class _Extended:
 
 
 class ClientHello(msgspec.Struct, _Extended, frozen=True):
-    """A ClientHello of SSLv3 to TLS 1.3 (RFC 9846 section 4.1.2), lossless.
+    """A ClientHello of SSLv3 to TLS 1.3 (RFC 9846 section 4.2.2), lossless.
 
     ``extensions`` is None when the message ends after the compression methods (RFC 5246 section 7.4.1.2).
     """
@@ -119,7 +119,7 @@ class ClientHello(msgspec.Struct, _Extended, frozen=True):
 
 
 class ServerHello(msgspec.Struct, _Extended, frozen=True):
-    """A ServerHello or HelloRetryRequest (RFC 9846 sections 4.1.3 and 4.1.4), SSLv3 to TLS 1.3."""
+    """A ServerHello or HelloRetryRequest (RFC 9846 sections 4.2.3 and 4.2.4), SSLv3 to TLS 1.3."""
 
     legacy_version: int
     random: bytes
@@ -159,7 +159,7 @@ class ServerHello(msgspec.Struct, _Extended, frozen=True):
 
 
 class CertificateEntry(msgspec.Struct, _Extended, frozen=True):
-    """One certificate of a TLS 1.3 chain (RFC 9846 section 4.4.2)."""
+    """One certificate of a TLS 1.3 chain (RFC 9846 section 4.5.1)."""
 
     data: bytes
     extensions: tuple[Extension, ...]
@@ -211,7 +211,7 @@ class CertificateRequest10(msgspec.Struct, frozen=True):
 
 
 class CertificateRequest13(msgspec.Struct, _Extended, frozen=True):
-    """CertificateRequest of TLS 1.3 (RFC 9846 section 4.3.2)."""
+    """CertificateRequest of TLS 1.3 (RFC 9846 section 4.4.2)."""
 
     context: bytes
     extensions: tuple[Extension, ...]
@@ -220,7 +220,7 @@ class CertificateRequest13(msgspec.Struct, _Extended, frozen=True):
 
 
 class EncryptedExtensions(msgspec.Struct, _Extended, frozen=True):
-    """EncryptedExtensions (RFC 9846 section 4.3.1)."""
+    """EncryptedExtensions (RFC 9846 section 4.4.1)."""
 
     extensions: tuple[Extension, ...]
 
@@ -235,7 +235,7 @@ class NewSessionTicket12(msgspec.Struct, frozen=True):
 
 
 class NewSessionTicket13(msgspec.Struct, _Extended, frozen=True):
-    """NewSessionTicket of TLS 1.3 (RFC 9846 section 4.6.1); ``lifetime`` in seconds."""
+    """NewSessionTicket of TLS 1.3 (RFC 9846 section 4.7.1); ``lifetime`` in seconds."""
 
     lifetime: int
     age_add: int

@@ -1,6 +1,6 @@
 """Hellos cut short (snaplen, lost bytes): what can be read of their beginning, and nothing invented.
 
-Whole fields, whole items of lists and whole extensions only (RFC 9846 sections 4.1.2 and 4.1.3, RFC 6347 section 4.2.1
+Whole fields, whole items of lists and whole extensions only (RFC 9846 sections 4.2.2 and 4.2.3, RFC 6347 section 4.2.1
 for the cookie of DTLS); the grammars in ``wire.handshake`` are strict and stop at the first fault. Never raises. Must not import anything of tlswire but
 ``errors`` and the rest of ``wire``.
 """

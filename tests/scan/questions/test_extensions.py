@@ -236,7 +236,7 @@ def test_what_the_lab_answers_unasked_is_a_fault() -> None:
     with lab.running("unoffered-extension") as server:
         answer, told = ask(server.port)
     faults = {item.fault for version in answer.versions for item in version.answered if item.fault}
-    assert faults == {"was not offered (RFC 9846 4.2)", "was not offered (RFC 5246 7.4.1.4)"}
+    assert faults == {"was not offered (RFC 9846 4.3)", "was not offered (RFC 5246 7.4.1.4)"}
     assert ("extension-fault", "TLS 1.3") in told
 
 

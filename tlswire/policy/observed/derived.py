@@ -1,7 +1,7 @@
 """What a client would get of a server that was scanned: worked out from what each of them takes, not seen.
 
-Where the scan does not tell what the server would choose, the field stays unknown. Sources: RFC 9846 sections 4.1.1 and
-4.2, RFC 5246 section 7.4.1. Must not import anything of tlswire but ``registry``, ``wire``, ``results`` and, of policy,
+Where the scan does not tell what the server would choose, the field stays unknown. Sources: RFC 9846 sections 4.2.1 and
+4.3, RFC 5246 section 7.4.1. Must not import anything of tlswire but ``registry``, ``wire``, ``results`` and, of policy,
 ``facts`` and its neighbours.
 """
 

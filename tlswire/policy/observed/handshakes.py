@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RENEGOTIATION_INFO, ENCRYPT_THEN_MAC = 0xFF01, 22
 TLS12, TLS13 = 0x0303, 0x0304
-# rsa_pss_rsae_* and rsa_pss_pss_* (RFC 9846 section 4.2.3).
+# rsa_pss_rsae_* and rsa_pss_pss_* (RFC 9846 section 4.3.3).
 _PSS_OF_RSA, _PSS_OF_PSS = (0x0804, 0x0805, 0x0806), (0x0809, 0x080A, 0x080B)
 # Words for each offer, as ``policy.facts`` lists them.
 OFFERS = {
@@ -134,7 +134,7 @@ def certificate_parts(
     leaf: CertificateDetails | None, offered: Sequence[int], issuer: CertificateDetails | None = None
 ) -> dict[str, Value | None]:
     """The schemes the leaf's own signature is called by, and whether the client had offered one (RFC 9846 section
-    4.2.3, RFC 5246 section 7.4.2). Which of two RSASSA-PSS has, the kind of its ``issuer``'s key says.
+    4.3.3, RFC 5246 section 7.4.2). Which of two RSASSA-PSS has, the kind of its ``issuer``'s key says.
     """
     if leaf is None or leaf.signature_algorithm is None:
         return {}

@@ -94,7 +94,7 @@ def as_tls(version: int) -> int:
 
 def versions_of(hello: Hello) -> list[int]:
     """The versions a hello offers, as TLS, in the hello's order; without supported_versions all up to the one it names
-    (RFC 9846 section 4.2.1: highest first).
+    (RFC 9846 section 4.3.1: highest first).
     """
     if hello.versions:
         return [code for code in dict.fromkeys(as_tls(int(text, 16)) for text in hello.versions) if code in _CHOOSABLE]

@@ -1,6 +1,6 @@
 """Which chains does the server show, and what is to be said of them?
 
-A server with several certificates picks by the client's signature schemes (RFC 9846 section 4.4.2.2, RFC 5246 section
+A server with several certificates picks by the client's signature schemes (RFC 9846 section 4.5.1.2, RFC 5246 section
 7.4.2): those of the key it has just shown are taken away until it shows no more. Then another name, and none. Every
 chain is described, and validated against each store. Must not import ``report`` or ``cli``.
 """
@@ -165,7 +165,7 @@ def _serves(leaf: CertificateDetails, code: int, version: int) -> bool:
     row = SCHEMES[code]
     family = leaf.key_family or ""
     if family == "EC":
-        # TLS 1.3 ties a scheme to a curve (RFC 9846 section 4.2.3), TLS 1.2 only to the hash.
+        # TLS 1.3 ties a scheme to a curve (RFC 9846 section 4.3.3), TLS 1.2 only to the hash.
         return row.family == "ecdsa" and (version < TLS13_VERSION or row.key_type == leaf.curve)
     if family == "RSA":
         return row.family.startswith("rsa") and row.key_type != "id-RSASSA-PSS"

@@ -1,6 +1,6 @@
 """Does the server ask its clients for a certificate, of whom, and does it go on without one?
 
-Our client answers every CertificateRequest with an empty Certificate (RFC 5246 section 7.4.6, RFC 9846 section 4.4.2).
+Our client answers every CertificateRequest with an empty Certificate (RFC 5246 section 7.4.6, RFC 9846 section 4.5.1).
 A server that needs one says so by an alert: before TLS 1.3 in place of its Finished, in TLS 1.3 after ours
 (certificate_required, section 6.2). Others complete the handshake and leave the refusal to what runs above TLS, so one
 request is sent where a certificate was asked for. What is only asked for on some paths (renegotiation,

@@ -248,7 +248,7 @@ def findings(answer: Ephemeral) -> Iterator[Finding]:
             "server-random",
             "weak",
             f"server randoms are no randoms: {randoms_.distinct} different in {randoms_.seen} handshakes",
-            "RFC 5246 7.4.1.2, RFC 9846 4.1.3",
+            "RFC 5246 7.4.1.2, RFC 9846 4.2.3",
             remedy="repair the server's random number generator",
         )
     if answer.sessions is not None and answer.sessions.stranger == "echoed":

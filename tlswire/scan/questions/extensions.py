@@ -103,11 +103,11 @@ def _faults(version: VersionExtensions) -> Iterator[Finding]:
     for item in version.answered:
         if item.fault is not None:
             text = f"{item.name} in {item.message} {item.fault}"
-            yield Finding("extension-fault", "fault", text, "RFC 9846 4.2", version.version)
+            yield Finding("extension-fault", "fault", text, "RFC 9846 4.3", version.version)
     if version.refused:
         names = ", ".join(f"{item.name} ({item.answer.removeprefix('alert:')})" for item in version.refused)
         text = f"refuses hellos for an extension in them: {names}"
-        yield Finding("extension-refused", "fault", text, "RFC 9846 4.2, RFC 5246 7.4.1.4", version.version)
+        yield Finding("extension-refused", "fault", text, "RFC 9846 4.3, RFC 5246 7.4.1.4", version.version)
 
 
 def _choices(version: VersionExtensions) -> Iterator[Finding]:

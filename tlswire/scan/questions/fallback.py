@@ -2,7 +2,7 @@
 
 TLS_FALLBACK_SCSV (RFC 7507) in a hello one version below the best should be answered with inappropriate_fallback, in
 the best version not at all. And every ServerHello of a lower version ends its random in a mark (RFC 9846 section
-4.1.3): for those, what the enumeration heard is enough. Must not import ``report`` or ``cli``.
+4.2.3): for those, what the enumeration heard is enough. Must not import ``report`` or ``cli``.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def findings(answer: Fallback) -> Iterator[Finding]:
             "downgrade-mark-wrong",
             "fault",
             f"ServerHellos of {names} end in the downgrade mark of another version",
-            "RFC 9846 4.1.3",
+            "RFC 9846 4.2.3",
             remedy="update the TLS library",
         )
     missing = [mark for mark in answer.marks if mark.marks in {"absent", "mixed"}]
@@ -129,6 +129,6 @@ def findings(answer: Fallback) -> Iterator[Finding]:
                 "downgrade-mark-missing",
                 "legacy" if required else "info",
                 f"ServerHellos of {names} lack the downgrade mark, by which clients notice who pushed them there",
-                "RFC 9846 4.1.3",
+                "RFC 9846 4.2.3",
                 remedy=f"accept no version but {answer.best_version}, or update the TLS library",
             )

@@ -2,7 +2,7 @@
 
 Groups are offered in lists, what the server picks is taken away until it refuses the rest, and every group found is
 confirmed alone. A TLS 1.3 hello may come without key shares: the server then names its choice in a HelloRetryRequest
-(RFC 9846 section 4.2.8), so nothing but the group's number is needed. Below TLS 1.3 the ServerKeyExchange tells
+(RFC 9846 section 4.3.8), so nothing but the group's number is needed. Below TLS 1.3 the ServerKeyExchange tells
 (RFC 8422 section 5.4). Must not import ``report`` or ``cli``.
 """
 

@@ -1,7 +1,7 @@
 """How are sessions resumed: by session id, by ticket, by PSK; how often, and under which changes that must not work?
 
 Sessions come from the usual handshake of a version; each is offered again, alone. Below TLS 1.3 the same one several
-times, in TLS 1.3 a fresh ticket each time and one of them twice. Sources: RFC 9846 sections 2.2, 4.2.9 to 4.2.11, 4.6.1
+times, in TLS 1.3 a fresh ticket each time and one of them twice. Sources: RFC 9846 sections 2.2, 4.3.9 to 4.3.11, 4.7.1
 and 8; RFC 5077, RFC 5246 section 7.4.1.3, RFC 7627 section 5.3, RFC 6066 section 3. Must not import ``report`` or ``cli``.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 PSK_MODES = 45
 PSK_KE = 0
-# RFC 9846 section 4.6.1: the longest lifetime of a ticket in seconds.
+# RFC 9846 section 4.7.1: the longest lifetime of a ticket in seconds.
 WEEK = 604800
 # RFC 5077 section 4 begins a ticket with the name of the key it is under.
 _KEY_NAME = 16
@@ -361,7 +361,7 @@ async def _completes(server: Server, version: int, notes: list[str]) -> bool:
     heard = await server.first(version)
     if heard.finished and heard.alert is None:
         return True
-    # An alert comes late where a server wants a certificate (RFC 9846 section 4.4.2.4).
+    # An alert comes late where a server wants a certificate (RFC 9846 section 4.5.1.3).
     reason = heard.unchecked or heard.reason or heard.label
     notes.append(f"{VERSIONS[version].name}: no handshake could be completed: {reason}")
     return False
@@ -398,7 +398,7 @@ def findings(answer: Resumption) -> Iterator[Finding]:
     if answer.psk_alone == "resumed":
         text = "resumes sessions without a new key exchange (psk_ke): who gets the ticket's key can read them"
         yield Finding(
-            "psk-alone", "no-forward-secrecy", text, "RFC 9846 4.2.9, 2.2", "TLS 1.3", remedy="psk_dhe_ke only"
+            "psk-alone", "no-forward-secrecy", text, "RFC 9846 4.3.9, 2.2", "TLS 1.3", remedy="psk_dhe_ke only"
         )
     for change in answer.master_secret:
         if change.outcome == "resumed":
@@ -422,11 +422,11 @@ def _of_way(way: Way) -> Iterator[Finding]:
     if way.lifetime is not None and way.lifetime > WEEK:
         modern = way.way == "psk"
         text = f"tickets live for {way.lifetime} seconds, which is over 7 days"
-        source = "RFC 9846 4.6.1" if modern else "RFC 9325 3.4"
+        source = "RFC 9846 4.7.1" if modern else "RFC 9325 3.4"
         yield Finding("ticket-lifetime", "fault" if modern else "legacy", text, source, way.version)
     if way.other_name == "resumed":
         # TLS 1.3 leaves it to clients to mind the name; before, servers must.
-        category, source = ("info", "RFC 9846 4.6.1") if way.way == "psk" else ("fault", "RFC 6066 3")
+        category, source = ("info", "RFC 9846 4.7.1") if way.way == "psk" else ("fault", "RFC 6066 3")
         text = f"resumes by {way.way} under another server name, which has another certificate: is one as trusted?"
         yield Finding("resumption-other-name", category, text, source, way.version)
     if 0 < way.resumed < way.tried - way.unknown:

@@ -2,7 +2,7 @@
 
 Those in use are offered one by one, MD5 and SHA-1 among them; all others in lists, where what is picked is taken away
 and confirmed alone. A signature by a scheme that was not offered tells a server that ignores the
-extension from one that refuses (RFC 5246 section 7.4.3, RFC 9846 section 4.4.3). The message is the ServerKeyExchange
+extension from one that refuses (RFC 5246 section 7.4.3, RFC 9846 section 4.5.2). The message is the ServerKeyExchange
 of TLS 1.2 and the CertificateVerify of TLS 1.3; what older versions sign with is not negotiated (RFC 4346 section
 7.4.3). Every signature is verified. Must not import ``report`` or ``cli``.
 """
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 # Schemes that are not expected are offered in lists of so many.
 PIECE = 32
 SIGNATURE_ALGORITHMS_CERT = 50
-# How the certificates may be signed is not asked here, so it must not decide (RFC 9846 section 4.2.3).
+# How the certificates may be signed is not asked here, so it must not decide (RFC 9846 section 4.3.3).
 _IN_CERTIFICATES = (*USUAL_SCHEMES, 0x0101, 0x0301, 0x0303)
 # Who signs, as suites before TLS 1.3 name it (RFC 8422 section 2.1: EdDSA stands under ECDSA).
 _AUTH = {"rsa-pkcs1": "RSA", "rsa-pss": "RSA", "ecdsa": "ECDSA", "eddsa": "ECDSA", "dsa": "DSS"}
 # Of TLS 1.3 those for RSA, ECDSA and EdDSA keys, and SHA-1, which nobody may sign with any more.
 _LIKELY_TLS13 = (0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0807, 0x0808, 0x0201, 0x0203)
-# Schemes of TLS 1.3 that are TLS 1.2's, too (RFC 9846 section 4.2.3, RFC 8422 section 5.1.3).
+# Schemes of TLS 1.3 that are TLS 1.2's, too (RFC 9846 section 4.3.3, RFC 8422 section 5.1.3).
 _KEYS_OF_TLS12 = frozenset({"rsaEncryption", "secp256r1", "secp384r1", "secp521r1", "ed25519", "ed448"})
 _SIGNED = frozenset({"ECDHE", "DHE"})
 
@@ -262,9 +262,9 @@ def findings(answer: Signatures) -> Iterator[Finding]:
         if version.unoffered:
             names = dict.fromkeys(scheme.name for scheme in version.unoffered)
             text = f"signs {where} with {', '.join(names)} where that was not offered"
-            source = "RFC 5246 7.4.3" if version.version == "TLS 1.2" else "RFC 9846 4.4.3"
+            source = "RFC 5246 7.4.3" if version.version == "TLS 1.2" else "RFC 9846 4.5.2"
             yield Finding("signature-unoffered", "fault", text, source, version.version)
         for scheme in used:
             if scheme.check == "bad":
                 text = f"the signature of {where} with {scheme.name}: {scheme.reason}"
-                yield Finding("signature-bad", "fault", text, "RFC 9846 4.4.3, RFC 5246 7.4.3", version.version)
+                yield Finding("signature-bad", "fault", text, "RFC 9846 4.5.2, RFC 5246 7.4.3", version.version)
