@@ -19,7 +19,6 @@ from tlswire.fuzz.confirm import QUORUM
 from tlswire.fuzz.stacks import known, nearest
 
 if TYPE_CHECKING:
-
     from tlswire.results.fuzz import Fuzz
 
 pytestmark = pytest.mark.stacks
