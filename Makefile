@@ -7,7 +7,7 @@ DEVELOPED := $(VENV)/.developed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo scan test check lint types format stacks bench bench-check bench-pcap clean
+.PHONY: help demo scan test check lint types format stacks survey bench bench-check bench-fuzz bench-pcap clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -49,11 +49,17 @@ format: $(DEVELOPED) ## put the code into shape
 stacks: $(DEVELOPED) ## install the real TLS servers from Debian (as root) and PyPI
 	VENV=$(VENV) .ci/stacks
 
+survey: $(DEVELOPED) ## run the fuzzer's catalogue against every stack that is installed, and write docs/survey.md
+	$(BIN)/python -m tests.survey $(ARGS)
+
 bench: $(DEVELOPED) ## measure scans against sslscan, nmap and sslyze
 	$(BIN)/python -m bench.scan $(ARGS)
 
 bench-check: $(DEVELOPED) ## measure checks of many endpoints, beside sslyze
 	$(BIN)/python -m bench.check $(ARGS)
+
+bench-fuzz: $(DEVELOPED) ## measure campaigns: seconds a stack, hellos a second, beside tlsfuzzer
+	$(BIN)/python -m bench.fuzz $(ARGS)
 
 bench-pcap: $(DEVELOPED) ## measure captures against tshark, ndpiReader, dpkt, scapy and pyshark
 	$(BIN)/python -m bench.pcap $(ARGS)

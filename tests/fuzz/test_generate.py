@@ -12,8 +12,9 @@ from tlswire.fuzz.cases.rows import MODERN, OLDER, base_of
 from tlswire.fuzz.edits import KINDS
 from tlswire.fuzz.expect import expected
 from tlswire.fuzz.fields import Block, walk
-from tlswire.fuzz.generate import GROUP, Mutation, edits_of, generated, tree_of
+from tlswire.fuzz.generate import Mutation, edits_of, generated, tree_of
 from tlswire.fuzz.model import ANYTHING, FLIGHT, Case
+from tlswire.fuzz.oracle import GENERATED
 from tlswire.fuzz.script import Ground
 from tlswire.wire.records import Deframer
 
@@ -56,7 +57,7 @@ def test_no_more_are_made_than_were_asked_for() -> None:
 
 def test_every_case_says_what_it_is() -> None:
     for case in many():
-        assert case.group == GROUP
+        assert case.group == GENERATED
         assert case.difference
         assert case.clause
         assert case.allowed

@@ -13,7 +13,7 @@ from importlib.metadata import version as distribution
 from pathlib import Path
 
 from . import recipes
-from .catalogue import BY_NAME, Row, exe, file
+from .catalogue import BY_NAME, Row, exe, file, module
 
 Version = Callable[[], str]
 
@@ -91,7 +91,7 @@ class Stack:
         return f"{self.front} {self.front_version()}" if self.front_version else self.front
 
 
-# As their packages have them, where catalogue.py has the most that they can.
+# Rows of their own: as their packages have them, where catalogue.py has the most that they can.
 PLAIN = (
     Row("openssl", "openssl s_server (OpenSSL)", "apt:openssl", (exe("openssl"),), recipes.openssl_s_server()),
     Row("gnutls-normal", "gnutls-serv (GnuTLS)", "apt:gnutls-bin", (exe("gnutls-serv"),), recipes.gnutls("NORMAL")),
@@ -102,6 +102,10 @@ PLAIN = (
         "apt:libbctls-java",
         (exe("javac"), exe("java"), file("/usr/share/java/bctls.jar")),
         recipes.bcjsse(),
+    ),
+    # Without ALPN its TLS 1.3 dies of the protocols that a hello offers.
+    Row(
+        "tlslite-alpn", "tlslite-ng", "pip:tlslite-ng", (module("tlslite"),), recipes.tlslite_ng({"alpn": ["http/1.1"]})
     ),
 )
 _PLAIN = {row.name: row for row in PLAIN}
@@ -136,7 +140,7 @@ STACKS: tuple[Stack, ...] = (
     stack("jsse", "JSSE, nothing disabled", "OpenJDK", package("openjdk-17-jdk-headless")),
     stack("bcjsse", "JSSE", "Bouncy Castle", package("libbctls-java")),
     stack("erlang", "ssl", "Erlang/OTP", package("erlang-ssl")),
-    stack("tlslite-ng", "tlslite-ng", "tlslite-ng", wheel("tlslite-ng")),
+    stack("tlslite-alpn", "tlslite-ng", "tlslite-ng", wheel("tlslite-ng")),
     stack("granian", "granian", "rustls", rustls, wheel("granian")),
 )
 BY_STACK = {one.name: one for one in STACKS}

@@ -60,7 +60,9 @@ PERMISSION = "--yes-i-may-test-this-host"
     metavar="DIR",
     help="What --minutes remembers, and begins with the next time.",
 )
-@click.option("--shrink", is_flag=True, help="Reduce the findings of named cases, too, to the least hello that does it.")
+@click.option(
+    "--shrink", is_flag=True, help="Reduce the findings of named cases, too, to the least hello that does it."
+)
 @click.option("--compare", "others", multiple=True, metavar="HOST[:PORT]", help="Ask this one as well; several times.")
 @click.option("--identify", is_flag=True, help="Name the known stacks that react most alike.")
 @click.option("--list", "listed", is_flag=True, help="List the cases, and send nothing.")

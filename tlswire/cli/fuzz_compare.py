@@ -128,6 +128,8 @@ def _unreachable(one: Wanted, name: str, seed: int, why: str) -> Fuzz:
 
 def identified(result: Fuzz) -> Fuzz:
     """The result with the known stacks that react most alike."""
+    if result.error is not None:
+        return result
     return msgspec.structs.replace(result, likeness=nearest(vector(result)))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tlswire import __version__
+from tlswire.errors import UsageError
 from tlswire.fuzz.confirm import QUORUM, Confirmer, Seen
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
@@ -22,6 +23,7 @@ from tlswire.fuzz.oracle import GENERATED, NOT_APPLICABLE, UNKNOWN, Judgement
 from tlswire.fuzz.preflight import Known, preflight
 from tlswire.fuzz.reduce import reduced
 from tlswire.fuzz.replay import Origin, ground_of, proven
+from tlswire.fuzz.script import Script
 from tlswire.registry import VERSIONS
 from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
-    from tlswire.fuzz.script import Ground, Script
+    from tlswire.fuzz.script import Ground
     from tlswire.probe.transport import Address
     from tlswire.results.finding import ProvenFinding
 
@@ -134,6 +136,8 @@ class Campaign:
         try:
             known = self.confirmer.known = await preflight(self.line)
             if known.control is not None:
+                if known.note:
+                    self.confirmer.notes.append(known.note)
                 if known.serial:
                     self.confirmer.notes.append("serves one client at a time: cases are sent one after the other")
                 await self._all(known)
@@ -146,7 +150,7 @@ class Campaign:
 
     async def _all(self, known: Known) -> None:
         for case in self.cases:
-            self.seen[case.id] = Seen(case, case.make(self.line.ground))
+            self.seen[case.id] = self._made(case)
         asked = [seen for seen in self.seen.values() if not self._lacks(seen, known)]
         self._asked = len(asked)
         await asyncio.gather(*(self._once(seen) for seen in asked))
@@ -159,7 +163,15 @@ class Campaign:
         if not self.line.over:
             seen.reduced = await reduced(seen, self.line, self.confirmer.known.features)
 
+    def _made(self, case: Case) -> Seen:
+        try:
+            return Seen(case, case.make(self.line.ground))
+        except UsageError as error:  # what the case bends is left out of all hellos for this server
+            return Seen(case, Script(b""), judgement=Judgement(NOT_APPLICABLE, (str(error),)))
+
     def _lacks(self, seen: Seen, known: Known) -> bool:
+        if seen.judgement.verdict == NOT_APPLICABLE:
+            return True
         needs = (*seen.case.needs, *filter(None, (_BASES[seen.case.base],)))
         missing = [name for name in needs if name not in known.features]
         if missing:
@@ -178,9 +190,12 @@ class Campaign:
         if not seen.deviates or not await self.confirmer.confirm(seen) or not seen.deviates:
             return None
         await self._reduce(seen)
-        self.seen[case.id] = seen
-        self._tell_found()
         return seen
+
+    def add(self, seen: Seen) -> None:
+        """Make what was found beyond the catalogue a part of the result."""
+        self.seen[seen.case.id] = seen
+        self._tell_found()
 
     def _tell(self) -> None:
         """Tell how far we are, and of what was found."""

@@ -192,14 +192,35 @@ def _members_between(path: str, before: Group | Block, after: Group | Block) -> 
             order.remove(name)
             order.insert(where, name)
             yield Edit("move", _below(path, name), where)
+    yield from _added(path, old, new, order)
+
+
+def _added(path: str, old: dict[str, Field], new: dict[str, Field], order: list[str]) -> Iterator[Edit]:
+    """What ``new`` has more; ``order`` are the names that stand there already."""
+    copies = list(_copies(old, new))
+    for name in dict.fromkeys(twin for twin, _ in copies):
+        again = [copy for twin, copy in copies if twin == name]
+        order[order.index(name) + 1 : order.index(name) + 1] = again
+        yield Edit("duplicate", _below(path, name), len(again))
     extras = sum(name.partition("#")[0] == "extra" for name in order)
     for where, (name, field) in enumerate(new.items()):
-        if name not in old:
+        if name not in order:
             extras += 1
             yield Edit("append", path, encode(field))
             if where < len(order):
                 yield Edit("move", _below(path, "extra" if extras == 1 else f"extra#{extras}"), where)
             order.insert(where, name)
+
+
+def _copies(old: dict[str, Field], new: dict[str, Field]) -> Iterator[tuple[str, str]]:
+    """The fields that stand behind their like and are the same, each with the name of the first."""
+    before = ""
+    for name, field in new.items():
+        twin = name.partition("#")[0]
+        if name not in old and twin == before and twin in old and encode(field) == encode(old[twin]):
+            yield twin, name
+        else:
+            before = name
 
 
 def _below(path: str, name: str) -> str:

@@ -54,7 +54,8 @@ class Explorer:
         self._loop = asyncio.get_running_loop()
         self._until = self._loop.time() + seconds
         self._suspects: dict[str, Mutation] = {}
-        self._causes = set(corpus.causes())
+        self._causes: set[str] = set()  # of suspects that were looked at
+        self._least = set(corpus.causes())  # of what they were reduced to
 
     async def run(self) -> None:
         """What is remembered first, then Hypothesis until the time is over or the server is gone."""
@@ -114,8 +115,10 @@ class Explorer:
             return 0.0
         drew = class_of(heard)
         times = self.corpus.saw(drew)
-        judgement = judge(self._case(mutation, script), script, heard, self.known.features)
-        if judgement.verdict == DEVIATES:
+        case = self._case(mutation, script)
+        judged = self.known.features.issuperset(case.needs)
+        judgement = judge(case, script, heard, self.known.features)
+        if judged and judgement.verdict == DEVIATES:
             if judgement.cause not in self._causes:
                 self._suspects.setdefault(judgement.cause, mutation)
         elif times == 1:
@@ -126,10 +129,20 @@ class Explorer:
         return case_of_mutation(self.campaign.line.ground, mutation, script)
 
     async def _confirm(self, mutation: Mutation, *, again: bool) -> None:
+        """Confirm and reduce a suspect; causes are those of the reduced hello, and told once."""
         script = mutation.script(self.campaign.line.ground)
         seen = await self.campaign.confirmed(self._case(mutation, script), script)
-        if seen is None or seen.heard is None or (seen.judgement.cause in self._causes and not again):
+        if seen is None or seen.heard is None:
             return
         self._causes.add(seen.judgement.cause)
+        if seen.reduced is not None and seen.reduced.shrunk.edits:
+            # The framing of what was drawn is no part of the name of what is left.
+            least = Mutation(mutation.base, seen.reduced.shrunk.edits)
+            seen.case = self._case(least, seen.reduced.shrunk.script)
+            seen.judgement = judge(seen.case, seen.reduced.shrunk.script, seen.reduced.heard, self.known.features)
+        if seen.case.id in self.campaign.seen or (seen.judgement.cause in self._least and not again):
+            return
+        self._least.add(seen.judgement.cause)
         if not again:
             self.corpus.remember(Remembered(mutation, class_of(seen.heard), seen.judgement.cause))
+        self.campaign.add(seen)

@@ -19,7 +19,8 @@ from tlswire.crypto.suites import digest_of
 from tlswire.errors import WireError
 from tlswire.fuzz.model import CLOSE, FLIGHT, HANG, HELLO_THEN_ABORT, NOT_TLS, RETRY
 from tlswire.probe.exchange import described
-from tlswire.registry import CONTENT_TYPES, HANDSHAKE_TYPES
+from tlswire.registry import CONTENT_TYPES, GROUPS, HANDSHAKE_TYPES
+from tlswire.wire.cursor import named
 from tlswire.wire.extension_bodies import KeyShareEntry
 from tlswire.wire.handshake import (
     ENCRYPTED_EXTENSIONS,
@@ -29,7 +30,7 @@ from tlswire.wire.handshake import (
     encode_handshake,
     parse_server_hello,
 )
-from tlswire.wire.partial import parse_partial_server_hello
+from tlswire.wire.partial import parse_partial_client_hello, parse_partial_server_hello
 from tlswire.wire.primitives import parse
 from tlswire.wire.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, SSLV2, Message
 from tlswire.wire.sslv2 import SERVER_HELLO as SSLV2_SERVER_HELLO
@@ -104,6 +105,8 @@ class FlightReader:
         self._events: list[str] = []
         self._faults: list[tuple[str, str]] = []
         self._transcript = script.message
+        offer = parse_partial_client_hello(script.message[4:])
+        self._groups = () if offer is None else offer.groups
         self._retry: ServerHello | None = None
         self._hello: ServerHello | None = None
         self._encrypted: EncryptedExtensions | None = None
@@ -279,7 +282,10 @@ class FlightReader:
         self._event(RETRY_EVENT)
         if self._retry is not None:
             self._fault("unexpected", "a second HelloRetryRequest (RFC 9846 4.2.4)")
-        if self._retry is not None or self._script.again is None:
+        unheard = hello.group is not None and hello.group not in self._groups
+        if unheard:
+            self._fault("group", f"asks for a share of {named(GROUPS, hello.group or 0)} that was not offered")
+        if self._retry is not None or self._script.again is None or unheard:
             self._retry = self._retry or hello
             self._done = True
             return

@@ -6,7 +6,7 @@ Must not import ``report`` or ``cli``.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,7 +14,7 @@ from tlswire.fuzz.cases.tickets import retried
 from tlswire.fuzz.features import FEATURES
 from tlswire.fuzz.model import DEAD, FLIGHT, HANG, NOT_TLS, RETRY
 from tlswire.fuzz.resumed import resumption, taken
-from tlswire.fuzz.script import TLS12, TLS13, Script
+from tlswire.fuzz.script import GROUPS, TLS12, TLS13, X25519MLKEM768, Ground, Script
 from tlswire.handshake.client import Client
 from tlswire.handshake.offer import offer
 from tlswire.handshake.renegotiation import Renegotiating
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
 # Seconds a serial server is given to leave one client for another.
 _IDLE = 0.6
+_ANSWERED = frozenset({FLIGHT, RETRY})
+# What else to begin with where the usual hello is refused, and how that is told.
+_GROUNDS: dict[str, dict[str, Any]] = {
+    "all hellos are without ALPN: the server does not answer them otherwise": {"protocols": ()},
+    "all hellos offer X25519MLKEM768, too: the server does not answer them otherwise": {
+        "groups": (X25519MLKEM768, *GROUPS)
+    },
+}
 # As somebody's browser would say it to the wrong port.
 _REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -35,7 +43,7 @@ class Known(msgspec.Struct, frozen=True):
     """What is known of a server: ``control`` is a script that it answers by a flight (None: there is none).
 
     ``error`` says why it cannot be fuzzed; ``there`` whether anything answered; ``serial`` whether it serves one client
-    at a time, ``shared`` whether the port speaks plain HTTP, too; ``first`` is what it said to the control.
+    at a time, ``shared`` whether the port speaks plain HTTP, too; ``note`` says what is left out of all hellos for it.
     """
 
     features: frozenset[str]
@@ -44,17 +52,19 @@ class Known(msgspec.Struct, frozen=True):
     serial: bool = False
     shared: bool = False
     error: str | None = None
-    first: Heard | None = None
+    note: str = ""
 
 
 async def preflight(line: Line) -> Known:
     """Ask ``line`` for everything in FEATURES; sessions that can be resumed are put into its ground."""
+    bases, heard = await _bases(line)
+    note = ""
+    if heard["tls13"].reaction not in {*_ANSWERED, DEAD, HANG, NOT_TLS}:
+        note, bases, heard = await _other_ground(line, bases, heard)
     ground = line.ground
-    bases = {name: FEATURES[name].make(ground) for name in ("tls13", "tls12")}
-    heard = {name: await line.ask(name, script) for name, script in bases.items()}
     if all(one.reaction == DEAD for one in heard.values()):
         return Known(frozenset(), None, there=False, error=f"unreachable: {heard['tls13'].reason or 'no connection'}")
-    control = next((bases[name] for name in bases if heard[name].reaction in {FLIGHT, RETRY}), None)
+    control = next((bases[name] for name in bases if heard[name].reaction in _ANSWERED), None)
     if control is None:
         return Known(frozenset(), None, there=True, error=_why_not(tuple(heard.values())))
     serial = await _is_serial(line, control)
@@ -70,8 +80,28 @@ async def preflight(line: Line) -> Known:
     plain = await line.ask("plain HTTP", Script(_REQUEST))
     if serial:  # until it has let go of the last one
         await line.ask("control", control, timeout=line.patient)
-    first = next(one for one in heard.values() if one.reaction in {FLIGHT, RETRY})
-    return Known(frozenset(found), control, there=True, serial=serial, shared=plain.reaction == NOT_TLS, first=first)
+    shared = plain.reaction == NOT_TLS
+    return Known(frozenset(found), control, there=True, serial=serial, shared=shared, note=note)
+
+
+async def _bases(line: Line) -> tuple[dict[str, Script], dict[str, Heard]]:
+    """The two valid hellos, and what is heard for them."""
+    bases = {name: FEATURES[name].make(line.ground) for name in ("tls13", "tls12")}
+    return bases, {name: await line.ask(name, script) for name, script in bases.items()}
+
+
+async def _other_ground(
+    line: Line, bases: dict[str, Script], heard: dict[str, Heard]
+) -> tuple[str, dict[str, Script], dict[str, Heard]]:
+    """Another pair of valid hellos for a server that does not answer the usual one; the usual ones where none helps."""
+    usual = line.ground
+    for note, changes in _GROUNDS.items():
+        line.ground = Ground(usual.seed, usual.server_name, **changes)
+        others, answers = await _bases(line)
+        if answers["tls13"].reaction in _ANSWERED:
+            return note, others, answers
+    line.ground = usual
+    return "", bases, heard
 
 
 def _why_not(heard: tuple[Heard, ...]) -> str:

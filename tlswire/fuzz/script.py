@@ -68,16 +68,24 @@ class Script(msgspec.Struct, frozen=True):
 class Ground:
     """Two valid hellos, ``modern`` (TLS 1.3 and 1.2) and ``older`` (TLS 1.2 alone), and the private halves of all
     shares. ``sessions`` are those that cases may resume, by version, and ``spares`` others of the same handshakes, where
-    there are: a ticket that early data came with is used up (RFC 9846 section 8.1).
+    there are: a ticket that early data came with is used up (RFC 9846 section 8.1). ``protocols`` and ``groups`` are what
+    both hellos offer.
     """
 
-    def __init__(self, seed: int = 0, server_name: bytes = b"localhost") -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        server_name: bytes = b"localhost",
+        *,
+        protocols: tuple[bytes, ...] = PROTOCOLS,
+        groups: tuple[int, ...] = GROUPS,
+    ) -> None:
         self.seed = seed
         self.server_name = server_name
         self.sessions: dict[int, Session] = {}
         self.spares: dict[int, Session] = {}
         rng = Random(f"tlswire fuzz {seed}")
-        shape = Shape(server_name=server_name, alpn=PROTOCOLS, groups=GROUPS, schemes=SCHEMES, key_shares=(X25519,))
+        shape = Shape(server_name=server_name, alpn=protocols, groups=groups, schemes=SCHEMES, key_shares=(X25519,))
         offered = offer(client_hello((TLS13, TLS12), (*SUITES13, *SUITES12), rng=rng, shape=shape), rng)
         self.modern: ClientHello = offered.hello
         self.older = client_hello((TLS12,), SUITES12, rng=rng, shape=shape)

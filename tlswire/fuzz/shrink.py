@@ -194,6 +194,8 @@ class _Work:
         await _fewest(self.framing.cuts, works)
 
     async def _fewer_edits(self) -> None:
+        if (self.framing != Framing() or self.best.cuts) and await self._try(()):
+            return
         # Most often one edit does it alone: that is cheaper to find out than by halves.
         for edit in self.edits if len(self.edits) > 1 else ():
             if await self._try((edit,)):
@@ -218,10 +220,11 @@ class _Work:
         target = _target(edit, field)
         if target is not None and isinstance(edit.value, int):
             await _nearest(target, edit.value, lambda value: works(Edit(edit.kind, edit.path, value)))
-        elif edit.kind in {"append", "insert", "data"} and isinstance(edit.value, bytes):
-            zeros = bytes(len(edit.value))
-            if edit.value == zeros or await works(Edit(edit.kind, edit.path, zeros)):
-                await _nearest(0, len(zeros), lambda value: works(Edit(edit.kind, edit.path, bytes(value))))
+        elif isinstance(edit.value, bytes):
+            made = _resized(edit.path, edit.value)
+            longest = len(edit.value) - len(made(0))
+            if longest > 0 and not await works(Edit(edit.kind, edit.path, made(0))):
+                await _nearest(0, longest, lambda size: works(Edit(edit.kind, edit.path, made(size))))
 
     async def _fewer_bytes(self) -> None:
         """Leave out what the valid hello has and these edits do not need, until a person can read it."""
@@ -240,7 +243,8 @@ class _Work:
 
 def _simpler(edit: Edit, field: object) -> Iterator[Edit]:
     """Edits that may do the same and say more plainly what they do."""
-    if edit.kind in {"data", "append", "insert"} and isinstance(field, (Block, Leaf)):
+    flat = isinstance(field, Leaf) or (isinstance(field, Block) and all(isinstance(item, Leaf) for item in field.items))
+    if edit.kind in {"data", "append", "insert"} and isinstance(field, (Block, Leaf)) and flat:
         length = len(edit.value) if isinstance(edit.value, bytes) else 0
         held = _held(field)
         size = length if edit.kind == "data" else held + length
@@ -248,6 +252,13 @@ def _simpler(edit: Edit, field: object) -> Iterator[Edit]:
             yield Edit("size", edit.path, size)
     elif edit.kind == "length-to" and isinstance(field, Block) and isinstance(edit.value, int):
         yield Edit("length-by", edit.path, edit.value - _held(field))
+
+
+def _resized(path: str, value: bytes) -> Callable[[int], bytes]:
+    """How bytes that an edit brings in are made shorter: an extension in its body, its length true; others at the end."""
+    if path == "extensions" and int.from_bytes(value[2:4], "big") == len(value) - 4:
+        return lambda size: value[:2] + size.to_bytes(2, "big") + value[4 : 4 + size]
+    return lambda size: value[:size]
 
 
 def _held(field: Block | Leaf) -> int:

@@ -81,7 +81,8 @@ def _another(hello: ClientHello, retry: ServerHello, ground: Ground) -> ClientHe
 
 def _both(hello: ClientHello, retry: ServerHello, ground: Ground) -> ClientHello:
     asked = retry.group if isinstance(retry.group, int) else X25519
-    groups = sorted((asked, next(code for code in GROUPS if code != asked)), key=GROUPS.index)
+    offered = hello.groups
+    groups = sorted((asked, next(code for code in GROUPS if code != asked)), key=offered.index)
     return with_extension(hello, KEY_SHARE, vector(2, b"".join(share(ground, group) for group in groups)))
 
 
