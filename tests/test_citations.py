@@ -22,13 +22,13 @@ SOURCES = [
 SOURCES += [PROJECT / "README.md", PROJECT / "CHANGELOG.md"]
 
 # The last section below each that has any (.0: it has none): the table of contents, and the fourth level of chapter 4.
-LAST = """
+_LAST = """
     1.4 2.3 3.8 4.7 4.2.4 4.3.11 4.3.8.2 4.3.11.3 4.4.2 4.5.3 4.5.1.3 4.7.3 5.5 6.2 7.5 7.4.2 8.3 9.3 10.0 11.1 12.2
     A.2 B.4 B.3.5 C.5 D.0 E.5 F.10 F.1.6 F.2.1 F.5.1
-""".split()
-SECTIONS = {name.partition(".")[0] for name in LAST} | {
+"""
+SECTIONS = {name.partition(".")[0] for name in _LAST.split()} | {
     f"{above}.{number}"
-    for above, _, last in (name.rpartition(".") for name in LAST)
+    for above, _, last in (name.rpartition(".") for name in _LAST.split())
     for number in range(1, int(last) + 1)
 }
 
