@@ -148,7 +148,7 @@ class Conversation(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def extended_master_secret(self) -> bool:
-        """Whether the keys are bound to the handshake: always in TLS 1.3 (RFC 7627, RFC 9846 appendix D)."""
+        """Whether the keys are bound to the handshake: always in TLS 1.3 (RFC 7627, RFC 9846 appendix E)."""
         return self.version >= 0x0304 or self.answered(EXTENDED_MASTER_SECRET) is not None
 
     @property
