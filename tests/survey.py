@@ -128,7 +128,8 @@ def _page(surveyed: Sequence[Surveyed]) -> Iterator[str]:
 def _alike(surveyed: Sequence[Surveyed]) -> Iterator[str]:
     """How many of them can be told apart, and how far implementations are."""
     result = compare([one.runs[0] for one in surveyed])
-    within, between = [], []
+    within: list[float] = []
+    between: list[float] = []
     for a, b in itertools.combinations(range(len(surveyed)), 2):
         share = result.distances[a][b]
         same = surveyed[a].stack.implementation == surveyed[b].stack.implementation

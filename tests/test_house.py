@@ -178,7 +178,7 @@ def test_architecture_names_every_room() -> None:
 
 @pytest.mark.parametrize(
     "room",
-    ["capture", "certificates", "check", "crypto", "handshake", "lab", "policy", "probe", "report", "results"],
+    ["capture", "certificates", "check", "crypto", "fuzz", "handshake", "lab", "policy", "probe", "report", "results"],
 )
 def test_architecture_names_every_module_of_the_room(room: str) -> None:
     section = re.search(rf"^### `{room}/`\n(.*?)(?=^#|\Z)", ARCHITECTURE, re.MULTILINE | re.DOTALL)

@@ -32,7 +32,7 @@ def explored(who: str, corpus: Corpus, seconds: float) -> Fuzz:
 
 def test_an_exploration_finds_a_planted_fault_and_a_later_one_begins_with_it(tmp_path: Path) -> None:
     with Corpus(tmp_path) as corpus:
-        first = explored("ignores-duplicates", corpus, 4)
+        first = explored("ignores-duplicates", corpus, 2)
     assert first.findings
     assert all(finding.level == "MUST" for finding in first.findings)
     with Corpus(tmp_path) as corpus:
@@ -43,7 +43,7 @@ def test_an_exploration_finds_a_planted_fault_and_a_later_one_begins_with_it(tmp
 
 def test_an_exploration_of_the_strict_server_finds_nothing() -> None:
     with Corpus() as corpus:
-        result = explored("strict", corpus, 3)
+        result = explored("strict", corpus, 2)
         assert len(corpus.classes) > 4
     assert result.findings == []
 

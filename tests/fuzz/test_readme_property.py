@@ -1,4 +1,4 @@
-"""The property test of docs/fuzz.md runs as printed: it passes where a server keeps its word, and fails where one does not."""
+"""The property tests of README.md and docs/fuzz.md run as printed: they pass where a server keeps its word, else they fail."""
 
 from __future__ import annotations
 
@@ -12,20 +12,28 @@ import pytest
 
 from tlswire.lab.server import running
 
-TEXT = (Path(__file__).parents[2] / "docs" / "fuzz.md").read_text(encoding="utf-8")
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("character", "outcome"),
-    [("modern", "2 passed"), ("version-intolerant", "1 failed, 1 passed")],
-    ids=["a good one", "one that refuses newer versions"],
+    ("document", "character", "chosen", "outcome"),
+    [
+        ("docs/fuzz.md", "modern", "test", "2 passed"),
+        ("docs/fuzz.md", "plain-http", "every", "1 failed, 1 deselected"),
+        ("README.md", "modern", "test", "1 passed"),
+        ("README.md", "plain-http", "test", "1 failed"),
+    ],
 )
-def test_the_printed_property_test_judges_a_server(character: str, outcome: str, tmp_path: Path) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+def test_the_printed_property_test_judges_a_server(
+    document: str, character: str, chosen: str, outcome: str, tmp_path: Path
+) -> None:
+    text = (PROJECT / document).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (code,) = (block for block in blocks if "hypothesis" in block)
     (tmp_path / "test_my_server.py").write_text(code, encoding="utf-8")
     with running(character) as lab:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_server.py"],
+            [sys.executable, "-m", "pytest", "-q", "-k", chosen, "-p", "no:cacheprovider", "test_my_server.py"],
             cwd=tmp_path,
             env=os.environ | {"PORT": str(lab.port)},
             capture_output=True,

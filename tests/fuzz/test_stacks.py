@@ -19,8 +19,6 @@ from tlswire.fuzz.confirm import QUORUM
 from tlswire.fuzz.stacks import known, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tlswire.results.fuzz import Fuzz
 
 pytestmark = pytest.mark.stacks
@@ -41,7 +39,7 @@ def there(name: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def results() -> Iterator[dict[str, list[Fuzz]]]:
+def results() -> dict[str, list[Fuzz]]:
     names = [name for name in (*NAMES, *AGAIN) if there(name)]
     if not names:
         pytest.skip("no stack is installed")

@@ -51,16 +51,23 @@ class Corpus:
                 self._file.seek(0)
             except OSError as error:
                 raise UsageError(str(self.folder), f"cannot be used: {error.strerror}", "--corpus") from None
-            end = 0
-            for end, one in _lines(self._file, path):  # noqa: B007 - the last end is where a torn line begins
-                self.remembered.append(one)
-                self.classes[one.drew] += 1
-            self._file.truncate(end)
+            try:
+                self._read(self._file, path)
+            except UsageError:
+                self._file.close()
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+
+    def _read(self, file: BinaryIO, path: Path) -> None:
+        end = 0
+        for end, one in _lines(file, path):  # noqa: B007 - the last end is where a torn line begins
+            self.remembered.append(one)
+            self.classes[one.drew] += 1
+        file.truncate(end)
 
     def saw(self, drew: str) -> int:
         """Count a class; how often it was seen, this time included."""

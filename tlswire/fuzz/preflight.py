@@ -114,7 +114,9 @@ def _why_not(heard: tuple[Heard, ...]) -> str:
 
 
 async def _is_serial(line: Line, control: Script) -> bool:
-    idle = asyncio.create_task(line.ask("idle", Script(b""), timeout=_IDLE))
+    # Half a hello keeps those busy that look at one client until all of it is there.
+    half = Script(control.payload[: len(control.payload) // 2])
+    idle = asyncio.create_task(line.ask("idle", half, timeout=_IDLE))
     await asyncio.sleep(0.05)
     heard = await line.ask("control", control, timeout=_IDLE / 2)
     idle.cancel()
