@@ -22,7 +22,7 @@ import pytest
 
 from tests.servers.bad_servers import plain_http
 from tests.servers.listener import streamed
-from tlswire.fuzz import campaign
+from tlswire.fuzz import confirm
 from tlswire.lab.server import running
 from tlswire.results import Fuzz, ProvenFinding
 from tlswire.wire.dumps import read_input
@@ -127,7 +127,7 @@ def test_a_server_that_conforms_leaves_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_killed_keeps_what_it_found(tmp_path: Path) -> None:
-    arguments = ("--cases", "C*", "--cases", "E*", "--cases", "H*", "--max-rate", "300", "--evidence", str(tmp_path))
+    arguments = ("--cases", "E*", "--max-rate", "300", "--evidence", str(tmp_path))
     with running("wrong-alert") as lab, fuzzing(at(lab), *arguments) as process:
         until(tmp_path)
         process.kill()
@@ -139,7 +139,7 @@ def test_a_run_that_is_killed_keeps_what_it_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_prints_what_it_found(how: signal.Signals, tmp_path: Path) -> None:
     files = ("--evidence", str(tmp_path / "e"), "--json", str(tmp_path / "json"), "--html", str(tmp_path / "html"))
-    arguments = ("--cases", "C*", "--cases", "E*", "--cases", "H*", "--max-rate", "300", *files)
+    arguments = ("--cases", "E*", "--max-rate", "300", *files)
     with running("wrong-alert") as lab, fuzzing(at(lab), *arguments) as process:
         until(tmp_path / "e")
         process.send_signal(how)
@@ -210,7 +210,7 @@ def _resets() -> Listener:
 @pytest.mark.parametrize(
     ("server", "says"),
     [
-        (plain_http, "does not speak TLS: HTTP/1.1 400 Bad Request"),
+        (plain_http, "speaks plain HTTP: HTTP/1.1 400 Bad Request"),
         (_resets, "no valid hello is answered: close"),
     ],
 )
@@ -229,19 +229,19 @@ def test_nobody_there_is_unreachable() -> None:
 
 
 def test_a_server_that_dies_ends_the_run_with_what_was_sent_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign, "RECOVERY", 0.3)
+    monkeypatch.setattr(confirm, "RECOVERY", 0.3)
     with contextlib.ExitStack() as stack:
         lab = stack.enter_context(running("strict"))
 
         def killer() -> None:
             end = time.monotonic() + PATIENCE
-            while lab.connections < 80 and time.monotonic() < end:
+            while lab.connections < 60 and time.monotonic() < end:
                 time.sleep(0.001)
             stack.close()
 
         thread = threading.Thread(target=killer)
         thread.start()
-        outcome = run("fuzz", at(lab), "--max-rate", "400")
+        outcome = run("fuzz", at(lab), "--max-rate", "800")
         thread.join()
     assert (outcome.code, outcome.err) == (3, "")
     assert "the server is down; sent last: " in outcome.out
@@ -266,7 +266,7 @@ def test_wrong_usage_is_one_line(arguments: tuple[str, ...], says: str, tmp_path
 def test_a_terminal_sees_the_progress() -> None:
     ours, theirs = pty.openpty()
     with running("strict") as lab:
-        command = (at(lab), "--max-rate", "150", "--cases", "S*", "--cases", "A*", "--cases", "C*")
+        command = (at(lab), "--max-rate", "120", "--cases", "S*")
         with fuzzing(*command, stderr=theirs) as process:
             os.close(theirs)
             seen = b""

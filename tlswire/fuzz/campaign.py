@@ -125,7 +125,7 @@ class Campaign:
         self.confirmer = Confirmer(line, Known(frozenset(), None, there=False), self._tell)
         self._progress = progress
         self._found = found
-        self._told: dict[str, str] = {}  # causes, and the case that was told of each
+        self._told: dict[str, tuple[str, bool]] = {}  # causes; the case that was told of each, and whether it was reduced
         self._done = 0
         self._asked = 0
         self._last_told = 0.0
@@ -162,6 +162,7 @@ class Campaign:
     async def _reduce(self, seen: Seen) -> None:
         if not self.line.over:
             seen.reduced = await reduced(seen, self.line, self.confirmer.known.features)
+            self._tell()
 
     def _made(self, case: Case) -> Seen:
         try:
@@ -181,7 +182,7 @@ class Campaign:
     async def _once(self, seen: Seen) -> None:
         await self.confirmer.once(seen)
         self._done += seen.heard is not None
-        self._tell()
+        self._tell_progress()
 
     async def confirmed(self, case: Case, script: Script) -> Seen | None:
         """What is seen three times of a case beyond the catalogue; None where it conforms, or does not repeat."""
@@ -198,8 +199,11 @@ class Campaign:
         self._tell_found()
 
     def _tell(self) -> None:
-        """Tell how far we are, and of what was found."""
+        """Tell of what was found, and how far we are."""
         self._tell_found()
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
         if self._progress is None or self.line.elapsed < self._last_told + _TOLD_EVERY:
             return
         self._last_told = self.line.elapsed
@@ -215,12 +219,23 @@ class Campaign:
         features = self.confirmer.known.features
         for cause, group in self._causes().items():
             seen = group[0]
-            if seen.heard is None or self._told.get(cause) == seen.case.id:
+            told = (seen.case.id, seen.reduced is not None)
+            if self._told.get(cause) == told:
                 continue
-            self._told[cause] = seen.case.id
+            script, heard, fields, contacts = self._least(seen)
+            if heard is None:
+                continue
+            self._told[cause] = told
             origin = Origin(self.target, self.line.ground.seed, features, self.stack)
-            fields = changes(seen.case, seen.script, self.line.ground)
-            self._found(proven(seen.case, seen.script, seen.heard, seen.judgement, fields, origin, seen.repeated))
+            self._found(proven(seen.case, script, heard, seen.judgement, fields, origin, contacts))
+
+    def _least(self, seen: Seen) -> tuple[Script, Heard | None, tuple[str, ...], int]:
+        """The smallest that shows a finding: what is sent, heard, differs, and how often the server was asked."""
+        fields, shrunk = changes(seen.case, seen.script, self.line.ground), seen.reduced
+        if shrunk is None:
+            return seen.script, seen.heard, fields, seen.repeated
+        least = shrunk.shrunk
+        return least.script, shrunk.heard, least.differences or fields, seen.repeated + least.contacts
 
     # What comes out.
 
@@ -277,12 +292,8 @@ class Campaign:
 
     def _finding(self, cause: str, group: list[Seen]) -> Finding:
         least = group[0]
-        heard, shrunk = least.heard, least.reduced
-        fields, contacts = changes(least.case, least.script, self.line.ground), least.repeated
-        if shrunk is not None:
-            heard, fields = shrunk.heard, shrunk.shrunk.differences or fields
-            contacts += shrunk.shrunk.contacts
-        sent = least.script.payload if heard is None else heard.sent
+        script, heard, fields, contacts = self._least(least)
+        sent = script.payload if heard is None else heard.sent
         received = b"" if heard is None else heard.received
         return Finding(
             cause=cause,

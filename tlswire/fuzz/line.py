@@ -138,18 +138,24 @@ class Line:
         """What is heard for ``script``, which is not sent before ``ready``; ``reaction`` is dead where nobody is there
         (any more), ``ending`` unasked where the line is over.
         """
-        async with self._places:
+        while True:
             if ready is not None:
                 await ready.wait()
-            if self.bounds.max_rate:
-                await self._pause()
-            if self.bounds.connections and self.connections >= self.bounds.connections:
-                self.over = self.over or f"{self.connections} connections were made, which is the most"
-            if self.elapsed > self.bounds.deadline:
-                self.over = self.over or f"deadline of {self.bounds.deadline:g} s passed"
-            if self.over:
-                return FlightReader(script, self.ground.key).heard("unasked", reason=self.over)
-            return await self._exchange(name, script, timeout or self.timeout)
+            async with self._places:
+                # No place is held while one waits: whoever makes it ready needs one.
+                if ready is None or ready.is_set():
+                    return await self._ask(name, script, timeout)
+
+    async def _ask(self, name: str, script: Script, timeout: float | None) -> Heard:
+        if self.bounds.max_rate:
+            await self._pause()
+        if self.bounds.connections and self.connections >= self.bounds.connections:
+            self.over = self.over or f"{self.connections} connections were made, which is the most"
+        if self.elapsed > self.bounds.deadline:
+            self.over = self.over or f"deadline of {self.bounds.deadline:g} s passed"
+        if self.over:
+            return FlightReader(script, self.ground.key).heard("unasked", reason=self.over)
+        return await self._exchange(name, script, timeout or self.timeout)
 
     async def _exchange(self, name: str, script: Script, timeout: float) -> Heard:
         self.connections += 1
