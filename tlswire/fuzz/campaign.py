@@ -125,7 +125,9 @@ class Campaign:
         self.confirmer = Confirmer(line, Known(frozenset(), None, there=False), self._tell)
         self._progress = progress
         self._found = found
-        self._told: dict[str, tuple[str, bool]] = {}  # causes; the case that was told of each, and whether it was reduced
+        self._told: dict[
+            str, tuple[str, bool]
+        ] = {}  # causes; the case that was told of each, and whether it was reduced
         self._done = 0
         self._asked = 0
         self._last_told = 0.0
