@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,7 +30,8 @@ from .run import Outcome, one_line, refused, run
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.servers.listener import Listener
     from tlswire.lab.server import Lab
@@ -118,6 +118,18 @@ def test_the_capture_opens_in_tshark_and_its_comment_names_the_case(found: tuple
     assert {row[3] for row in rows} == {""}
 
 
+def test_the_folder_holds_the_least_that_shows_it(tmp_path: Path) -> None:
+    files = ("--evidence", tmp_path / "e", "--json", tmp_path / "json")
+    with running("ignores-duplicates") as lab:
+        assert run("fuzz", at(lab), *DUPLICATE, "--shrink", *files).code == 1
+        (folder,) = (tmp_path / "e").iterdir()
+        assert run("replay", folder, "--to", at(lab)).lines[-1] == "the same"
+    (finding,) = msgspec.json.decode((tmp_path / "json").read_bytes(), type=Fuzz).findings
+    least = kept(folder)
+    assert (least.sent, least.differences, least.contacts) == (finding.sent, finding.differences, finding.contacts)
+    assert len(least.differences) == 1
+
+
 def test_a_server_that_conforms_leaves_no_folder(tmp_path: Path) -> None:
     with running("strict") as lab:
         outcome = run("fuzz", at(lab), *DUPLICATE, "--evidence", tmp_path / "e", "--html", "-")
@@ -166,7 +178,7 @@ def test_an_interrupted_beginning_says_so(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "json").read_bytes())["complete"] is False
 
 
-def test_a_full_disk_is_told_once_what_was_found_is_printed(tmp_path: Path) -> None:
+def test_a_full_disk_is_told_once_what_was_found_is_printed() -> None:
     with running("ignores-duplicates") as lab:
         outcome = run("fuzz", at(lab), *DUPLICATE, "--json", "/dev/full")
         assert (outcome.code, one_line(outcome)) == (2, "/dev/full: cannot be written: No space left on device")
@@ -214,7 +226,7 @@ def _resets() -> Listener:
         (_resets, "no valid hello is answered: close"),
     ],
 )
-def test_what_does_not_speak_tls_is_no_finding(server: type[Listener], says: str, tmp_path: Path) -> None:
+def test_what_does_not_speak_tls_is_no_finding(server: Callable[[], Listener], says: str, tmp_path: Path) -> None:
     with server() as listener:
         outcome = run("fuzz", at(listener), "--json", tmp_path / "json")
     assert (outcome.code, outcome.err) == (4, "")

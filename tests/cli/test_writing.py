@@ -13,7 +13,8 @@ from tlswire.cli import COMMANDS, group
 from tlswire.cli.writing import Spool, options, written
 from tlswire.lab.server import running
 from tlswire.report.writers import WRITERS
-from tlswire.results import SCAN_SCHEMA, SCHEMAS, VERDICT_SCHEMA, Scan
+from tlswire.results import FUZZ_SCHEMA, SCAN_SCHEMA, SCHEMAS, VERDICT_SCHEMA, Scan
+from tlswire.results.fuzz_compare import FUZZ_COMPARE_SCHEMA
 
 from .run import refused, run
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OWNERS = {SCAN_SCHEMA: "scan", VERDICT_SCHEMA: "check"}
+OWNERS = {SCAN_SCHEMA: "scan", VERDICT_SCHEMA: "check", FUZZ_SCHEMA: "fuzz", FUZZ_COMPARE_SCHEMA: "fuzz"}
 ROWS = [(name, schema) for name, writer in WRITERS.items() for schema in writer.schemas]
 FEW = ("--versions", "1.2", "--suites", "0xC02F,0x002F")
 
@@ -32,14 +33,20 @@ def port() -> Iterator[int]:
         yield lab.port
 
 
-def arguments(command: str, port: int) -> tuple[str, ...]:
-    return (command, f"127.0.0.1:{port}", *(FEW if command == "scan" else ("--no-http",)))
+def arguments(schema: str, port: int) -> tuple[str, ...]:
+    few = {
+        SCAN_SCHEMA: FEW,
+        VERDICT_SCHEMA: ("--no-http",),
+        FUZZ_SCHEMA: ("--cases", "sni"),
+        FUZZ_COMPARE_SCHEMA: ("--cases", "sni", "--compare", f"127.0.0.1:{port}"),
+    }
+    return (OWNERS[schema], f"127.0.0.1:{port}", *few[schema])
 
 
 @pytest.mark.parametrize(("name", "schema"), ROWS)
 def test_every_format_is_written_by_its_commands(name: str, schema: str, port: int, tmp_path: Path) -> None:
     assert schema in SCHEMAS
-    line = arguments(OWNERS[schema], port)
+    line = arguments(schema, port)
     plain = run(*line)
     outcome = run(*line, f"--{name}", tmp_path / "file")
     assert outcome.code == plain.code
@@ -107,7 +114,7 @@ def test_only_pages_show_the_bytes_of_a_verdict(port: int, tmp_path: Path) -> No
 
 def test_files_are_opened_before_anything_is_sent(tmp_path: Path) -> None:
     with running("plain") as lab:
-        line = arguments("scan", lab.port)
+        line = arguments(SCAN_SCHEMA, lab.port)
         nowhere = tmp_path / "none" / "file"
         for name in WRITERS:
             said = refused(run(*line, f"--{name}", nowhere))

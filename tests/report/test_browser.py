@@ -9,12 +9,13 @@ import pytest
 
 from tlswire.check.survey import judged
 from tlswire.policy.shipped import policy_of
-from tlswire.report.html import scans_page, sessions_page, verdicts_page
+from tlswire.report.html import fuzz_page, scans_page, sessions_page, verdicts_page
 
 from .browser import Page, browsing, chromium
 from .made import session
 from .pages import HOSTILE, poisoned
 from .test_html import FAILED, WEAK, at, met, scanned, summed
+from .test_html_fuzz import fuzzed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +75,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "verdicts.html").write_bytes(verdicts_page([*said, poisoned(said[0])]))
     found = [WEAK, FAILED, session(server_name="a" * 200 + ".example.com"), poisoned(session())]
     (folder / "sessions.html").write_bytes(sessions_page(summed(*found), met(4, name=f"{'long' * 40}.pcap")))
+    (folder / "fuzz.html").write_bytes(fuzz_page([fuzzed("wrong-alert", "sni", "alpn", "K2?", "record")]))
     return folder
 
 
@@ -91,7 +93,7 @@ def page(browser: Page) -> Iterator[Page]:
     assert browser.complaints == []
 
 
-@pytest.mark.parametrize("name", ["scans", "evil", "policies", "verdicts", "sessions"])
+@pytest.mark.parametrize("name", ["scans", "evil", "policies", "verdicts", "sessions", "fuzz"])
 def test_a_page_loads_nothing_and_fits_every_width(page: Page, pages: Path, name: str) -> None:
     url = f"file://{pages}/{name}.html"
     page.requests.clear()
@@ -103,7 +105,7 @@ def test_a_page_loads_nothing_and_fits_every_width(page: Page, pages: Path, name
     assert page.js("document.scripts.length") == 1
 
 
-@pytest.mark.parametrize("name", ["scans", "verdicts", "sessions"])
+@pytest.mark.parametrize("name", ["scans", "verdicts", "sessions", "fuzz"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_have_contrast(page: Page, pages: Path, name: str, scheme: str) -> None:
     page.prefer(color_scheme=scheme, reduced_motion="reduce")
@@ -125,6 +127,24 @@ def test_tables_are_sorted_by_mouse_and_keyboard(page: Page, pages: Path) -> Non
     page.press("Tab")
     page.press(" ")
     assert page.js(sorts)[:3] == ["none", "none", "ascending"]
+
+
+def test_cases_are_filtered_in_three_ways_at_once(page: Page, pages: Path) -> None:
+    page.open(f"file://{pages}/fuzz.html")
+    rows = "[...document.querySelectorAll('#c1-table tbody tr')].filter((row) => !row.hidden)"
+    total = page.js(f"{rows}.length")
+    page.js("document.querySelector('[data-by=verdict] input[value=deviates]').click()")
+    assert page.js(f"[...new Set({rows}.map((row) => row.dataset.verdict))].includes('deviates')") is False
+    page.js("document.querySelector('[data-by=group] input[value=alpn]').click()")
+    groups = f"[...new Set({rows}.map((row) => row.dataset.group))].sort()"
+    assert page.js(groups) == ["keyshare", "record", "sni"]
+    page.js("document.querySelector('[data-by=reaction] button').click()")
+    assert page.js(f"{rows}.length") == 0
+    page.js("document.querySelector('[data-by=reaction] button').click()")
+    assert page.js(groups) == ["keyshare", "record", "sni"]
+    page.js("document.querySelector('[data-by=group] input[value=alpn]').click()")
+    page.js("document.querySelector('[data-by=verdict] input[value=deviates]').click()")
+    assert page.js(f"{rows}.length") == total
 
 
 def test_what_is_sought_is_found_and_what_is_filtered_is_gone(page: Page, pages: Path) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FINDING = "finding.json"
 MAX_SLUG = 60
 # What is explained of a payload; the hex holds all of it.
-MAX_EXPLAINED = 1 << 18
+MAX_EXPLAINED = 1 << 15
 
 
 class Evidence:
