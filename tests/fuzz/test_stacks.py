@@ -35,9 +35,9 @@ NAMES = (
         "lighttpd-nss",
         "lighttpd-wolfssl",
     ),
-    *("lighttpd-gnutls", "tlslite-alpn", "go", "granian", "nginx-b", "haproxy", "apache", "python-ssl", "pyopenssl"),
+    *("lighttpd-gnutls", "tlslite-alpn", "go", "granian", "nginx-b", "haproxy", "apache", "pyopenssl"),
 )
-AGAIN = ("nginx-b", "go", "granian", "lighttpd-nss", "lighttpd-wolfssl", "apache")
+AGAIN = ("nginx-b", "go", "granian", "lighttpd-wolfssl")
 
 
 def there(name: str) -> bool:

@@ -51,9 +51,9 @@ class Judgement(msgspec.Struct, frozen=True):
 
 def offered_by(script: Script) -> ClientHello | None:
     """What a script's hello offers, as far as it can be read; None where it offers nothing readable."""
-    if script.tree is not None:
-        return parse_partial_client_hello(encode(script.tree))
-    return parse_partial_client_hello(script.message[4:]) if script.message else None
+    if script.message:
+        return parse_partial_client_hello(script.message[4:])
+    return None if script.tree is None else parse_partial_client_hello(encode(script.tree))
 
 
 def judge(case: Case, script: Script, heard: Heard, features: frozenset[str]) -> Judgement:
