@@ -136,8 +136,8 @@ def _alike(surveyed: Sequence[Surveyed]) -> Iterator[str]:
         if share is not None:
             (within if same else between).append(share)
     yield (
-        f"{len(result.rows)} of the {result.cases} cases tell some of them apart; {len(result.alike)} stacks of"
-        f" {len(surveyed)} have a vector of reactions that is theirs alone or shared by equals."
+        f"{len(result.rows)} of the {result.cases} cases tell some of them apart; of {len(surveyed)} vectors of reactions"
+        f" {len(result.alike)} are different."
     )
     if within and between:
         yield (

@@ -1,8 +1,8 @@
 """RFC 9846 is cited by its own numbers.
 
 It begins chapter 4 with the transcript hash and has a new appendix D, so most of what RFC 8446 has in 4.1 to 4.6 and D
-stands one further there. What exists in both with another meaning (4.2.1 to 4.2.4, 4.3.1, 4.3.2, 4.4.1, 4.4.2) and a
-bare "section 4.2.1" below a docstring that names the RFC cannot be caught here.
+stands one further there. What exists in both with another meaning (4.1 to 4.6, 4.2.1 to 4.2.4, 4.3.1, 4.3.2, 4.4.1,
+4.4.2, D) and a bare "section 4.2.1" below a docstring that names the RFC cannot be caught here.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def explored(who: str, corpus: Corpus, seconds: float) -> Fuzz:
 
 def test_an_exploration_finds_a_planted_fault_and_a_later_one_begins_with_it(tmp_path: Path) -> None:
     with Corpus(tmp_path) as corpus:
-        first = explored("ignores-duplicates", corpus, 2)
+        first = explored("ignores-duplicates", corpus, 6)
     assert first.findings
     assert all(finding.level == "MUST" for finding in first.findings)
     with Corpus(tmp_path) as corpus:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from tlswire.results.fuzz import Fuzz
 
 
-def run(who: str, *names: str, generate: int = 0, shrink: bool = False) -> Fuzz:
+def run(who: str, *names: str, generate: int = 0, shrink: bool = False, timeout: float = 2) -> Fuzz:
     cases = tuple(case for case in CASES if not names or case.id in names)
     with running(who) as lab:
-        options = Options(generate=generate, shrink=shrink, bounds=Bounds(timeout=2))
+        options = Options(generate=generate, shrink=shrink, bounds=Bounds(timeout=timeout))
         return asyncio.run(fuzz_address("lab", Address(lab.host, lab.port), cases, options))
 
 
@@ -51,7 +51,7 @@ _contacts: list[int] = []
 @pytest.mark.parametrize("plant", sorted(SHOWN_BY))
 def test_a_planted_fault_is_found_and_reduced_to_what_is_planted(plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tlswire.lab.server.DEAD_FOR", 0.6)
-    result = run(plant, *SHOWN_BY[plant], shrink=True)
+    result = run(plant, *SHOWN_BY[plant], shrink=True, timeout=0.6)
     found = {case.id for case in result.cases if case.verdict == "deviates"}
     assert found, [(case.id, case.reaction, case.reasons) for case in result.cases]
     assert result.findings

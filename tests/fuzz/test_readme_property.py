@@ -1,4 +1,4 @@
-"""The property test of docs/fuzz.md runs as printed: it passes where a server keeps its word, and fails where one does not."""
+"""The property tests of README.md and docs/fuzz.md run as printed: they pass where a server keeps its word, else they fail."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ import pytest
 
 from tlswire.lab.server import running
 
-TEXT = (Path(__file__).parents[2] / "docs" / "fuzz.md").read_text(encoding="utf-8")
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("character", "chosen", "outcome"),
-    [("modern", "test", "2 passed"), ("plain-http", "every", "1 failed, 1 deselected")],
-    ids=["a good one", "no TLS server"],
+    ("document", "character", "chosen", "outcome"),
+    [
+        ("docs/fuzz.md", "modern", "test", "2 passed"),
+        ("docs/fuzz.md", "plain-http", "every", "1 failed, 1 deselected"),
+        ("README.md", "modern", "test", "1 passed"),
+        ("README.md", "plain-http", "test", "1 failed"),
+    ],
 )
-def test_the_printed_property_test_judges_a_server(character: str, chosen: str, outcome: str, tmp_path: Path) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+def test_the_printed_property_test_judges_a_server(
+    document: str, character: str, chosen: str, outcome: str, tmp_path: Path
+) -> None:
+    text = (PROJECT / document).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (code,) = (block for block in blocks if "hypothesis" in block)
     (tmp_path / "test_my_server.py").write_text(code, encoding="utf-8")
     with running(character) as lab:
         done = subprocess.run(

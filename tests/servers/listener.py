@@ -16,6 +16,7 @@ from .process import HOST
 if TYPE_CHECKING:
     from types import TracebackType
 
+_LAST_ROUNDS = 25
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -65,10 +66,11 @@ class Listener:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for transport in tuple(self.open):
-            transport.abort()
-        # Aborted transports close their sockets in the loop's next round.
-        await asyncio.sleep(0)
+        # Aborted transports close their sockets in the loop's next rounds, and so do those accepted in this one.
+        for _ in range(_LAST_ROUNDS):
+            for transport in tuple(self.open):
+                transport.abort()
+            await asyncio.sleep(0)
 
 
 class Connection(asyncio.Protocol):

@@ -291,13 +291,21 @@ def tlslite_ng(settings: Mapping[str, object] = {}, certs: Sequence[str | Leaf] 
     return recipe
 
 
-def jsse(properties: Mapping[str, str] = {}, certs: Sequence[str | Leaf] = ("rsa2048", "p256", "ed25519")) -> Recipe:
-    """Java's own TLS with nothing disabled, compiled on first use; ``properties`` narrow it."""
+def jsse(
+    properties: Mapping[str, str] = {},
+    certs: Sequence[str | Leaf] = ("rsa2048", "p256", "ed25519"),
+    *,
+    tiers: Sequence[str] = ("-XX:TieredStopAtLevel=1",),
+) -> Recipe:
+    """Java's own TLS with nothing disabled, compiled on first use; ``properties`` narrow it.
+
+    ``tiers`` without the default let Java compile for good what runs often: slow to start, quick in many handshakes.
+    """
 
     def recipe(_: Path, port: int) -> Launch:
         classes = _built(SOURCES / "JsseServer.java", ("javac", "-d", "{out}", "{source}"))
         narrowed = (f"-D{name}={value}" for name, value in properties.items())
-        quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+        quick = (*tiers, "-XX:+UseSerialGC")
         files = _keys_then_certs(*certs)
         return Launch(("java", *quick, *narrowed, "-cp", str(classes), "JsseServer", str(port), *files))
 
@@ -315,7 +323,7 @@ def bcjsse() -> Recipe:
             "security.provider.4=org.bouncycastle.jsse.provider.BouncyCastleJsseProvider\n"
             "security.provider.13=org.bouncycastle.jce.provider.BouncyCastleProvider\n"
         )
-        quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Djava.security.properties={folder}/java.security")
+        quick = ("-XX:+UseSerialGC", f"-Djava.security.properties={folder}/java.security")
         where = os.pathsep.join((str(classes), *jars))
         return Launch(("java", *quick, "-cp", where, "JsseServer", str(port), *_keys_then_certs("rsa2048", "p256")))
 

@@ -103,6 +103,13 @@ PLAIN = (
         (exe("javac"), exe("java"), file("/usr/share/java/bctls.jar")),
         recipes.bcjsse(),
     ),
+    Row(
+        "jsse-steady",
+        "Java 17 JSSE, nothing disabled",
+        "apt:openjdk-17-jdk-headless",
+        (exe("javac"), exe("java")),
+        recipes.jsse(tiers=()),
+    ),
     # Without ALPN its TLS 1.3 dies of the protocols that a hello offers.
     Row(
         "tlslite-alpn", "tlslite-ng", "pip:tlslite-ng", (module("tlslite"),), recipes.tlslite_ng({"alpn": ["http/1.1"]})
@@ -137,7 +144,7 @@ STACKS: tuple[Stack, ...] = (
     stack("botan", "botan tls_server", "Botan", package("libbotan-2-19")),
     stack("go", "crypto/tls", "Go", GO119),
     stack("go-ech", "crypto/tls with ECH", "Go", printed(str(recipes.GO), "version", pattern=r"go(\d[\d.]*)")),
-    stack("jsse", "JSSE, nothing disabled", "OpenJDK", package("openjdk-17-jdk-headless")),
+    stack("jsse-steady", "JSSE, nothing disabled", "OpenJDK", package("openjdk-17-jdk-headless")),
     stack("bcjsse", "JSSE", "Bouncy Castle", package("libbctls-java")),
     stack("erlang", "ssl", "Erlang/OTP", package("erlang-ssl")),
     stack("tlslite-alpn", "tlslite-ng", "tlslite-ng", wheel("tlslite-ng")),

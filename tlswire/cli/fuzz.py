@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import sys
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,8 @@ def command(
     """
     if corpus_folder is not None and minutes is None:
         raise UsageError("--corpus", "belongs to --minutes")
+    if minutes is not None and find_spec("hypothesis") is None:
+        raise UsageError("--minutes", "needs Hypothesis: pip install 'tlswire[fuzz]'")
     cases = chosen(patterns) if patterns or generate is minutes is None else ()
     if listed or explain is not None:
         from tlswire.cli.fuzz_cases import explained, table  # noqa: PLC0415 - only without a target

@@ -163,7 +163,7 @@ class Campaign:
 
     async def _reduce(self, seen: Seen) -> None:
         if not self.line.over:
-            seen.reduced = await reduced(seen, self.line, self.confirmer.known.features)
+            seen.reduced = await reduced(seen, self.line, self.confirmer.known.features, self.seen.values())
             self._tell()
 
     def _made(self, case: Case) -> Seen:

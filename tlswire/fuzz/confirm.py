@@ -190,7 +190,7 @@ class Confirmer:
                 yield heard
             return
         for _ in range(times):
-            yield await self.line.ask(seen.case.id, seen.script)
+            yield await self.line.ask(seen.case.id, seen.script, timeout=self.line.patient)
 
     async def _killed(self, seen: Seen, heard: Heard) -> bool:
         """The control fails behind this case: note it, and see whether the server comes back."""

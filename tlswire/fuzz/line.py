@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tlswire.probe.transport import Address
 
 # A time-out is so many times what a flight usually takes, within these bounds in seconds.
-LATENCY_FACTOR = 10
+LATENCY_FACTOR = 6
 QUICKEST, PATIENT = 0.15, 1.0
 # Seconds after which a SYN is sent again: a server that takes so long has no room for more clients.
 SYN_AGAIN = 0.9
@@ -169,7 +169,9 @@ class Line:
                 self.address,
                 script.payload,
                 reader,
-                timeout=timeout + 2 * script.pause * len(script.cuts),
+                timeout=timeout
+                if not script.cuts
+                else max(timeout, self.patient) + 2 * script.pause * len(script.cuts),
                 want_local=True,
                 cuts=Cuts(script.cuts, script.pause) if script.cuts else None,
                 half_close=script.fin,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from tlswire.fuzz.fields import encode
-from tlswire.fuzz.model import FLIGHT, HELLO_THEN_ABORT, RETRY, permits
+from tlswire.fuzz.model import ANY_ALERT, FLIGHT, HELLO_THEN_ABORT, RETRY, permits
 from tlswire.hello.honoured import dishonoured
-from tlswire.registry import EXTENSIONS, VERSIONS
+from tlswire.registry import ALERTS, EXTENSIONS, VERSIONS
 from tlswire.wire.cursor import named
 from tlswire.wire.partial import parse_partial_client_hello
 
@@ -51,9 +51,9 @@ class Judgement(msgspec.Struct, frozen=True):
 
 def offered_by(script: Script) -> ClientHello | None:
     """What a script's hello offers, as far as it can be read; None where it offers nothing readable."""
-    if script.tree is not None:
-        return parse_partial_client_hello(encode(script.tree))
-    return parse_partial_client_hello(script.message[4:]) if script.message else None
+    if script.message:
+        return parse_partial_client_hello(script.message[4:])
+    return None if script.tree is None else parse_partial_client_hello(encode(script.tree))
 
 
 def judge(case: Case, script: Script, heard: Heard, features: frozenset[str]) -> Judgement:
@@ -61,7 +61,8 @@ def judge(case: Case, script: Script, heard: Heard, features: frozenset[str]) ->
     reasons: list[str] = []
     causes: list[str] = []
     if not permits(case.allowed, heard.reaction, heard.flight):
-        reasons.append(f"{told(heard)}; {case.clause} allows {', '.join(case.allowed)}")
+        allowed = ", ".join(map(in_words, case.allowed))
+        reasons.append(f"{told(heard)}; {case.clause} allows {allowed}")
         causes.append(f"{place_of(case)}: {heard.reaction} where {', '.join(case.allowed)} is due")
     elif case.version and heard.reaction in {FLIGHT, RETRY} and heard.version != case.version:
         chosen, wanted = named(VERSIONS, heard.version), VERSIONS[case.version].name
@@ -126,8 +127,14 @@ def _misplaced(answer: ServerHello) -> list[tuple[str, str]]:
     return found
 
 
+def in_words(reaction: str) -> str:
+    """A reaction with its alert by name: ``alert decode_error (50)``."""
+    kind, _, code = reaction.partition(":")
+    return f"{kind} {ALERTS[int(code)].name} ({code})" if code else "any alert" if kind == ANY_ALERT else kind
+
+
 def told(heard: Heard) -> str:
-    """A reaction in one line: ``hello-then-abort (server-hello, alert:47)``."""
+    """What was heard in one line: ``hello-then-abort (server-hello, alert illegal_parameter (47))``."""
     if heard.reaction == HELLO_THEN_ABORT:
-        return f"{heard.reaction} ({', '.join(heard.flight[-4:])})"
-    return heard.reaction
+        return f"{heard.reaction} ({', '.join(map(in_words, heard.flight[-4:]))})"
+    return in_words(heard.reaction)

@@ -70,7 +70,9 @@ async def preflight(line: Line) -> Known:
     serial = await _is_serial(line, control)
     if serial:
         line.narrow(1)
-    answers = await asyncio.gather(*(line.ask(name, row.make(ground)) for name, row in FEATURES.items()))
+    answers = await asyncio.gather(
+        *(line.ask(name, row.make(ground), timeout=line.patient) for name, row in FEATURES.items())
+    )
     shown = dict(zip(FEATURES, answers, strict=True))
     for name in [name for name, one in shown.items() if one.reaction == HANG]:
         # A server that has its hands full is silent, too: without this it would lack what it has.

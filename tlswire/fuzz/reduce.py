@@ -17,6 +17,8 @@ from tlswire.fuzz.oracle import DEVIATES, judge, place_of
 from tlswire.fuzz.shrink import shrink
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tlswire.fuzz.confirm import Seen
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.line import Line
@@ -31,26 +33,42 @@ class Reduced(msgspec.Struct, frozen=True):
     heard: Heard
 
 
-async def reduced(seen: Seen, line: Line, features: frozenset[str]) -> Reduced | None:
-    """The least hello that draws from the server what ``seen`` deviates by; None where its bytes are no hello's."""
+async def reduced(seen: Seen, line: Line, features: frozenset[str], recorded: Iterable[Seen] = ()) -> Reduced | None:
+    """The least hello that draws from the server what ``seen`` deviates by; None where its bytes are no hello's.
+
+    What was ``recorded`` of other cases is looked up before the server is asked.
+    """
     case, script, first, cause = seen.case, seen.script, seen.heard, seen.judgement.cause
-    if first is None or script.tree is None or script.client is not None or script.session is not None:
+    if first is None or not _plain(seen):
         return None
     ground = line.ground
     base = base_of(ground, case.base)
-    heard: dict[bytes, Heard] = {script.payload: first}
+    reaction = first.reaction
 
-    async def still(smaller: Script) -> bool:
+    def deviates(smaller: Script, answer: Heard) -> bool:
         told = expected(smaller.message[4:], base)
-        if not features.issuperset(told.needs):
+        if answer.reaction != reaction or not features.issuperset(told.needs):
             return False
-        answer = await line.ask(case.id, smaller)
         derived = msgspec.structs.replace(case, **msgspec.structs.asdict(told))
         judgement = judge(derived, smaller, answer, features)
-        heard[smaller.payload] = answer
         # Where the reaction itself deviates, its cause begins with the place; else it names what is wrong in the answer.
-        same = cause.startswith(place_of(case)) or judgement.cause == cause
-        return judgement.verdict == DEVIATES and answer.reaction == first.reaction and same
+        return judgement.verdict == DEVIATES and (cause.startswith(place_of(case)) or judgement.cause == cause)
 
-    least = await shrink(script, tree_of(ground, case.base), still)
+    heard, memory = {script.payload: first}, {}
+    for one in recorded:
+        if one.heard is not None and _plain(one) and not one.script.cuts and not one.script.fin:
+            heard.setdefault(one.script.payload, one.heard)
+            memory[one.script.payload] = deviates(one.script, one.heard)
+
+    async def still(smaller: Script) -> bool:
+        heard[smaller.payload] = answer = await line.ask(case.id, smaller)
+        return deviates(smaller, answer)
+
+    least = await shrink(script, tree_of(ground, case.base), still, memory=memory)
     return Reduced(least, heard[least.script.payload])
+
+
+def _plain(seen: Seen) -> bool:
+    """Whether what was sent is one hello, and no more."""
+    script = seen.script
+    return script.tree is not None and script.client is None and script.session is None

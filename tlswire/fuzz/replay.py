@@ -17,7 +17,7 @@ from tlswire.fuzz.cases import case_of
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.model import DEAD, FLIGHT, RETRY
 from tlswire.fuzz.oracle import faults_of
-from tlswire.fuzz.script import Ground, Script, script_of
+from tlswire.fuzz.script import TLS13, Ground, Script, script_of
 from tlswire.handshake.conversation import Session
 from tlswire.registry import VERSIONS
 from tlswire.results.finding import ProvenFinding, Reaction, Sent
@@ -161,7 +161,12 @@ async def replay(address: Address, finding: ProvenFinding, *, timeout: float) ->
         control = await line.ask("control", script_of(ground.modern if "tls13" in finding.features else ground.older))
         if control.reaction not in {FLIGHT, RETRY}:
             heard = msgspec.structs.replace(heard, reaction=DEAD)
-    return heard, reaction_of(script, heard, frozenset(finding.features))
+    features = frozenset(finding.features)
+    if heard.version and heard.version < TLS13:
+        # Whether this random needs a mark depends on what this server can do, which may be another than was found.
+        modern = await line.ask("control", script_of(ground.modern))
+        features -= set() if modern.version == TLS13 else {"tls13"}
+    return heard, reaction_of(script, heard, features)
 
 
 async def send(address: Address, payload: bytes, *, timeout: float) -> Heard:

@@ -40,7 +40,7 @@ MAX_OPEN = 400
 _BACKLOG = 1024
 _RATE_WINDOW = 1.0
 
-_LAST_TURNS = 5
+_LAST_TURNS = 25
 
 # SO_LINGER with a timeout of 0 makes close() send RST; its two fields are shorts on Windows.
 _LINGER_ZERO = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
