@@ -172,8 +172,10 @@ def _resumed(builder: SessionBuilder) -> bool | None:
 
 def _retry(builder: SessionBuilder) -> str | None:
     """Why the server asked for a second hello (RFC 9846 section 4.2.4)."""
-    retry = next((item for item in builder.server_hellos if item.kind == "retry"), None)
-    if retry is None:
+    for retry in builder.server_hellos:
+        if retry.kind == "retry":
+            break
+    else:
         return None
     reasons = []
     if retry.group is not None:

@@ -7,6 +7,7 @@ tlswire but ``wire`` and ``capture.sessions``; no I/O.
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 from tlswire.capture.sessions import ONE_SIDED, SessionBuilder
@@ -22,6 +23,7 @@ _FIRST = 5  # where the type of the first message stands
 _SERVER = 2
 
 _header = HEADER.unpack_from
+_message = struct.Struct(">I").unpack_from  # type and length of a message
 
 
 def read_whole(sides: tuple[list[Piece], list[Piece]]) -> SessionBuilder | None:
@@ -62,7 +64,10 @@ def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:
         if content == HANDSHAKE and clear:
             while start < stop:
                 body = start + 4
-                kind, start = data[start], body + int.from_bytes(data[start + 1 : body], "big")
+                if body > stop:
+                    return False
+                (head,) = _message(data, start)
+                kind, start = head >> 24, body + (head & 0xFFFFFF)
                 if start > stop or kind not in usual:
                     return False
                 builder.handshake(side, version, kind, data[body:start], frame)

@@ -213,8 +213,8 @@ class SessionBuilder(msgspec.Struct, eq=False):
     def _answered(self, described: ServerHello, value: WireServerHello) -> None:
         self.server_hellos.append(described)
         self.selected = value
-        if not value.is_retry:
-            self.version = tls_equivalent(value.version)
+        if described.kind == "hello":
+            self.version = tls_equivalent(int(described.version, 16))
 
     def _certificate(self, side: int, _version: int, body: bytes, frame: int) -> None:
         read = answers.chain13 if self._opened(side) else answers.chain

@@ -8,6 +8,7 @@ but ``wire``, ``registry``, ``crypto`` and the rest of ``capture``.
 from __future__ import annotations
 
 import re
+import struct
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from tlswire.capture.flights import read_whole
 from tlswire.capture.preambles import name_of
 from tlswire.capture.sessions import ONE_SIDED, SessionBuilder
 from tlswire.crypto.records import RecordStream
-from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_CIPHERTEXT, Deframer
+from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, MAX_CIPHERTEXT, Deframer
 
 if TYPE_CHECKING:
     from tlswire.capture.flights import Piece
@@ -45,7 +46,7 @@ _UNSEEN = -1
 _BOTH = 0b11
 _SEALED = frozenset({CHANGE_CIPHER_SPEC, APPLICATION_DATA})
 
-header = HEADER.unpack_from
+_header = struct.Struct(">BxxH").unpack_from  # content type and length of a record
 
 _HANDSHAKE_TYPES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22})
 
@@ -107,9 +108,9 @@ class TlsStream(msgspec.Struct, eq=False):
         at, end = self.due[side], len(data)
         if at == _UNSEEN:
             at = 0 if _HELLO.match(data) else end - 1
-        records = 0
+        records = self.records + 1
         while at + 5 <= end:
-            content, _, length = header(data, at)
+            content, length = _header(data, at)
             if content != HANDSHAKE:
                 if content not in _SEALED:
                     break
@@ -117,7 +118,7 @@ class TlsStream(msgspec.Struct, eq=False):
             records += 1
             at += 5 + length
         self.due[side] = at - end
-        self.records = records = self.records + records + 1
+        self.records = records
         if at < end:
             self._unusual()
         elif self.sealed == _BOTH or records > _MOST_RECORDS:

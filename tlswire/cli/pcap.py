@@ -122,6 +122,7 @@ class Renderer:
         self._silent = wanted.jsonl is None and wanted.csv is None and wanted.rows is None and wanted.export is None
         self._seen: set[str] = set()
         self._summary = wanted.summary()
+        self._sums = wanted.sums
         self._sessions = 0
         self._judge: SessionJudge | None = None
         self._what_if: WhatIf | None = None
@@ -144,10 +145,11 @@ class Renderer:
         self.matched += 1
         if self._judge is not None:
             session = msgspec.structs.replace(session, policy=self._judge(session))
-        self._summary.add(session)
-        if self._what_if is not None:
-            prospect = self._what_if(session.hellos[0] if session.hellos else None, session.transport)
-            self._summary.prospects.add(session, fingerprint(session), prospect)
+        if self._sums:
+            self._summary.add(session)
+            if self._what_if is not None:
+                prospect = self._what_if(session.hellos[0] if session.hellos else None, session.transport)
+                self._summary.prospects.add(session, fingerprint(session), prospect)
         if self._silent:
             return None
         return (

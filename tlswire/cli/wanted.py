@@ -89,6 +89,11 @@ class Wanted(msgspec.Struct, frozen=True):
             what_if_json=what_if_file,
         )
 
+    @property
+    def sums(self) -> bool:
+        """Whether anything that was asked for is told of all sessions together: a report, a page, or an exit code."""
+        return not self.quiet or bool(self.categories) or self.html is not None or self.what_if_json is not None
+
     def summary(self) -> Summary:
         """Sums of nothing yet, which keep sessions where a page has a table of them."""
         summary = Summary(self._rows())

@@ -17,7 +17,7 @@ def extract(salt: bytes, material: bytes, digest: str = "sha256") -> bytes:
 def expand_label(secret: bytes, label: str, length: int, context: bytes = b"", digest: str = "sha256") -> bytes:
     """HKDF-Expand-Label of RFC 9846 section 7.1: ``length`` bytes, at most 255 blocks of the hash."""
     # HkdfLabel ends with the context; HKDF-Expand counts its blocks in one byte (RFC 5869 section 2.3).
-    info = _info(label, length) + len(context).to_bytes(1, "big") + context
+    info = _info(label, length, len(context)) + context
     block = hmac.digest(secret, info + b"\1", digest)
     found = block
     count = 1
@@ -29,6 +29,6 @@ def expand_label(secret: bytes, label: str, length: int, context: bytes = b"", d
 
 
 @lru_cache(maxsize=64)
-def _info(label: str, length: int) -> bytes:
+def _info(label: str, length: int, context: int) -> bytes:
     name = b"tls13 " + label.encode("ascii")
-    return length.to_bytes(2, "big") + len(name).to_bytes(1, "big") + name
+    return length.to_bytes(2, "big") + len(name).to_bytes(1, "big") + name + context.to_bytes(1, "big")

@@ -6,13 +6,12 @@ Must not import anything of tlswire but ``errors``, ``wire.quic`` and ``crypto.h
 
 from __future__ import annotations
 
-import hmac
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from tlswire.crypto.hkdf import expand_label
+from tlswire.crypto.hkdf import expand_label, extract
 from tlswire.errors import WireError
 from tlswire.wire.quic import rules_of
 
@@ -80,10 +79,13 @@ def initial_keys(version: int, dcid: bytes, *, server: bool = False) -> Keys | N
     rules = rules_of(version)
     if rules is None:
         return None
-    salt, prefix = _PROTECTION[rules]
-    common = hmac.digest(salt, dcid, "sha256")
-    secret = expand_label(common, "server in" if server else "client in", 32)
-    return _aes_keys(secret, prefix, 16, "sha256")
+    secret = expand_label(_initial_secret(rules, dcid), "server in" if server else "client in", 32)
+    return _aes_keys(secret, _PROTECTION[rules][1], 16, "sha256")
+
+
+@lru_cache(maxsize=1024)
+def _initial_secret(rules: Rules, dcid: bytes) -> bytes:
+    return extract(_PROTECTION[rules][0], dcid)
 
 
 def _aes_keys(secret: bytes, prefix: str, size: int, digest: str) -> Keys:
@@ -152,9 +154,9 @@ def _unmask(keys: Keys, data: bytes, packet: LongPacket) -> tuple[bytes, int, by
     mask = keys.mask.update(data[at + 4 : at + 4 + _SAMPLE])
     first = data[packet.start] ^ mask[0] & 0x0F
     size = (first & 3) + 1
-    number = bytes(a ^ b for a, b in zip(data[at : at + size], mask[1:], strict=False))
-    value = int.from_bytes(number, "big")
-    return bytes((first,)) + data[packet.start + 1 : at] + number, value, _nonce(keys, value)
+    value = int.from_bytes(data[at : at + size], "big") ^ int.from_bytes(mask[1 : 1 + size], "big")
+    header = bytes((first,)) + data[packet.start + 1 : at] + value.to_bytes(size, "big")
+    return header, value, _nonce(keys, value)
 
 
 def seal_initial(keys: Keys, header: bytes, number: int, payload: bytes) -> bytes:

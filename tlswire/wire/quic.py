@@ -106,6 +106,8 @@ def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """A variable-length integer at ``at`` and where it ends. Raises WireError."""
     if at >= end or at + (size := 1 << (data[at] >> 6)) > end:
         raise WireError("a variable-length integer is cut short", "varint", at)
+    if size == 1:  # nearly always
+        return data[at], at + 1
     return int.from_bytes(data[at : at + size], "big") & (1 << (8 * size - 2)) - 1, at + size
 
 
