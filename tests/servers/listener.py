@@ -57,6 +57,10 @@ class Listener:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self.loop.run_forever()
+        # What was accepted last needs a turn to become a transport, which a closed server refuses it.
+        for listening in server.sockets:
+            self.loop.remove_reader(listening.fileno())
+        self.loop.run_until_complete(asyncio.sleep(0.01))
         server.close()
         self.loop.run_until_complete(self._finish())
         self.loop.close()

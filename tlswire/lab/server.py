@@ -82,8 +82,13 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._server is not None:
+            # A server that is closed before what it accepted last has got here leaves that socket open (asyncio's
+            # Server asserts that it is not closed): accept no more, and close a turn later.
+            for listening in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
             self._server.close()
-        # What was accepted in this very turn of the loop needs a few more to get here, and to close its socket.
         for _ in range(_LAST_TURNS):
             for connection in tuple(self._open):
                 connection.abort()
