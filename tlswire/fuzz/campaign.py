@@ -14,10 +14,11 @@ import msgspec
 
 from tlswire import __version__
 from tlswire.errors import UsageError
+from tlswire.fuzz.cases.rows import OLDER
 from tlswire.fuzz.confirm import QUORUM, Confirmer, Seen
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
-from tlswire.fuzz.generate import generated
+from tlswire.fuzz.generate import generated, tree_of
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.oracle import GENERATED, NOT_APPLICABLE, UNKNOWN, Judgement
 from tlswire.fuzz.preflight import Known, preflight
@@ -42,7 +43,6 @@ _TOLD_EVERY = 0.1
 INTERRUPTED = "interrupted"
 # Bytes of a finding kept in the result.
 KEPT = 1 << 15
-_BASES = {"TLS 1.3+1.2": "", "TLS 1.2": "tls12"}
 _LEVELS = ("MUST", "SHOULD", "MAY", "unspecified")
 
 
@@ -175,7 +175,7 @@ class Campaign:
     def _lacks(self, seen: Seen, known: Known) -> bool:
         if seen.judgement.verdict == NOT_APPLICABLE:
             return True
-        needs = (*seen.case.needs, *filter(None, (_BASES[seen.case.base],)))
+        needs = (*seen.case.needs, "tls12") if seen.case.base == OLDER else seen.case.needs
         missing = [name for name in needs if name not in known.features]
         if missing:
             seen.judgement = Judgement(NOT_APPLICABLE, (f"the server does not show {', '.join(missing)}",))
@@ -317,8 +317,7 @@ def changes(case: Case, script: Script, ground: Ground) -> tuple[str, ...]:
     """In which fields a case's hello differs from the valid one; the case's own words where its bytes are no hello."""
     if script.tree is None:
         return (case.difference,)
-    base = ground.older_tree if _BASES[case.base] else ground.modern_tree
-    return differences(base, script.tree) or (case.difference,)
+    return differences(tree_of(ground, case.base), script.tree) or (case.difference,)
 
 
 def _result(seen: Seen) -> CaseResult:
