@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,8 +12,8 @@ from tlswire.fuzz.campaign import Options, fuzz_address
 from tlswire.fuzz.cases.rows import Rows, modern, sent
 from tlswire.fuzz.edits import Edit
 from tlswire.fuzz.line import Bounds
-from tlswire.fuzz.model import ABORT, DECODE_ERROR, NEGOTIATE, WAITING, alerts
-from tlswire.fuzz.script import Script
+from tlswire.fuzz.model import ABORT, DECODE_ERROR, HANDSHAKE_FAILURE, NEGOTIATE, WAITING, alerts
+from tlswire.fuzz.script import Ground, Script
 from tlswire.lab.characters import character
 from tlswire.lab.quirks import Quirks
 from tlswire.lab.server import running
@@ -140,6 +142,48 @@ def test_nobody_there_is_unreachable() -> None:
     assert not result.reachable
     assert result.error is not None
     assert result.error.startswith("unreachable")
+
+
+async def _behind_a_relay(lab: Address, case: Case, lost: set[int]) -> Fuzz:
+    """A campaign through a relay that ends the connection where the answers to the case of these numbers should come."""
+    asked = itertools.count(1)
+    going: set[asyncio.Task[None] | None] = set()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        going.add(asyncio.current_task())
+        from_lab, to_lab = await asyncio.open_connection(lab.host, lab.port)
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            said = await reader.read(1 << 16)
+            to_lab.write(said)
+            answer = await from_lab.read(1 << 16)
+            if said != case.make(Ground()).payload or next(asked) not in lost:
+                writer.write(answer)
+        for one in (to_lab, writer):
+            one.close()
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
+        address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
+        result = await fuzz_address("lab", address, (case,), Options(bounds=Bounds(timeout=1)))
+        tasks = [task for task in going if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
+        return result
+
+
+@pytest.mark.parametrize(
+    ("lost", "verdict"), [(set(), "deviates"), ({2}, "deviates"), ({3}, "deviates"), ({2, 3}, "unknown")]
+)
+def test_an_alert_that_is_lost_once_makes_no_server_flaky(lost: set[int], verdict: str) -> None:
+    wrong = msgspec.structs.replace(LIE, allowed=alerts(HANDSHAKE_FAILURE))
+    with running("plain") as lab:
+        result = asyncio.run(_behind_a_relay(Address(lab.host, lab.port), wrong, lost))
+    case = of(result, "Y02")
+    assert (case.verdict, case.reaction) == (verdict, "alert:50")
+    assert (case.repeated == 3) == (verdict == "deviates")
+    assert [note for note in result.notes if "asked anew" in note] == (
+        ["Y02: met by close once, and asked anew"] if lost else []
+    )
 
 
 def test_a_server_that_goes_down_ends_the_campaign_and_the_last_hellos_are_named(

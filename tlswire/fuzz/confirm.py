@@ -2,7 +2,8 @@
 
 Silence and an end of the connection are no first sighting, for they may be those of a neighbour; where one turns out to
 be, some hello may have taken the server down for a while, and all that ended like this are asked again, alone, with a
-control behind each. Must not import ``report`` or ``cli``.
+control behind each. Nor is one such end among alerts or flights a reaction of its own: an alert may be lost on its way
+(RFC 9846 section 6.2), so the case is asked anew, once. Must not import ``report`` or ``cli``.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Confirmer:
         self.well = asyncio.Event()  # cleared while the server is gone and looked for
         self.well.set()
         self._troubled = False
+        self._strayed: set[str] = set()  # cases of which an ending was passed over
         self._controlling = asyncio.Lock()
         self._control_to_come: asyncio.Future[bool] | None = None
 
@@ -172,6 +174,10 @@ class Confirmer:
                 self._troubled = self._troubled or (not same and before is not None and before.reaction != HANG)
                 self.judge(seen, heard)
                 fresh = False
+            elif not same and heard.reaction in _ABSENT and seen.case.id not in self._strayed:
+                self._strayed.add(seen.case.id)
+                self.notes.append(f"{seen.case.id}: met by {told(heard)} once, and asked anew")
+                return await self._confirm(seen)
             elif not same:
                 shown = " and ".join(told(one) for one in (before, heard) if one is not None)
                 seen.judgement = Judgement(UNKNOWN, (f"flaky: {shown}",))
