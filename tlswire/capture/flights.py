@@ -34,14 +34,17 @@ def read_whole(sides: tuple[list[Piece], list[Piece]]) -> SessionBuilder | None:
     for side in (first, 1 - first):
         if sides[side] and not _read_side(builder, side, sides[side]):
             return None
-    frames = [item.frame for item in builder.certificates]
-    if builder.notes or len(builder.hellos) > 1 or len(builder.server_hellos) > 1 or frames != sorted(frames):
+    if builder.notes or len(builder.hellos) > 1 or len(builder.server_hellos) > 1:
         return None
-    builder.done = all(builder.encrypted) or builder.records_after > ONE_SIDED
+    frames = [item.frame for item in builder.certificates]
+    if frames and frames != sorted(frames):
+        return None
+    encrypted = builder.encrypted
+    builder.done = (encrypted[0] and encrypted[1]) or builder.records_after > ONE_SIDED
     return builder
 
 
-def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:  # noqa: C901 - one walk, few calls
+def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:  # noqa: C901, PLR0912 - one walk, few calls
     """Whether everything that one side said is usual; ``builder`` was told it then."""
     frame, data = pieces[0]
     known = len(data)
@@ -58,10 +61,12 @@ def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:
         if stop > end or not 0 < length <= MAX_CIPHERTEXT:
             break
         at = stop
-        while known < stop:
-            frame, piece = next(coming)
-            known += len(piece)
-        if content == HANDSHAKE and clear:
+        if content == APPLICATION_DATA:
+            encrypted += 1
+        elif content == HANDSHAKE and clear:
+            while known < stop:
+                frame, piece = next(coming)
+                known += len(piece)
             while start < stop:
                 body = start + 4
                 if body > stop:
@@ -71,7 +76,7 @@ def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:
                 if start > stop or kind not in usual:
                     return False
                 builder.handshake(side, version, kind, data[body:start], frame)
-        elif content == APPLICATION_DATA or (content == HANDSHAKE and not in_clear(content, data[start : start + 6])):
+        elif content == HANDSHAKE and not in_clear(content, data[start : start + 6]):
             encrypted += 1
         elif content == CHANGE_CIPHER_SPEC:
             clear = False

@@ -32,6 +32,8 @@ MAX_SKIPPED = 2048  # a bucket: keys of flows that need no more looking at
 MAX_OVER = 512  # a bucket: connections that ended, whose last bytes may come again
 MAX_STRANGERS = 512  # a bucket: UDP flows of which nothing was recognised yet
 
+_OPEN_OR_SHUT = SYN | FIN | RST
+
 # Seconds without a segment or datagram after which a handshake is over: servers wait less.
 IDLE = 120
 MANY = 32  # a bucket: so many flows may be idle for as long as they like
@@ -77,7 +79,7 @@ class Flows:
 
     # TCP
 
-    def _segment(  # noqa: C901 - the rest of the hot path, as ``read``
+    def _segment(  # noqa: C901, PLR0912 - the rest of the hot path, as ``follow``
         self,
         half: Half | None,
         key: bytes,
@@ -90,16 +92,36 @@ class Flows:
         origin: Origin | None,
     ) -> None:
         frame = first[0]
-        if half is None or flags & SYN:
-            half = self._begun(half, key, seq, flags, data, first, origin)
+        if (
+            half is not None
+            and half.next == seq
+            and half.flow.calm
+            and not (flags & _OPEN_OR_SHUT or missing or origin)
+        ):
+            # What ``reassembly`` does with a segment that continues its stream, in place: it is nearly every one.
+            flow = half.flow
+            flow.last = first
+            half.next = (seq + len(data)) & 0xFFFFFFFF
+            half.previous, half.latest = half.latest, (seq, data)
+            consumer = flow.consumer
+            if consumer is NOBODY:
+                consumer = flow.consumer = tls_stream(self._secrets, midstream=flow.opener is None)
+            consumer.data(half.index, data, frame)
+            if consumer.done:
+                self._end_tcp(flow, None, frame, skip=True)
+            return
+        if flags & SYN:
+            half = self._opened(half, key, seq, flags, first, origin)
+            seq += 1
+        elif half is None:
+            half = self._begun(key, seq, flags, data, first, origin)
             if half is None:
                 return
-            seq += flags & SYN == SYN
         flow = half.flow
         flow.last = first
         if origin is not None and flow.origin is None:
             flow.origin = origin
-        if flags & ACK and flow.halves[1 - half.index].waiting:
+        if not flow.calm and flags & ACK:
             self._acknowledged(half, ack, frame)
             if flow.consumer.done:
                 return
@@ -115,12 +137,12 @@ class Flows:
             return
         if flags & FIN and half.end is None:
             half.end = (seq + len(data) + missing) & 0xFFFFFFFF
+            flow.calm = False
         if half.end is not None and half.closed and flow.halves[1 - half.index].closed:
             self._end_tcp(flow, "closed", frame)
 
     def _begun(
         self,
-        half: Half | None,
         key: bytes,
         seq: int,
         flags: int,
@@ -128,9 +150,7 @@ class Flows:
         first: tuple[int, int, int, Interface],
         origin: Origin | None,
     ) -> Half | None:
-        """The half of a SYN, or of a segment whose flow is not known; None where there is nothing to follow."""
-        if flags & SYN:
-            return self._opened(half, key, seq, flags, first, origin)
+        """The half of a segment whose flow is not known; None where there is nothing to follow."""
         if key in self._done:
             self._closing(key, flags)
         elif data and not self._is_over(key, seq):
@@ -157,7 +177,7 @@ class Flows:
         if half is None:
             if key in self._done:
                 self._forget(key)
-        elif half.recent and not flags & ACK and (seq + 1) & 0xFFFFFFFF != half.start:
+        elif half.latest is not None and not flags & ACK and (seq + 1) & 0xFFFFFFFF != half.start:
             self._end_tcp(half.flow, "replaced", first[0])
             half = None
         if half is None:
@@ -195,7 +215,10 @@ class Flows:
 
     def _acknowledged(self, half: Half, ack: int, frame: int) -> None:
         flow = half.flow
-        reassembly.acknowledged(flow.halves[1 - half.index], ack, frame)
+        other = flow.halves[1 - half.index]
+        if not other.waiting:
+            return
+        reassembly.acknowledged(other, ack, frame)
         if flow.consumer.done:
             self._end_tcp(flow, None, frame, skip=True)
 
@@ -206,9 +229,10 @@ class Flows:
             self._tcp.pop(key, None)
         if skip:
             self._done.update(flow.keys)
-            self._skip(flow.keys[0])
+            self._skip(flow.keys[0], flow.bucket)
         else:
-            reassembly.flush(flow, frame)
+            if not flow.calm:
+                reassembly.flush(flow, frame)
             if how not in {"idle", "evicted"}:
                 self._remember(flow)
         stream = flow.consumer
@@ -261,7 +285,7 @@ class Flows:
                 del strangers[next(iter(strangers))]
         else:
             self._udp[key] = self._udp[reverse] = SKIP
-            self._skip(key)
+            self._skip(key, bucket_of(key))
 
     def _open_udp(
         self, key: bytes, kind: Kind, first: tuple[int, int, int, Interface], origin: Origin | None
@@ -277,9 +301,9 @@ class Flows:
         self._tell(flow.finish(), flow, None, frame)
         flow.release()
 
-    def _skip(self, key: bytes) -> None:
+    def _skip(self, key: bytes, bucket: int) -> None:
         """Remember the key of a flow that needs no more looking at; the oldest of its bucket gives way."""
-        skipped = self._skipped[bucket_of(key)]
+        skipped = self._skipped[bucket]
         skipped.append(key)
         if len(skipped) > MAX_SKIPPED:
             old = skipped.popleft()

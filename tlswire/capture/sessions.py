@@ -130,7 +130,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
     def partial(self, side: int, version: int, kind: int, length: int, body: bytes, frame: int) -> None:
         """A handshake message of which only the beginning came."""
         if kind == 1 and len(self.hellos) < MAX_HELLOS:
-            hello = describe.describe_partial_hello(frame, version, body, length, self._letter())
+            hello = describe.describe_partial_hello(frame, version, body, length, self.transport[0])
             if hello is None:
                 return
             self.messages += 1
@@ -149,9 +149,6 @@ class SessionBuilder(msgspec.Struct, eq=False):
             self.note(
                 f"frame {frame}, {self._name(side)}: {len(body)} of {length} bytes of the Certificate were captured"
             )
-
-    def _letter(self) -> str:
-        return self.transport[0]
 
     def _name(self, side: int) -> str:
         if self.client is None:
@@ -195,7 +192,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
                 hello = describe.describe_client_hello(frame, version, value, body, "d")
         else:
             first = self.raw_hellos[-1][4:] if self.raw_hellos and self.server_hellos else b""
-            hello, error = describe.describe_hello(frame, version, body, self._letter(), first)
+            hello, error = describe.describe_hello(frame, version, body, self.transport[0], first)
         if error is not None:
             self.note(f"frame {frame}, client: {error}")
         if hello is not None:
@@ -214,7 +211,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
         self.server_hellos.append(described)
         self.selected = value
         if described.kind == "hello":
-            self.version = tls_equivalent(int(described.version, 16))
+            self.version = tls_equivalent(value.version)
 
     def _certificate(self, side: int, _version: int, body: bytes, frame: int) -> None:
         read = answers.chain13 if self._opened(side) else answers.chain

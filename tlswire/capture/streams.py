@@ -88,7 +88,7 @@ class Streams(Flows):
                     if body < stop or missing or flags & 7:
                         first = (frame, high, low, interface)
                         self._segment(half, key, seq, ack, flags, buffer[body:stop], missing, first, None)
-                    elif half is not None and half.flow.halves[1 - half.index].waiting:
+                    elif half is not None and not half.flow.calm:
                         self._acknowledged(half, ack, frame)
                     else:
                         continue
@@ -105,7 +105,8 @@ class Streams(Flows):
                 else:
                     self._other(buffer, start, end, (frame, high, low, interface))
                 if ready:
-                    ready.sort(key=_order)
+                    if len(ready) > 1:
+                        ready.sort(key=_order)
                     stretch.frame = frame
                     yield from ready
                     ready.clear()
@@ -165,7 +166,7 @@ class Streams(Flows):
             at += (offset >> 4) << 2
             missing -= min(max(at - stop, 0), missing)  # of the header
             if at >= stop and not missing and not flags & 7:
-                if half is not None and half.flow.halves[1 - half.index].waiting:
+                if half is not None and not half.flow.calm:
                     self._acknowledged(half, ack, first[0])
                 return
             self._segment(half, key, seq, ack, flags, buffer[at:stop], missing, first, origin)

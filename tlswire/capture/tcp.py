@@ -1,6 +1,6 @@
 """TCP reassembly: segments of one connection in any order, the two byte streams out.
 
-Hot path: a segment that continues its stream goes straight to the consumer. The first copy of a byte wins (as the
+A segment that continues its stream goes straight to the consumer (``flows`` does that in place while a flow is calm). The first copy of a byte wins (as the
 receiver of a well-behaved stack sees it, RFC 9293 section 3.10.7.4), a different second copy is noted. Everything that
 waits is bounded. Must not import anything of tlswire but types; no I/O.
 """
@@ -65,7 +65,8 @@ NOBODY = _Nobody()
 class Half(msgspec.Struct, eq=False):
     """One direction. ``next`` is the sequence number expected, None before anything was seen.
 
-    ``start`` is that of the first byte, ``end`` that of a FIN. ``waiting`` are ``late`` bytes from beyond a hole, by their sequence numbers, none of them twice.
+    ``start`` is that of the first byte, ``end`` that of a FIN. ``waiting`` are ``late`` bytes from beyond a hole, by their
+    sequence numbers, none of them twice. ``latest`` and ``previous`` are the last segments that were delivered.
     """
 
     flow: Flow
@@ -75,9 +76,15 @@ class Half(msgspec.Struct, eq=False):
     start: int | None = None
     end: int | None = None
     waiting: dict[int, bytes] | None = None
-    recent: tuple[tuple[int, bytes], ...] = ()
+    latest: tuple[int, bytes] | None = None
+    previous: tuple[int, bytes] | None = None
     late: int = 0
     stale: int = 0
+
+    @property
+    def recent(self) -> tuple[tuple[int, bytes], ...]:
+        """The last two segments: a copy that says something else comes soon after the first."""
+        return tuple(one for one in (self.previous, self.latest) if one is not None)
 
     @property
     def closed(self) -> bool:
@@ -89,7 +96,7 @@ class Flow(msgspec.Struct, eq=False):
     """One connection: two halves and what is made of their bytes; ``keys`` are the two directions'.
 
     ``first`` and ``last`` are where it was seen (frame, time high, time low, interface), ``opener`` the side that sent a
-    SYN.
+    SYN. It is ``calm`` as long as nothing has waited, no copy differed and no FIN came.
     """
 
     keys: tuple[bytes, bytes]
@@ -100,6 +107,7 @@ class Flow(msgspec.Struct, eq=False):
     conflict: bool = False
     opener: int | None = None
     bucket: int = 0
+    calm: bool = True
     halves: tuple[Half, Half] = ()  # type: ignore[assignment] # they need their flow: ``open_flow`` makes them
 
     __hash__ = object.__hash__
@@ -114,14 +122,14 @@ def open_flow(key: bytes, reverse: bytes, first: tuple[int, int, int, Interface]
 
 def synchronise(half: Half, seq: int) -> None:
     """A SYN: the stream begins behind it. Another one before any data (a retry with a new number) wins."""
-    if not half.recent:
+    if half.latest is None:
         half.start = half.next = (seq + 1) & _MASK
 
 
 def segment(half: Half, seq: int, data: bytes, missing: int, frame: int) -> None:
     """One segment's payload, with ``missing`` bytes cut off its end by the capture."""
     expected = half.next
-    if seq == expected and not half.waiting and not missing:  # nearly always
+    if seq == expected and not half.waiting and not missing:
         _deliver(half, data, frame)
         return
     if expected is None:
@@ -177,8 +185,7 @@ def _deliver(half: Half, data: bytes, frame: int) -> None:
     """Give the consumer what continues the stream."""
     seq = half.next or 0
     half.next = (seq + len(data)) & _MASK
-    # The last two: a copy that says something else comes soon after the first.
-    half.recent = (half.recent[-1], (seq, data)) if half.recent else ((seq, data),)
+    half.previous, half.latest = half.latest, (seq, data)
     flow = half.flow
     flow.consumer.data(half.index, data, frame)
     if flow.conflict:
@@ -214,6 +221,7 @@ def _keep(half: Half, seq: int, data: bytes) -> None:
     if half.waiting is not None:
         half.waiting[seq & _MASK] = data
         half.late += len(data)
+        half.flow.calm = False
 
 
 def _drain(half: Half, frame: int) -> None:
@@ -258,5 +266,5 @@ def _compare(half: Half, seq: int, data: bytes) -> None:
 def _conflict(half: Half) -> None:
     flow = half.flow
     if not flow.conflict:
-        flow.conflict = True
+        flow.conflict, flow.calm = True, False
         flow.consumer.note(_CONFLICT)

@@ -40,8 +40,8 @@ MAX_HELD = 1 << 15  # bytes of a side that wait for a hello that stands behind t
 
 WAITING, READING, LOST = range(3)
 
-# Segments and records of a handshake that are kept to be read at once, together.
-_MOST_RECORDS = ONE_SIDED
+# Segments of a side that are kept to be read at once.
+_MOST_PIECES = ONE_SIDED
 _UNSEEN = -1
 _BOTH = 0b11
 _SEALED = frozenset({CHANGE_CIPHER_SPEC, APPLICATION_DATA})
@@ -81,8 +81,8 @@ class TlsStream(msgspec.Struct, eq=False):
     records whose handshake came before the capture. With ``secrets`` at hand records are opened as far as they go.
 
     ``early`` is what each side said so far, with its frames, as long as it may be a usual handshake that is not over: it is
-    read at once then. ``due`` is where the next record of each side begins, counted from its next byte; ``sealed`` says
-    which sides sent other records than handshake, without which nothing is over.
+    read at once then. ``due`` is where the next record of each side begins, counted from its next byte, until the side is
+    ``sealed``: it sent other records than handshake, without which nothing is over.
     """
 
     midstream: bool
@@ -95,7 +95,6 @@ class TlsStream(msgspec.Struct, eq=False):
     early: tuple[list[Piece], list[Piece]] | None = msgspec.field(default_factory=_nothing)
     due: list[int] = msgspec.field(default_factory=[_UNSEEN, _UNSEEN].copy)
     sealed: int = 0
-    records: int = 0
     sides: tuple[Side, Side] = ()  # type: ignore[assignment] # made when ``early`` does not do
 
     def data(self, side: int, data: bytes, frame: int) -> None:
@@ -104,25 +103,28 @@ class TlsStream(msgspec.Struct, eq=False):
         if early is None:
             self._data(side, data, frame)
             return
-        early[side].append((frame, data))
+        pieces = early[side]
+        pieces.append((frame, data))
+        if self.sealed >> side & 1:
+            if len(pieces) > _MOST_PIECES:
+                self._whole(early)
+            return
         at, end = self.due[side], len(data)
         if at == _UNSEEN:
             at = 0 if _HELLO.match(data) else end - 1
-        records = self.records + 1
         while at + 5 <= end:
             content, length = _header(data, at)
             if content != HANDSHAKE:
                 if content not in _SEALED:
                     break
                 self.sealed |= 1 << side
-            records += 1
+                if self.sealed == _BOTH:
+                    self._whole(early)
+                return
             at += 5 + length
         self.due[side] = at - end
-        self.records = records
-        if at < end:
+        if at < end or len(pieces) > _MOST_PIECES:
             self._unusual()
-        elif self.sealed == _BOTH or records > _MOST_RECORDS:
-            self._whole(early)
 
     def _whole(self, early: tuple[list[Piece], list[Piece]], *, over: bool = False) -> None:
         """Read what was kept, at once if that ends the handshake, or if it is ``over`` anyway."""
