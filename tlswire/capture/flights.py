@@ -58,7 +58,7 @@ def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:
         content, version, length = _header(data, at)
         start = at + 5
         stop = start + length
-        if stop > end or not 0 < length <= MAX_CIPHERTEXT:
+        if stop > end or length > MAX_CIPHERTEXT or not length:
             break
         at = stop
         if content == APPLICATION_DATA:
