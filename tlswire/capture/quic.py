@@ -67,9 +67,12 @@ class _Stream:
         if end > MAX_CRYPTO:
             self.dropped = True
             return False
-        place = bisect(later, (offset,))
+        if offset == len(data) and not later:  # nearly always
+            data += piece
+            return bool(piece)
+        place = bisect(later, (offset, b""))
         before = later[place - 1] if place else (0, data)
-        if before[0] + len(before[1]) <= offset and (place == len(later) or end <= later[place][0]):  # nearly always
+        if before[0] + len(before[1]) <= offset and (place == len(later) or end <= later[place][0]):
             fresh = [(offset, piece)] if piece else []
         else:
             fresh = self._unknown(offset, piece)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from tlswire.crypto.hkdf import expand_label, expand_labels, extract
+from tlswire.crypto.hkdf import expand_labels, extract
 from tlswire.errors import WireError
 from tlswire.wire.quic import rules_of
 
@@ -81,13 +81,13 @@ def initial_keys(version: int, dcid: bytes, *, server: bool = False) -> Keys | N
     rules = rules_of(version)
     if rules is None:
         return None
-    secret = expand_label(_initial_secret(rules, dcid), "server in" if server else "client in", 32)
-    return _aes_keys(secret, _PROTECTION[rules][1], 16, "sha256")
+    return _aes_keys(_initial_secrets(rules, dcid)[server], _PROTECTION[rules][1], 16, "sha256")
 
 
 @lru_cache(maxsize=1024)
-def _initial_secret(rules: Rules, dcid: bytes) -> bytes:
-    return extract(_PROTECTION[rules][0], dcid)
+def _initial_secrets(rules: Rules, dcid: bytes) -> list[bytes]:
+    """Those of client and server."""
+    return expand_labels(extract(_PROTECTION[rules][0], dcid), (("client in", 32), ("server in", 32)), "sha256")
 
 
 def _aes_keys(secret: bytes, prefix: str, size: int, digest: str) -> Keys:
