@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tlswire.crypto import schedule
-from tlswire.crypto.hkdf import expand_label, extract
+from tlswire.crypto.hkdf import expand_label, expand_labels, extract
 from tlswire.crypto.protection import protection13
 from tlswire.wire.records import HANDSHAKE
 
@@ -97,6 +97,17 @@ def test_expansion_is_that_of_cryptography(secret: bytes, length: int, context: 
     if length:
         algorithm = hashes.SHA256() if digest == "sha256" else hashes.SHA384()
         assert found == HKDFExpand(algorithm, length, label).derive(secret)
+
+
+@LAWS
+@given(
+    st.binary(max_size=150),
+    st.lists(st.tuples(st.sampled_from(["quic key", "quic iv", "x"]), st.integers(0, 32)), max_size=4),
+    st.sampled_from(["sha256", "sha384"]),
+)
+def test_labels_together_expand_as_each_alone(secret: bytes, labels: list[tuple[str, int]], digest: str) -> None:
+    alone = [expand_label(secret, label, length, b"", digest) for label, length in labels]
+    assert expand_labels(secret, tuple(labels), digest) == alone
 
 
 def test_extraction_is_that_of_rfc_5869() -> None:

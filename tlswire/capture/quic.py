@@ -7,6 +7,8 @@ import anything of tlswire but ``errors``, ``wire`` and ``crypto``; no I/O.
 
 from __future__ import annotations
 
+from bisect import bisect, insort
+
 from tlswire.capture.decrypted import HANDSHAKE_SECRETS, Secrets, State
 from tlswire.crypto.quic import Keys, initial_keys, open_cut_initial, open_packet, secret_keys
 from tlswire.errors import WireError
@@ -45,42 +47,51 @@ def looks_like_quic(buffer: bytes, start: int, end: int, missing: int = 0) -> bo
 
 
 class _Stream:
-    """CRYPTO data of one side: ``data`` up to the first hole; what came beyond it, without overlaps, in ``later``."""
+    """CRYPTO data of one side: ``data`` up to the first hole; what came beyond it in ``later``: offsets and pieces in
+    order, without overlaps.
+    """
 
     __slots__ = ("conflict", "data", "dropped", "later", "taken")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self.later: dict[int, bytes] = {}
+        self.later: list[tuple[int, bytes]] = []
         self.taken = 0
         self.conflict = False
         self.dropped = False
 
     def add(self, offset: int, piece: bytes) -> bool:
         """Whether the frame brought anything new; the first copy of a byte wins."""
+        data, later = self.data, self.later
         end = offset + len(piece)
         if end > MAX_CRYPTO:
             self.dropped = True
             return False
-        if offset == len(self.data) and not self.later:  # nearly always
-            self.data += piece
+        if offset == len(data) and not later:  # nearly always
+            data += piece
             return bool(piece)
-        fresh = self._unknown(offset, piece)
+        place = bisect(later, (offset, b""))
+        before = later[place - 1] if place else (0, data)
+        if before[0] + len(before[1]) <= offset and (place == len(later) or end <= later[place][0]):
+            fresh = [(offset, piece)] if piece else []
+        else:
+            fresh = self._unknown(offset, piece)
         if not fresh:
             return False
-        if len(self.later) >= MAX_PIECES and fresh[0][0] != len(self.data):
+        if len(later) >= MAX_PIECES and fresh[0][0] != len(data):
             self.dropped = True
             return False
-        self.later.update(fresh)
-        while (held := self.later.pop(len(self.data), None)) is not None:
-            self.data += held
+        for part in fresh:
+            insort(later, part)
+        while later and later[0][0] == len(data):
+            data += later.pop(0)[1]
         return True
 
     def _unknown(self, offset: int, piece: bytes) -> list[tuple[int, bytes]]:
         """The parts of a piece that are not there yet."""
         fresh = []
         at, end = offset, offset + len(piece)
-        for begin, held in ((0, self.data), *sorted(self.later.items())):
+        for begin, held in ((0, self.data), *self.later):
             stop = begin + len(held)
             if stop <= at:
                 continue
@@ -113,7 +124,7 @@ class _Stream:
         """Nothing more is wanted: only the beginning of a message that is not complete stays."""
         del self.data[: self.taken]
         self.taken = 0
-        self.later = {}
+        self.later = []
 
 
 class QuicFlow:
@@ -196,7 +207,7 @@ class QuicFlow:
             dcid = packet.dcid
             if packet.kind != "handshake":
                 self._packet(side, buffer, end, packet, found)
-            elif self._secrets and packet.end <= end:
+            elif (self._keys or not self.done) and packet.end <= end and self._secrets:
                 self._handshake(side, buffer, packet, found)
             at = packet.end
 
@@ -364,9 +375,9 @@ class QuicFlow:
         self._hello = None
         self._keys = {}
         self._early = []
-        for side, stream in (*enumerate(self._streams), *enumerate(self._opened)):
+        for number, stream in enumerate(self._streams + self._opened):
             if stream.later:
-                self._note(f"{self._name(side)}: CRYPTO bytes from {len(stream.data)} on were not captured")
+                self._note(f"{self._name(number % 2)}: CRYPTO bytes from {len(stream.data)} on were not captured")
             stream.close()
 
 

@@ -6,16 +6,18 @@ Must not import anything of tlswire but ``errors``, ``wire.quic`` and ``crypto.h
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from tlswire.crypto.hkdf import expand_label, extract
+from tlswire.crypto.hkdf import expand_labels, extract
 from tlswire.errors import WireError
 from tlswire.wire.quic import rules_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
     from tlswire.wire.quic import LongPacket, Rules
@@ -79,23 +81,35 @@ def initial_keys(version: int, dcid: bytes, *, server: bool = False) -> Keys | N
     rules = rules_of(version)
     if rules is None:
         return None
-    secret = expand_label(_initial_secret(rules, dcid), "server in" if server else "client in", 32)
-    return _aes_keys(secret, _PROTECTION[rules][1], 16, "sha256")
+    return _aes_keys(_initial_secrets(rules, dcid)[server], _PROTECTION[rules][1], 16, "sha256")
 
 
 @lru_cache(maxsize=1024)
-def _initial_secret(rules: Rules, dcid: bytes) -> bytes:
-    return extract(_PROTECTION[rules][0], dcid)
+def _initial_secrets(rules: Rules, dcid: bytes) -> list[bytes]:
+    """Those of client and server."""
+    return expand_labels(extract(_PROTECTION[rules][0], dcid), (("client in", 32), ("server in", 32)), "sha256")
 
 
 def _aes_keys(secret: bytes, prefix: str, size: int, digest: str) -> Keys:
+    key, iv, hp = expand_labels(secret, _labels(prefix, size), digest)
+    aead, mask = _ciphers()
+    return Keys(key, iv, hp, aead(key), mask(hp))
+
+
+@cache
+def _ciphers() -> tuple[Callable[[bytes], AESGCM], Callable[[bytes], Mask]]:
+    """What makes the ciphers of AES keys: kept, since to import again what is there costs as much as a cipher."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - heavy
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
 
-    key = expand_label(secret, prefix + " key", size, b"", digest)
-    iv = expand_label(secret, prefix + " iv", 12, b"", digest)
-    hp = expand_label(secret, prefix + " hp", size, b"", digest)
-    return Keys(key, iv, hp, AESGCM(key), Cipher(algorithms.AES(hp), modes.ECB()).encryptor())  # noqa: S305 - RFC 9001 5.4.3
+    mode = modes.ECB()  # noqa: S305 - RFC 9001 5.4.3
+    return AESGCM, lambda key: Cipher(algorithms.AES(key), mode).encryptor()
+
+
+@cache
+def _labels(prefix: str, size: int) -> tuple[tuple[str, int], ...]:
+    """The labels of key, IV and header protection key (RFC 9001 section 5.1), and how long these are."""
+    return (f"{prefix} key", size), (f"{prefix} iv", 12), (f"{prefix} hp", size)
 
 
 def secret_keys(version: int, suite: int, secret: bytes) -> Keys | None:
@@ -110,9 +124,7 @@ def secret_keys(version: int, suite: int, secret: bytes) -> Keys | None:
         return None
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: PLC0415 - heavy
 
-    key, iv, hp = (
-        expand_label(secret, f"{prefix} {name}", size) for name, size in (("key", 32), ("iv", 12), ("hp", 32))
-    )
+    key, iv, hp = expand_labels(secret, _labels(prefix, 32), "sha256")
     return Keys(key, iv, hp, ChaCha20Poly1305(key), _ChaChaMask(hp))
 
 
@@ -122,15 +134,19 @@ def open_packet(keys: Keys, data: bytes, packet: LongPacket) -> tuple[int, bytes
 
     The number is the truncated one: these packets come too early for more.
     """
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - loaded with the keys
-
     if packet.end - packet.number < 4 + _SAMPLE:
         return None
     header, value, nonce = _unmask(keys, data, packet)
     try:
         return value, keys.aead.decrypt(nonce, data[packet.start + len(header) : packet.end], header)
-    except InvalidTag:
+    except _invalid_tag():  # asked for only when something was raised
         return None
+
+
+def _invalid_tag() -> type[Exception]:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - loaded with the keys
+
+    return InvalidTag
 
 
 def open_cut_initial(keys: Keys, data: bytes, end: int, packet: LongPacket) -> bytes:

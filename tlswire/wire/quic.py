@@ -7,6 +7,7 @@ Keys and decryption stand in ``crypto.quic``. Must not import anything of tlswir
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +23,7 @@ NEGOTIATION, V1, V2, V2_DRAFT = 0, 0x00000001, 0x6B3343CF, 0x709A50C4
 PacketKind = Literal["initial", "0-rtt", "handshake", "retry", "negotiation"]
 _KINDS: tuple[PacketKind, ...] = ("initial", "0-rtt", "handshake", "retry")
 # RFC 9369 section 3.2: version 2 turns the types by one.
-_KINDS2: tuple[PacketKind, ...] = ("retry", "initial", "0-rtt", "handshake")
+_KINDS2: dict[int, tuple[PacketKind, ...]] = dict.fromkeys((V2, V2_DRAFT), ("retry", "initial", "0-rtt", "handshake"))
 
 # How a version protects its Initials: the rows of the table in ``crypto.quic``.
 Rules = Literal["draft-22", "draft-23", "draft-29", "v1", "v2-draft", "v2"]
@@ -41,9 +42,10 @@ _RULES: dict[int, Rules] = {
     0xFACEB004: "v1",
 }
 
+_PADDINGS = re.compile(b"\0+")
 _PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO, _CLOSE = 0, 1, 2, 3, 6, 0x1C
 _RETRY_TAG = 16
-_GOOGLE = (b"Q0", b"T0")
+_GOOGLE = (0x5130, 0x5430)  # Q0, T0
 
 
 class LongPacket(msgspec.Struct, frozen=True):
@@ -91,7 +93,7 @@ def rules_of(version: int) -> Rules | None:
 
 def is_google(version: int) -> bool:
     """Whether a version is one of Google's before the IETF's (Q0xx, T0xx), which protect otherwise."""
-    return version.to_bytes(4, "big")[:2] in _GOOGLE
+    return version >> 16 in _GOOGLE
 
 
 def varint(value: int) -> bytes:
@@ -106,8 +108,10 @@ def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """A variable-length integer at ``at`` and where it ends. Raises WireError."""
     if at >= end or at + (size := 1 << (data[at] >> 6)) > end:
         raise WireError("a variable-length integer is cut short", "varint", at)
-    if size == 1:  # nearly always
+    if size == 1:  # nearly always this or the next
         return data[at], at + 1
+    if size == 2:
+        return (data[at] & 0x3F) << 8 | data[at + 1], at + 2
     return int.from_bytes(data[at : at + size], "big") & (1 << (8 * size - 2)) - 1, at + size
 
 
@@ -119,16 +123,22 @@ def read_long_packet(data: bytes, at: int, end: int, missing: int = 0) -> LongPa
     start = at
     if end - at < 7 or not data[at] & 0x80:
         raise WireError("no long header", "packet", at)
-    first = data[at]
-    (version,) = struct.unpack_from(">I", data, at + 1)
-    dcid, at = _connection_id(data, at + 5, end, version)
-    scid, at = _connection_id(data, at, end, version)
+    version = int.from_bytes(data[start + 1 : start + 5], "big")
+    # Where the lengths of both connection ids stand, and the end of the second.
+    first, second = start + 5, start + 6 + data[start + 5]
+    at = second + 1 + (data[second] if second < end else 255)
+    # RFC 8999 section 5.1 allows 255 bytes, RFC 9000 section 17.2 the versions known here 20.
+    most = 255 if version == NEGOTIATION else 20
+    if at > end or second - first > most + 1 or at - second > most + 1:
+        bad, at = (first, second) if second > end or second - first > most + 1 else (second, at)
+        raise WireError(f"a connection id of {at - bad - 1} bytes", "packet.connection_id", bad)
+    dcid, scid = data[first + 1 : second], data[second + 1 : at]
     if version == NEGOTIATION:
         if (end - at) % 4 and not missing:
             raise WireError(f"{end - at} bytes are no list of versions", "negotiation.versions", at)
         versions = struct.unpack(f">{(end - at) // 4}I", data[at : at + (end - at) // 4 * 4])
         return LongPacket("negotiation", 0, dcid, scid, b"", start, at, end, versions)
-    kind = _kinds(version)[first >> 4 & 3]
+    kind = _KINDS2.get(version, _KINDS)[data[start] >> 4 & 3]
     token = b""
     if kind == "retry":
         if end - at < _RETRY_TAG:
@@ -145,18 +155,6 @@ def read_long_packet(data: bytes, at: int, end: int, missing: int = 0) -> LongPa
     return LongPacket(kind, version, dcid, scid, token, start, at, at + length)
 
 
-def _kinds(version: int) -> tuple[PacketKind, ...]:
-    return _KINDS2 if version in {V2, V2_DRAFT} else _KINDS
-
-
-def _connection_id(data: bytes, at: int, end: int, version: int) -> tuple[bytes, int]:
-    length = data[at] if at < end else 255
-    # RFC 8999 section 5.1 allows 255 bytes, RFC 9000 section 17.2 the versions known here 20.
-    if length > (255 if version == NEGOTIATION else 20) or at + 1 + length > end:
-        raise WireError(f"a connection id of {length} bytes", "packet.connection_id", at)
-    return data[at + 1 : at + 1 + length], at + 1 + length
-
-
 def read_frames(payload: bytes, *, cut: bool = False) -> Iterator[CryptoFrame | CloseFrame]:
     """The frames of an Initial that say something (RFC 9000 section 12.4), in order; WireError at the first bad one.
 
@@ -165,8 +163,11 @@ def read_frames(payload: bytes, *, cut: bool = False) -> Iterator[CryptoFrame | 
     at, end = 0, len(payload)
     while at < end:
         kind = payload[at]
-        if kind == _PADDING:  # most of a padded Initial: skipped in one step
-            at = end - len(payload[at:].lstrip(b"\0"))
+        if kind == _PADDING and (run := _PADDINGS.match(payload, at)):  # most of an Initial: skipped in one step
+            at = run.end()
+            continue
+        if kind == _PING:  # browsers strew them between CRYPTO frames
+            at += 1
             continue
         read = _FRAMES.get(kind)
         if read is None:
@@ -179,10 +180,6 @@ def read_frames(payload: bytes, *, cut: bool = False) -> Iterator[CryptoFrame | 
             raise
         if frame is not None:
             yield frame
-
-
-def _ping(_payload: bytes, at: int, _end: int, _cut: bool) -> tuple[None, int]:
-    return None, at
 
 
 def _ack(payload: bytes, at: int, end: int, _cut: bool) -> tuple[None, int]:
@@ -222,7 +219,6 @@ def _opaque(payload: bytes, at: int, end: int, cut: bool, name: str) -> tuple[by
 
 
 _FRAMES: dict[int, Callable[[bytes, int, int, bool], tuple[CryptoFrame | CloseFrame | None, int]]] = {
-    _PING: _ping,
     _ACK: _ack,
     _ACK_ECN: _ack_ecn,
     _CRYPTO: _crypto,
@@ -237,6 +233,6 @@ def crypto_frame(frame: CryptoFrame) -> bytes:
 
 def initial_header(version: int, dcid: bytes, scid: bytes, token: bytes, number: int, length: int) -> bytes:
     """The header of an Initial in clear: a packet number of four bytes, ``length`` bytes of protected payload."""
-    first = 0xC3 | _kinds(version).index("initial") << 4
+    first = 0xC3 | _KINDS2.get(version, _KINDS).index("initial") << 4
     head = struct.pack(">BI", first, version) + bytes((len(dcid),)) + dcid + bytes((len(scid),)) + scid
     return head + varint(len(token)) + token + varint(length + 4) + number.to_bytes(4, "big")
