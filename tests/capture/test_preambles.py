@@ -343,10 +343,7 @@ def test_every_row_is_needed() -> None:
 
 
 def _row_of(client: bytes, server: bytes) -> int | None:
-    for number, (_, first, second) in enumerate(ROWS):
-        if (first is None or first.match(client)) and (second is None or second.match(server)):
-            return number
-    return None
+    return next((number for number, row in enumerate(ROWS) if row.fits(client, server)), None)
 
 
 def test_nothing_at_all_is_unknown() -> None:

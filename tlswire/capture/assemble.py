@@ -82,7 +82,7 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
         key_exchange=builder.key_exchange,
         certificate_request=builder.certificate_request,
         certificates=builder.certificates,
-        alerts=builder.alert_results(client),
+        alerts=builder.alert_results(client) if builder.alerts else [],
         resumed=_resumed(builder),
         early_data=None if hello is None else hello.early_data,
         retry=_retry(builder),
@@ -134,7 +134,12 @@ def _endpoints(key: bytes) -> tuple[Endpoint, Endpoint]:
         a, b, c, d, e, f, g, h, source, destination = _V4.unpack(key)
         return Endpoint(f"{a}.{b}.{c}.{d}", source), Endpoint(f"{e}.{f}.{g}.{h}", destination)
     source, destination = int.from_bytes(key[-4:-2], "big"), int.from_bytes(key[-2:], "big")
-    return Endpoint(str(IPv6Address(key[:16])), source), Endpoint(str(IPv6Address(key[16:32])), destination)
+    return Endpoint(_v6(key[:16]), source), Endpoint(_v6(key[16:32]), destination)
+
+
+@lru_cache(maxsize=1024)
+def _v6(packed: bytes) -> str:
+    return str(IPv6Address(packed))
 
 
 def _outcome(builder: SessionBuilder, how: str | None) -> Outcome:
@@ -160,7 +165,7 @@ def _resumed(builder: SessionBuilder) -> bool | None:
         return None
     if builder.version >= 0x0304:
         return answer.psk
-    if any(item.sender == "server" for item in builder.certificates) or builder.key_exchange is not None:
+    if builder.key_exchange is not None or any(item.sender == "server" for item in builder.certificates):
         return False
     if builder.client is not None and builder.ccs[1 - builder.client] and not builder.holes[1 - builder.client]:
         return (
@@ -189,37 +194,46 @@ def _retry(builder: SessionBuilder) -> str | None:
 
 def _weak(builder: SessionBuilder, answer: ServerHello | None, start: float) -> list[str]:
     """Reasons with their sources; only of what was chosen, or of what was presented."""
-    found: list[str] = []
-    if answer is not None:
-        found += _chosen(builder.version, int(answer.suite, 16))
+    found = [] if answer is None else [*_chosen(builder.version, answer.suite)]
     exchange = builder.key_exchange
     if exchange is not None and exchange.bits is not None and exchange.bits < _SHORTEST["DH"]:
         found.append(f"Diffie-Hellman group of {exchange.bits} bits (RFC 9325 4.1)")
-    for chain in builder.chains[:_CHAINS]:
-        found += _presented(chain, int(start))
+    if builder.chains:
+        moment = _day_and_time(int(start))
+        for chain in builder.chains[:_CHAINS]:
+            begin, end = _validity(chain)
+            # Nearly all are valid: told once for all their sessions, not for every second again.
+            found += _presented(chain, "" if begin <= moment <= end else moment)
     return found
 
 
 @lru_cache(maxsize=1024)
-def _presented(chain: Chain, second: int) -> tuple[str, ...]:
-    """What is weak in a chain at that second of its clock, each reason once."""
-    return tuple(dict.fromkeys(text for item in chain.certificates for text in _certificate(item, second)))
+def _validity(chain: Chain) -> tuple[str, str]:
+    """From when to when all certificates of a chain are valid."""
+    begin = max((item.not_before or "" for item in chain.certificates), default="")
+    return begin, min((item.not_after or "~" for item in chain.certificates), default="~")
 
 
 @lru_cache(maxsize=1024)
-def _chosen(version: int, suite: int) -> tuple[str, ...]:
+def _presented(chain: Chain, moment: str) -> tuple[str, ...]:
+    """What is weak in a chain at that moment of its clock, where there is one; each reason once."""
+    return tuple(dict.fromkeys(text for item in chain.certificates for text in _certificate(item, moment)))
+
+
+@lru_cache(maxsize=1024)
+def _chosen(version: int, suite: str) -> tuple[str, ...]:
     found = []
     if version in OLD_VERSIONS:
         found.append(f"{VERSIONS[version].name} ({OLD_VERSIONS[version][1]})")
     found += [
         f"{reason.text} ({reason.source})"
-        for reason in reasons_against(suite_row(version, suite))
+        for reason in reasons_against(suite_row(version, int(suite, 16)))
         if reason.category != "legacy"
     ]
     return tuple(found)
 
 
-def _certificate(certificate: CertificateFacts, second: int) -> list[str]:
+def _certificate(certificate: CertificateFacts, moment: str) -> list[str]:
     found = []
     key = (certificate.key or "").split(" ")[0]
     if certificate.bits is not None and certificate.bits < _SHORTEST.get(key, 0):
@@ -227,12 +241,11 @@ def _certificate(certificate: CertificateFacts, second: int) -> list[str]:
     algorithm = (certificate.signature_algorithm or "").lower()
     if not certificate.self_signed and ("sha1" in algorithm or "md5" in algorithm or "md2" in algorithm):
         found.append(f"certificate signed with {certificate.signature_algorithm} (RFC 9155)")
-    return found + _dates(certificate, second)
+    return found + _dates(certificate, moment)
 
 
-def _dates(certificate: CertificateFacts, second: int) -> list[str]:
+def _dates(certificate: CertificateFacts, moment: str) -> list[str]:
     """Expired or not yet valid when the session took place."""
-    moment = _day_and_time(second) if second else ""
     if not moment:
         return []
     if certificate.not_after is not None and certificate.not_after < moment:
@@ -244,6 +257,8 @@ def _dates(certificate: CertificateFacts, second: int) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _day_and_time(second: int) -> str:
+    if not second:
+        return ""  # the packet had no time
     from datetime import UTC, datetime  # noqa: PLC0415 - only captures with certificates need it
 
     try:

@@ -8,7 +8,6 @@ Sources: RFC 9850, RFC 9846 sections 4.7.3 and 7, RFC 5246 section 6.3. Must not
 
 from __future__ import annotations
 
-from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from tlswire.crypto import schedule
@@ -273,6 +272,8 @@ class Decryption:
             self._note("an extended master secret of a handshake that is not whole cannot be made")
 
     def _master(self, hello: ServerHello, secret: bytes) -> None:
+        from random import Random  # noqa: PLC0415 - most captures come without a key log
+
         etm = hello.raw_extension(ENCRYPT_THEN_MAC) is not None
         # Nothing is ever sealed with these: no byte of the generator is asked for.
         both = protections12(

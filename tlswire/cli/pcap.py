@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from tlswire import cli
 from tlswire.capture.files import find_captures
 from tlswire.capture.jobs import Report, read_captures
 from tlswire.cli.session_options import outputs, read_keylogs
-from tlswire.cli.wanted import Wanted, colour, policy_named
+from tlswire.cli.wanted import Wanted, colour, policy_named, terminal_width
 from tlswire.errors import UsageError
 from tlswire.escape import printable
 from tlswire.report import csv
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from tlswire.capture.assemble import Found
     from tlswire.policy.sessions import SessionJudge
     from tlswire.policy.what_if import WhatIf
-    from tlswire.results.session import Hello
+    from tlswire.results.session import Hello, Session
 
     # What becomes of one session: its line in JSON Lines, in CSV and on the screen, and files of new hellos.
     Rendered = tuple[bytes, bytes, str, tuple[tuple[Hello, str], ...]]
@@ -119,6 +118,9 @@ class Renderer:
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
+        self._filter = wanted.filter or None
+        self._encode = msgspec.json.Encoder().encode_into
+        self._line = bytearray()
         self._silent = wanted.jsonl is None and wanted.csv is None and wanted.rows is None and wanted.export is None
         self._seen: set[str] = set()
         self._summary = wanted.summary()
@@ -140,7 +142,7 @@ class Renderer:
         """What is to be written of one session; None for nothing."""
         session, wanted = found.session, self._wanted
         self._sessions += 1
-        if wanted.filter and not wanted.filter(session):
+        if self._filter is not None and not self._filter(session):
             return None
         self.matched += 1
         if self._judge is not None:
@@ -153,7 +155,7 @@ class Renderer:
         if self._silent:
             return None
         return (
-            b"" if wanted.jsonl is None else to_json(session) + b"\n",
+            b"" if wanted.jsonl is None else self._json(session),
             b"" if wanted.csv is None else csv.row(session),
             "" if wanted.rows is None else wanted.rows(session),
             () if wanted.export is None else tuple(self._hellos(found)),
@@ -164,6 +166,12 @@ class Renderer:
         sums = self._summary, self._sessions
         self._summary, self._sessions = self._wanted.summary(), 0
         return sums
+
+    def _json(self, session: Session) -> bytes:
+        # Into the buffer of the sessions before: a new one would be copied again and again as it grows.
+        self._encode(session, self._line)
+        self._line += b"\n"
+        return bytes(self._line)
 
     def _hellos(self, found: Found) -> Iterator[tuple[Hello, str]]:
         for hello, message in zip(found.session.hellos, found.hellos, strict=False):
@@ -215,11 +223,14 @@ class Run:
     def write(self, item: Rendered, *, flush: bool = False) -> None:
         """Write what one session gave."""
         jsonl, row, line, hellos = item
-        for file, data in ((self._jsonl, jsonl), (self._csv, row)):
-            if file is not None:
-                file.write(data)
-                if flush:
-                    file.flush()
+        if self._jsonl is not None:
+            self._jsonl.write(jsonl)
+            if flush:
+                self._jsonl.flush()
+        if self._csv is not None:
+            self._csv.write(row)
+            if flush:
+                self._csv.flush()
         if line:
             self._row(line)
         if self._folder is not None:
@@ -260,13 +271,12 @@ class Run:
         if self._folder is not None:
             self.material.notes += self._folder.notes()
         if not self.wanted.quiet and self.material.captures:
-            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
             rows = self.wanted.rows is not None
             report = render(
                 self.summary,
                 self.material,
                 colour=colour(),
-                width=max(70, min(width, WIDTH)),
+                width=max(70, min(terminal_width() or WIDTH, WIDTH)),
                 top=self.wanted.top,
                 brief=rows,
             )

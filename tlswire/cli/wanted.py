@@ -6,7 +6,6 @@ Must not import anything of tlswire but ``errors``, ``capture.filters``, ``repor
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -73,13 +72,12 @@ class Wanted(msgspec.Struct, frozen=True):
             if name is not None:
                 policy_named(name, option)
         # A pipe gets rows as wide as they are; a terminal's must not wrap.
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         return cls(
             filter=session_filter(names=names, hosts=hosts, ports=ports, versions=versions, weak=weak),
             jsonl=jsonl_file,
             csv=csv_file,
             html=html_file,
-            rows=Rows(width, colour=colour(), policy=policy is not None) if rows and not quiet else None,
+            rows=Rows(terminal_width(), colour=colour(), policy=policy is not None) if rows and not quiet else None,
             export=export_hellos,
             categories=categories,
             top=top,
@@ -144,6 +142,15 @@ def parse_categories(text: str) -> frozenset[str]:
     for word in sorted(words.difference(CATEGORIES)):
         raise UsageError(repr(word), f"is none of {', '.join(CATEGORIES)}", "--fail-on")
     return words
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that stdout is; None where it is none."""
+    if not sys.stdout.isatty():
+        return None
+    import shutil  # noqa: PLC0415 - only a terminal needs it, and it loads bz2 and lzma
+
+    return shutil.get_terminal_size().columns
 
 
 def colour() -> bool:

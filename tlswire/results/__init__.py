@@ -2,43 +2,38 @@
 
 Codes are strings (``0xC02F``) beside their names, times are seconds or RFC 3339 UTC. Keys may be added before 1.0,
 never renamed. Must not import anything of tlswire but ``errors`` and ``registry``; holds no logic but derivation.
+
+The names below load on first use (PEP 562): who reads captures need not build the models of scans.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
-from tlswire.results.diff import DIFF_SCHEMA, Diff
-from tlswire.results.finding import FINDING_SCHEMA, ProvenFinding
-from tlswire.results.fuzz import FUZZ_SCHEMA, Fuzz
-from tlswire.results.fuzz_compare import FUZZ_COMPARE_SCHEMA, FuzzCompare
-from tlswire.results.scan import SCAN_SCHEMA, Scan
-from tlswire.results.session import SESSION_SCHEMA, Session
-from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
-from tlswire.results.what_if import WHAT_IF_SCHEMA, WhatIf
+if TYPE_CHECKING:
+    from tlswire.results.applelog import APPLELOG_SCHEMA, AppleLog
+    from tlswire.results.diff import DIFF_SCHEMA, Diff
+    from tlswire.results.finding import FINDING_SCHEMA, ProvenFinding
+    from tlswire.results.fuzz import FUZZ_SCHEMA, Fuzz
+    from tlswire.results.scan import SCAN_SCHEMA, Scan
+    from tlswire.results.schemas import SCHEMAS, json_schema
+    from tlswire.results.session import SESSION_SCHEMA, Session
+    from tlswire.results.verdict import VERDICT_SCHEMA, Verdict
+    from tlswire.results.what_if import WHAT_IF_SCHEMA, WhatIf
 
-SCHEMAS: dict[str, type[msgspec.Struct]] = {
-    SCAN_SCHEMA: Scan,
-    SESSION_SCHEMA: Session,
-    VERDICT_SCHEMA: Verdict,
-    WHAT_IF_SCHEMA: WhatIf,
-    APPLELOG_SCHEMA: AppleLog,
-    DIFF_SCHEMA: Diff,
-    FUZZ_SCHEMA: Fuzz,
-    FUZZ_COMPARE_SCHEMA: FuzzCompare,
-    FINDING_SCHEMA: ProvenFinding,
+_HOMES = {
+    "applelog": ("APPLELOG_SCHEMA", "AppleLog"),
+    "diff": ("DIFF_SCHEMA", "Diff"),
+    "finding": ("FINDING_SCHEMA", "ProvenFinding"),
+    "fuzz": ("FUZZ_SCHEMA", "Fuzz"),
+    "scan": ("SCAN_SCHEMA", "Scan"),
+    "schemas": ("SCHEMAS", "json_schema"),
+    "session": ("SESSION_SCHEMA", "Session"),
+    "verdict": ("VERDICT_SCHEMA", "Verdict"),
+    "what_if": ("WHAT_IF_SCHEMA", "WhatIf"),
 }
-
-
-def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of an output format, such as ``tlswire.scan/1``."""
-    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name}
-    # Defaults of tuples are lists in JSON: what is compared and printed is what stands in a file.
-    whole: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema | msgspec.json.schema(SCHEMAS[name])))
-    return whole
 
 
 def to_json(result: msgspec.Struct, *, indent: int = 0) -> bytes:
@@ -68,3 +63,12 @@ __all__ = [
     "json_schema",
     "to_json",
 ]
+
+
+def __getattr__(name: str) -> object:
+    import importlib  # noqa: PLC0415 - nothing is imported before it is asked for
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module 'tlswire.results' has no attribute {name!r}")
