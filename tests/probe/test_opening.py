@@ -14,7 +14,7 @@ from tlswire.probe.exchange import Answer, HelloReader, behind
 from tlswire.probe.opening import MAX_CLEAR, Opened, Opening, opening
 from tlswire.probe.proxy import Proxy, parse_proxy
 from tlswire.probe.starttls import BY_NAME
-from tlswire.probe.transport import Address, Outcome
+from tlswire.probe.transport import Address, Outcome, Paced
 
 from .test_exchange import alert, server_hello
 
@@ -46,7 +46,8 @@ class Server:
     def begin(self) -> bytes:
         return self.peer.greet() if self.proxied and self.peer is not None else b""
 
-    def receive(self, data: bytes) -> bytes:
+    def receive(self, data: bytes | Paced) -> bytes:
+        assert isinstance(data, bytes)
         if not self.proxied:
             assert data.startswith(b"CONNECT ")
             self.proxied = True
@@ -179,7 +180,7 @@ class Fixed(Server):
     def begin(self) -> bytes:
         return b""
 
-    def receive(self, _: bytes) -> bytes:
+    def receive(self, _: bytes | Paced) -> bytes:
         return self.words.pop(0) if self.words else b""
 
 

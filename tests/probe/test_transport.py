@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tlswire.errors import UsageError
-from tlswire.probe.transport import Address, Cuts, Outcome, exchange, is_numeric, resolve
+from tlswire.probe.transport import Address, Cuts, Outcome, Paced, exchange, is_numeric, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -224,7 +224,7 @@ def test_numeric_hosts() -> None:
     ],
 )
 def test_cuts_make_pieces_none_of_them_empty(at: tuple[int, ...], pieces: list[bytes]) -> None:
-    assert Cuts(at, 0.0).pieces(b"hello") == pieces
+    assert Cuts(at, 0.0).paced(b"hello") == Paced(tuple(pieces))
 
 
 def test_pieces_arrive_one_by_one_with_the_pause_between() -> None:
@@ -237,7 +237,7 @@ def test_pieces_arrive_one_by_one_with_the_pause_between() -> None:
 
     reader = Reader(6)
     with serving(talk) as address:
-        outcome = asyncio.run(exchange(address, b"hello", reader, timeout=2.0, cuts=Cuts((1, 3), 0.05)))
+        outcome = asyncio.run(exchange(address, Cuts((1, 3), 0.05).paced(b"hello"), reader, timeout=2.0))
     assert (outcome.end, reader.data) == ("done", b"thanks")
     assert [data for data, _ in heard] == [b"h", b"el", b"lo"]
     times = [at for _, at in heard]
@@ -249,6 +249,6 @@ def test_an_end_between_two_pieces_is_an_outcome() -> None:
         connection.recv(100)
 
     with serving(talk) as address:
-        outcome = asyncio.run(exchange(address, b"hello", Reader(), timeout=2.0, cuts=Cuts((2,), 0.1)))
+        outcome = asyncio.run(exchange(address, Cuts((2,), 0.1).paced(b"hello"), Reader(), timeout=2.0))
     assert outcome.end == "close"
     assert outcome.elapsed < 0.1

@@ -54,6 +54,11 @@ class Seen(msgspec.Struct):
         return self.judgement.verdict == DEVIATES
 
     @property
+    def unsent(self) -> bool:
+        """Whether it was asked, but no connection came as far as TLS."""
+        return self.heard is not None and self.heard.unsent
+
+    @property
     def silent(self) -> bool:
         """Whether nothing was heard."""
         return self.heard is not None and self.heard.reaction == HANG
@@ -130,7 +135,7 @@ class Confirmer:
         """Confirm what deviates of what was asked, and find out what took the server down, if anything did."""
         asked = tuple(asked)
         # Silence that is allowed is asked again, too, with patience: where a slow server answers, that is its reaction.
-        doubtful = [seen for seen in asked if seen.deviates or (seen.silent and not self.known.serial)]
+        doubtful = [one for one in asked if one.deviates or one.unsent or (one.silent and not self.known.serial)]
         self._troubled = not await self.control()
         if self._troubled and not await self.back():
             return
@@ -161,19 +166,18 @@ class Confirmer:
         fresh = absent  # whether the next sighting counts for the first
         times = 1 if not seen.deviates and seen.silent else QUORUM if absent else QUORUM - 1
         async for heard in self._repeats(seen, times):
-            if heard.ending == "unasked":
-                seen.judgement = Judgement(UNKNOWN, (heard.reason,))
-                return False
+            if heard.ending == "unasked" or heard.unsent:
+                return await self._not_sent(seen, heard)
             if heard.reaction in _ABSENT and not await self.control():
                 return await self._killed(seen, heard)
             judgement = self._judged(seen, heard)
             before = seen.heard
             same = before is not None and heard.reaction == before.reaction and judgement.cause == seen.judgement.cause
             if fresh:
-                # It was a neighbour's end that was seen: what did that?
-                self._troubled = self._troubled or (not same and before is not None and before.reaction != HANG)
-                self.judge(seen, heard)
                 fresh = False
+                self._judge_anew(seen, heard, same=same)
+                if seen.deviates and times < QUORUM:
+                    return await self._confirm(seen)
             elif not same and heard.reaction in _ABSENT and seen.case.id not in self._strayed:
                 self._strayed.add(seen.case.id)
                 self.notes.append(f"{seen.case.id}: met by {told(heard)} once, and asked anew")
@@ -185,6 +189,21 @@ class Confirmer:
             if judgement.verdict == CONFORMS:
                 return True
         seen.repeated = QUORUM
+        return await self.control() or await self.back()
+
+    def _judge_anew(self, seen: Seen, heard: Heard, *, same: bool) -> None:
+        """Take ``heard`` for the first sighting, in the place of an end that may have been a neighbour's: what did that?"""
+        before = seen.heard
+        if not same and before is not None and before.reaction != HANG and not before.unsent:
+            self._troubled = True
+        self.judge(seen, heard)
+
+    async def _not_sent(self, seen: Seen, heard: Heard) -> bool:
+        """No verdict on what did not come as far as the server; is that there?"""
+        if heard.ending == "unasked":
+            seen.judgement = Judgement(UNKNOWN, (heard.reason,))
+            return False
+        seen.judgement = self._judged(seen, heard)
         return await self.control() or await self.back()
 
     async def _repeats(self, seen: Seen, times: int) -> AsyncIterator[Heard]:
@@ -200,7 +219,7 @@ class Confirmer:
 
     async def _killed(self, seen: Seen, heard: Heard) -> bool:
         """The control fails behind this case: note it, and see whether the server comes back."""
-        dead = seen.heard is not None and seen.heard.reaction == DEAD
+        dead = seen.heard is not None and seen.heard.reaction == DEAD and not seen.unsent
         seen.heard = msgspec.structs.replace(heard, reaction=DEAD)
         seen.judgement = self._judged(seen, seen.heard)
         seen.repeated = seen.repeated + 1 if dead else 1

@@ -113,6 +113,9 @@ class Explorer:
         heard = future.result(_LONGEST)
         if heard.ending == "unasked":
             return 0.0
+        if heard.unsent:
+            asyncio.run_coroutine_threadsafe(self.campaign.confirmer.back(), self._loop).result(_LONGEST)
+            return 0.0
         drew = class_of(heard)
         times = self.corpus.saw(drew)
         case = self._case(mutation, script)

@@ -18,12 +18,10 @@ from tlswire.fuzz.script import GROUPS, TLS12, TLS13, X25519MLKEM768, Ground, Sc
 from tlswire.handshake.client import Client
 from tlswire.handshake.offer import offer
 from tlswire.handshake.renegotiation import Renegotiating
-from tlswire.probe.converse import converse
 
 if TYPE_CHECKING:
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.line import Line
-    from tlswire.handshake.conversation import Conversation
 
 # Seconds a serial server is given to leave one client for another.
 _IDLE = 0.6
@@ -62,6 +60,8 @@ async def preflight(line: Line) -> Known:
     if heard["tls13"].reaction not in {*_ANSWERED, DEAD, HANG, NOT_TLS}:
         note, bases, heard = await _other_ground(line, bases, heard)
     ground = line.ground
+    if heard["tls13"].unsent:
+        return Known(frozenset(), None, there=False, error=heard["tls13"].reason)
     if all(one.reaction == DEAD for one in heard.values()):
         return Known(frozenset(), None, there=False, error=f"unreachable: {heard['tls13'].reason or 'no connection'}")
     control = next((bases[name] for name in bases if heard[name].reaction in _ANSWERED), None)
@@ -74,7 +74,7 @@ async def preflight(line: Line) -> Known:
         *(line.ask(name, row.make(ground), timeout=line.patient) for name, row in FEATURES.items())
     )
     shown = dict(zip(FEATURES, answers, strict=True))
-    for name in [name for name, one in shown.items() if one.reaction == HANG]:
+    for name in [name for name, one in shown.items() if one.reaction == HANG or one.unsent]:
         # A server that has its hands full is silent, too: without this it would lack what it has.
         shown[name] = await line.ask(name, FEATURES[name].make(ground), timeout=line.patient)
     found = {name for name, one in shown.items() if FEATURES[name].shown(one)}
@@ -89,7 +89,12 @@ async def preflight(line: Line) -> Known:
 async def _bases(line: Line) -> tuple[dict[str, Script], dict[str, Heard]]:
     """The two valid hellos, and what is heard for them."""
     bases = {name: FEATURES[name].make(line.ground) for name in ("tls13", "tls12")}
-    return bases, {name: await line.ask(name, script) for name, script in bases.items()}
+    heard = {}
+    for name, script in bases.items():
+        heard[name] = await line.ask(name, script)
+        if heard[name].unsent:  # there is no way to TLS, whatever is asked
+            break
+    return bases, heard
 
 
 async def _other_ground(
@@ -133,9 +138,8 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
     for version, hello, base in ((TLS13, ground.modern, "tls13"), (TLS12, ground.older, "tls12")):
         if base not in found:
             continue
-        line.connections += 1
         rng = ground.random(f"handshake {version}")
-        shown = await converse(line.address, Client(offer(hello, rng), rng), timeout=line.patient)
+        shown = await line.converse(Client(offer(hello, rng), rng), timeout=line.patient)
         tickets = [one for one in shown.sessions if one.ticket]
         if tickets:
             ground.sessions[version], ground.spares[version] = tickets[0], tickets[-1]
@@ -162,8 +166,7 @@ async def _resumes_retried(line: Line) -> bool:
 
 
 async def _renegotiates(line: Line) -> bool:
-    line.connections += 1
     rng = line.ground.random("renegotiation")
     client = Renegotiating(offer(line.ground.older, rng), rng, wait=line.timeout)
-    shown: Conversation = await converse(line.address, client, timeout=line.patient)
+    shown = await line.converse(client, timeout=line.patient)
     return any(one.finished for one in shown.renegotiations)
