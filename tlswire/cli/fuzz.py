@@ -237,7 +237,8 @@ def permit(address: Address, host: str, proxy: Proxy | None = None, *, permitted
             f"This sends malformed traffic to {host} ({address}). May you test this host?", abort=True, err=True
         )
         return
-    raise UsageError(host, f"is not this machine: malformed traffic goes there only with {PERMISSION}")
+    where = "is not this machine" if is_numeric(address.host) else "is the proxy's to resolve, to any machine"
+    raise UsageError(host, f"{where}: malformed traffic goes there only with {PERMISSION}")
 
 
 def exit_code(result: Fuzz) -> int:

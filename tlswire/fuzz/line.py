@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -22,7 +22,7 @@ from tlswire.probe.opening import TLS
 from tlswire.probe.transport import Cuts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.script import Ground, Script
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tlswire.handshake.conversation import Conversation
     from tlswire.probe.opening import Opened, Opening
     from tlswire.probe.transport import Address, Outcome, Paced
+
+T = TypeVar("T")
 
 # A time-out is so many times what a flight usually takes, within these bounds in seconds.
 LATENCY_FACTOR = 6
@@ -45,7 +47,8 @@ WIDTH = 32
 LAST = 32
 # Endings that say nobody is there.
 _GONE = frozenset({transport.REFUSED, transport.UNREACHABLE})
-_STUMBLES = 3
+# How often a connection is tried for which there is no room, and after how many seconds again.
+_STUMBLES, STUMBLED = 3, 0.2
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -171,23 +174,23 @@ class Line:
         self.last.append(name)
         if script.client is not None:
             # A client that completes a handshake first: two flights and more, so with more patience.
-            heard = await self._conversed(script.client(), max(timeout, self.patient))
+            heard = await self._conversed(script.client, max(timeout, self.patient))
         else:
-            heard = await self._in_room(script, timeout)
+            waits = timeout if not script.cuts else max(timeout, self.patient) + 2 * script.pause * len(script.cuts)
+            heard = await self._in_room(lambda: self._once(script, waits))
         if self._observe is not None:
             self._observe(name, heard)
         return heard
 
-    async def _in_room(self, script: Script, timeout: float) -> Heard:
-        if script.cuts:
-            timeout = max(timeout, self.patient) + 2 * script.pause * len(script.cuts)
-        heard, room = await self._once(script, timeout)
+    async def _in_room(self, once: Callable[[], Awaitable[tuple[T, bool]]]) -> T:
+        """What ``once`` gives; again, a few times, where it says that there was no room for it."""
+        found, room = await once()
         for attempt in range(1, _STUMBLES):
             if room:
                 break
-            await asyncio.sleep(0.2 * attempt)
-            heard, room = await self._once(script, timeout)
-        return heard
+            await asyncio.sleep(STUMBLED * attempt)
+            found, room = await once()
+        return found
 
     async def _once(self, script: Script, timeout: float) -> tuple[Heard, bool]:
         """What is heard on one connection, and whether there was room for it, here and there."""
@@ -220,15 +223,20 @@ class Line:
             self.narrow(NARROW)
         return not (refused or unheard or (outcome.end == transport.EXHAUSTED and not outcome.connected))
 
-    async def _conversed(self, client: Client, timeout: float) -> Heard:
-        shown = await self.converse(client, timeout=timeout)
+    async def _conversed(self, make: Callable[[], Client], timeout: float) -> Heard:
+        shown = await self.converse(make, timeout=timeout)
         heard = resumed.heard(shown)
         return _unsent(heard, shown.opening.phase, shown.reason) if shown.connected and not shown.opened else heard
 
-    async def converse(self, client: Client, *, timeout: float) -> Conversation:
-        """One whole connection of ``client``, outside of all bounds but the count."""
-        self.connections += 1
-        return await converse(self.address, client, opening=self.opening, timeout=timeout, want_local=True)
+    async def converse(self, make: Callable[[], Client], *, timeout: float) -> Conversation:
+        """One whole connection of the client that ``make`` gives, outside of all bounds but the count."""
+
+        async def once() -> tuple[Conversation, bool]:
+            self.connections += 1
+            shown = await converse(self.address, make(), opening=self.opening, timeout=timeout, want_local=True)
+            return shown, shown.opened or not shown.connected or shown.ending == transport.TIMEOUT
+
+        return await self._in_room(once)
 
     async def _pause(self) -> None:
         async with self._turn:

@@ -6,6 +6,7 @@ Must not import ``report`` or ``cli``.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +23,7 @@ from tlswire.handshake.renegotiation import Renegotiating
 if TYPE_CHECKING:
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.line import Line
+    from tlswire.wire.messages import ClientHello
 
 # Seconds a serial server is given to leave one client for another.
 _IDLE = 0.6
@@ -138,8 +140,7 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
     for version, hello, base in ((TLS13, ground.modern, "tls13"), (TLS12, ground.older, "tls12")):
         if base not in found:
             continue
-        rng = ground.random(f"handshake {version}")
-        shown = await line.converse(Client(offer(hello, rng), rng), timeout=line.patient)
+        shown = await line.converse(partial(_client, ground, version, hello), timeout=line.patient)
         tickets = [one for one in shown.sessions if one.ticket]
         if tickets:
             ground.sessions[version], ground.spares[version] = tickets[0], tickets[-1]
@@ -151,6 +152,11 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
     if "tls12" in found and await _renegotiates(line):
         more.add("renegotiation")
     return more
+
+
+def _client(ground: Ground, version: int, hello: ClientHello) -> Client:
+    rng = ground.random(f"handshake {version}")
+    return Client(offer(hello, rng), rng)
 
 
 async def _resumes(line: Line, version: int) -> bool:
@@ -166,7 +172,9 @@ async def _resumes_retried(line: Line) -> bool:
 
 
 async def _renegotiates(line: Line) -> bool:
-    rng = line.ground.random("renegotiation")
-    client = Renegotiating(offer(line.ground.older, rng), rng, wait=line.timeout)
+    def client() -> Renegotiating:
+        rng = line.ground.random("renegotiation")
+        return Renegotiating(offer(line.ground.older, rng), rng, wait=line.timeout)
+
     shown = await line.converse(client, timeout=line.patient)
     return any(one.finished for one in shown.renegotiations)

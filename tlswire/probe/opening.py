@@ -197,11 +197,13 @@ class Opened:
         self._say(self._payload)
 
     def _say(self, words: bytes | Paced) -> None:
-        if isinstance(words, Paced):
-            first, *others = words.pieces
-            self._later = msgspec.structs.replace(words, pieces=tuple(map(self._wrapped, others)))
-            words = first
-        self._out += self._wrapped(words)
+        if not isinstance(words, Paced):
+            self._out += self._wrapped(words)
+            return
+        first, *others = map(self._wrapped, words.pieces)
+        self._out += first
+        # What an envelope has no room for yet it gives when the peer has made some.
+        self._later = msgspec.structs.replace(words, pieces=tuple(filter(None, others)))
 
     def _wrapped(self, data: bytes) -> bytes:
         return data if self._envelope is None or not data else self._envelope.wrap(data)
