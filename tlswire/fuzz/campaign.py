@@ -18,7 +18,7 @@ from tlswire.fuzz.cases.rows import OLDER
 from tlswire.fuzz.confirm import QUORUM, Confirmer, Seen
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
-from tlswire.fuzz.generate import generated, tree_of
+from tlswire.fuzz.generate import base_tree, generated
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.oracle import GENERATED, NOT_APPLICABLE, UNKNOWN, Judgement
 from tlswire.fuzz.preflight import Known, preflight
@@ -330,7 +330,7 @@ def changes(case: Case, script: Script, ground: Ground) -> tuple[str, ...]:
     """In which fields a case's hello differs from the valid one; the case's own words where its bytes are no hello."""
     if script.tree is None:
         return (case.difference,)
-    return differences(tree_of(ground, case.base), script.tree) or (case.difference,)
+    return differences(base_tree(ground, case.base), script.tree) or (case.difference,)
 
 
 def _result(seen: Seen) -> CaseResult:
