@@ -161,6 +161,8 @@ class Campaign:
             self.seen[case.id] = self._made(case)
         asked = [seen for seen in self.seen.values() if not self._lacks(seen, known)]
         self._asked = len(asked)
+        if known.serial:  # what it was asked last may hold it for a while; by now that is over, or nearly
+            await self.confirmer.control()
         await asyncio.gather(*(self._once(seen) for seen in asked))
         await self.confirmer.all(asked)
         for group in self._causes().values():

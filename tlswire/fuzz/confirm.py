@@ -15,6 +15,7 @@ import msgspec
 
 from tlswire.fuzz.model import CLOSE, DEAD, FLIGHT, HANG, NOT_TLS, RETRY
 from tlswire.fuzz.oracle import CONFORMS, DEVIATES, NOT_APPLICABLE, UNKNOWN, Judgement, judge, told
+from tlswire.fuzz.script import Script
 from tlswire.wire.records import HANDSHAKE
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from tlswire.fuzz.model import Case
     from tlswire.fuzz.preflight import Known
     from tlswire.fuzz.reduce import Reduced
-    from tlswire.fuzz.script import Script
 
 # A finding is what was seen so often, without an exception.
 QUORUM = 3
 # Seconds a server that is gone is given to come back, and how often it is looked for.
 RECOVERY = 6.0
 _LOOK = 0.25
+# As somebody's browser would say it to the wrong port.
+_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 # Reactions that a server which is away shows to anything.
 _ABSENT = frozenset({CLOSE, HANG, DEAD})
 
@@ -76,6 +78,8 @@ class Confirmer:
         self.well = asyncio.Event()  # cleared while the server is gone and looked for
         self.well.set()
         self._troubled = False
+        self._sharing: asyncio.Future[bool] | None = None
+        self._shared = False  # the port speaks plain HTTP, too
         self._strayed: set[str] = set()  # cases of which an ending was passed over
         self._controlling = asyncio.Lock()
         self._control_to_come: asyncio.Future[bool] | None = None
@@ -85,7 +89,7 @@ class Confirmer:
         seen.heard, seen.repeated, seen.judgement = heard, 1, self._judged(seen, heard)
 
     def _judged(self, seen: Seen, heard: Heard) -> Judgement:
-        if heard.reaction == NOT_TLS and self.known.shared and seen.script.payload[:1] != bytes((HANDSHAKE,)):
+        if self._shared and _is_foreign(seen, heard):
             why = "the port speaks another protocol to what does not begin with a handshake record"
             return Judgement(NOT_APPLICABLE, (why,))
         return judge(seen.case, seen.script, heard, self.known.features)
@@ -96,11 +100,22 @@ class Confirmer:
         if heard.ending == "unasked":
             seen.judgement = Judgement(UNKNOWN, (heard.reason,))
             return
+        await self._look_around(seen, heard)
         self.judge(seen, heard)
         if heard.reaction == DEAD and self.well.is_set():
             self.well.clear()
             await self.back()
             self.well.set()
+
+    async def _look_around(self, seen: Seen, heard: Heard) -> None:
+        """Where it matters, and once, find out whether the port speaks plain HTTP, too."""
+        if _is_foreign(seen, heard):
+            if self._sharing is None:
+                self._sharing = asyncio.ensure_future(self._speaks_http())
+            self._shared = await asyncio.shield(self._sharing)
+
+    async def _speaks_http(self) -> bool:
+        return (await self.line.ask("plain HTTP", Script(_REQUEST))).reaction == NOT_TLS
 
     async def control(self) -> bool:
         """Whether a hello that had worked works from now on: one serves all that wait for the next."""
@@ -168,6 +183,7 @@ class Confirmer:
         async for heard in self._repeats(seen, times):
             if heard.ending == "unasked" or heard.unsent:
                 return await self._not_sent(seen, heard)
+            await self._look_around(seen, heard)
             if heard.reaction in _ABSENT and not await self.control():
                 return await self._killed(seen, heard)
             judgement = self._judged(seen, heard)
@@ -226,3 +242,8 @@ class Confirmer:
         self.last = [seen.case.id]
         back = await self.back()
         return await self._confirm(seen) if back and seen.repeated < QUORUM else back
+
+
+def _is_foreign(seen: Seen, heard: Heard) -> bool:
+    """Whether what is no handshake was answered by what is no TLS."""
+    return heard.reaction == NOT_TLS and seen.script.payload[:1] != bytes((HANDSHAKE,))

@@ -35,22 +35,19 @@ _GROUNDS: dict[str, dict[str, Any]] = {
         "groups": (X25519MLKEM768, *GROUPS)
     },
 }
-# As somebody's browser would say it to the wrong port.
-_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Known(msgspec.Struct, frozen=True):
     """What is known of a server: ``control`` is a script that it answers by a flight (None: there is none).
 
     ``error`` says why it cannot be fuzzed; ``there`` whether anything answered; ``serial`` whether it serves one client
-    at a time, ``shared`` whether the port speaks plain HTTP, too; ``note`` says what is left out of all hellos for it.
+    at a time; ``note`` says what is left out of all hellos for it.
     """
 
     features: frozenset[str]
     control: Script | None
     there: bool
     serial: bool = False
-    shared: bool = False
     error: str | None = None
     note: str = ""
 
@@ -81,11 +78,7 @@ async def preflight(line: Line) -> Known:
         shown[name] = await line.ask(name, FEATURES[name].make(ground), timeout=line.patient)
     found = {name for name, one in shown.items() if FEATURES[name].shown(one)}
     found |= await _by_handshake(line, frozenset(found))
-    plain = await line.ask("plain HTTP", Script(_REQUEST))
-    if serial:  # until it has let go of the last one
-        await line.ask("control", control, timeout=line.patient)
-    shared = plain.reaction == NOT_TLS
-    return Known(frozenset(found), control, there=True, serial=serial, shared=shared, note=note)
+    return Known(frozenset(found), control, there=True, serial=serial, note=note)
 
 
 async def _bases(line: Line) -> tuple[dict[str, Script], dict[str, Heard]]:
