@@ -179,6 +179,17 @@ def test_what_never_came_to_tls_has_no_verdict(lab: Lab, monkeypatch: pytest.Mon
     assert any("the server is down" in note for note in result.notes)
 
 
+def test_an_exploration_ends_where_no_dialogue_succeeds_any_more(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tlswire.fuzz.confirm.RECOVERY", 0.1)
+    monkeypatch.setattr("tlswire.fuzz.explore.RUN", 30)
+    with in_front(lab.port, "smtp", mood=lambda turn: b"421 tired\r\n" if turn > 50 else b"") as server:
+        options = Options(starttls="smtp", explore=60, bounds=Bounds(timeout=1))
+        result = asyncio.run(fuzz_address("lab", Address("127.0.0.1", server.port), (), options))
+    assert any("the server is down" in note for note in result.notes)
+    assert result.elapsed_s < 30
+    assert {case.verdict for case in result.cases} <= {"deviates"}
+
+
 async def _asked(way: Opening, script: Script, timeout: float = 0.3) -> tuple[str, str, str, bytes, bytes]:
     line = Line(way.target, Ground(), Bounds(timeout=timeout), opening=way)
     heard = await line.ask("", script)
