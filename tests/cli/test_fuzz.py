@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 from tests.servers.bad_servers import plain_http
+from tests.servers.dialogues import in_front
 from tests.servers.listener import streamed
 from tlswire.fuzz import confirm
 from tlswire.lab.server import running
@@ -255,6 +256,14 @@ def test_a_server_that_dies_ends_the_run_with_what_was_sent_last(monkeypatch: py
         (("--explain", "Q99"), "'Q99': no such case; tlswire fuzz --list shows them"),
         ((), "HOST[:PORT]: is missing; or use --list or --explain"),
         (("192.0.2.1",), "192.0.2.1: is not this machine: malformed traffic goes there only with --yes-i-may"),
+        (("192.0.2.1", "--proxy", "socks5://127.0.0.1:1"), "192.0.2.1: is not this machine: malformed"),
+        (("127.0.0.1", "--proxy", "socks5://192.0.2.1:1"), "127.0.0.1: is not this machine: malformed"),
+        (
+            ("localhost", "--proxy", "http://127.0.0.1:1"),
+            "localhost: is the proxy's to resolve, to any machine: malformed",
+        ),
+        (("127.0.0.1", "--compare", "192.0.2.1", "--proxy", "socks5://127.0.0.1:1"), "192.0.2.1: is not this machine"),
+        (("127.0.0.1", "--proxy", "ftp://127.0.0.1:1"), "proxy: write http://, socks5:// or socks5h://"),
         (("127.0.0.1:1", "--server-name", "\u00e4..b"), r"'\xe4..b': is no host name"),
         (("127.0.0.1:1", "--json", "x", "--html", "x"), "--html: x: this file is taken by --json"),
     ],
@@ -279,3 +288,39 @@ def test_a_terminal_sees_the_progress() -> None:
     assert process.returncode == 0
     assert b"kinds of reaction" in seen
     assert b"a second" in seen
+
+
+def test_a_finding_behind_starttls_is_replayed_by_the_line_beside_it(tmp_path: Path) -> None:
+    with running("ignores-duplicates") as lab, in_front(lab.port, "smtp") as server:
+        behind = (at(server), "--starttls", "smtp", "--timeout", "1")
+        outcome = run("fuzz", *behind, *DUPLICATE, "--evidence", tmp_path / "e", "--html", tmp_path / "html")
+        assert (outcome.code, outcome.err) == (1, "")
+        assert outcome.lines[0] == f"{at(server)}  server name localhost  STARTTLS of smtp"
+        (folder,) = (tmp_path / "e").iterdir()
+        line = (folder / "README.txt").read_text().splitlines()[-1]
+        assert line == f"tlswire replay {folder} --to {at(server)} --starttls smtp"
+        assert line in (tmp_path / "html").read_text(encoding="utf-8")
+        again = run(*line.split()[1:])
+        assert (again.code, again.err, again.lines[-1]) == (0, "", "the same")
+        bytes_alone = run("replay", kept(folder).sent, "--to", *behind)
+        assert bytes_alone.out.startswith("now     flight (server-hello")
+        # The same server without the dialogue, beside it: nothing tells them apart but the way.
+        compared = run("fuzz", *behind, *DUPLICATE, "--compare", at(server), "--json", "-")
+        result = json.loads(compared.raw)
+        assert [one["target"]["starttls"] for one in result["columns"]] == ["smtp", "smtp"]
+        assert (result["rows"], compared.code) == ([], 1)
+
+
+def test_a_refused_dialogue_is_one_line_and_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tlswire.fuzz.line.STUMBLED", 0.0)
+    with in_front(1, "smtp", mood=lambda _: b"421 \x1b[31m full\r\n") as server:
+        behind = (at(server), "--starttls", "smtp")
+        outcome = run("fuzz", *behind, "--json", tmp_path / "json")
+        assert (outcome.code, outcome.err) == (4, "")
+        assert outcome.lines[1:] == [r"refuses STARTTLS (smtp): 421 \x1b[31m full"]
+        assert msgspec.json.decode((tmp_path / "json").read_bytes(), type=Fuzz).cases == []
+        again = run("replay", "1603", "--to", *behind)
+        assert (again.code, again.raw) == (4, b"")
+        assert one_line(again) == r"refuses STARTTLS (smtp): 421 \x1b[31m full"
+        compared = run("fuzz", *behind, "--compare", at(server))
+        assert compared.code == 4

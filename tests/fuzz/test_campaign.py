@@ -12,7 +12,7 @@ from tlswire.fuzz.campaign import Options, fuzz_address
 from tlswire.fuzz.cases.rows import Rows, modern, sent
 from tlswire.fuzz.edits import Edit
 from tlswire.fuzz.line import Bounds
-from tlswire.fuzz.model import ABORT, DECODE_ERROR, HANDSHAKE_FAILURE, NEGOTIATE, WAITING, alerts
+from tlswire.fuzz.model import ABORT, DECODE_ERROR, HANDSHAKE_FAILURE, HANG, NEGOTIATE, WAITING, alerts
 from tlswire.fuzz.script import Ground, Script
 from tlswire.lab.characters import character
 from tlswire.lab.quirks import Quirks
@@ -20,6 +20,8 @@ from tlswire.lab.server import running
 from tlswire.probe.transport import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
     from tlswire.fuzz.campaign import Progress
     from tlswire.fuzz.model import Case
     from tlswire.lab.characters import Character
@@ -144,9 +146,12 @@ def test_nobody_there_is_unreachable() -> None:
     assert result.error.startswith("unreachable")
 
 
-async def _behind_a_relay(lab: Address, case: Case, lost: set[int]) -> Fuzz:
-    """A campaign through a relay that ends the connection where the answers to the case of these numbers should come."""
-    asked = itertools.count(1)
+async def _behind_a_relay(
+    lab: Address, case: Case, lost: Container[int], held: Container[int], asked: Iterator[int]
+) -> Fuzz:
+    """A campaign through a relay that ends the connection where the answers to the case of these numbers should come,
+    or says nothing.
+    """
     going: set[asyncio.Task[None] | None] = set()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,7 +161,10 @@ async def _behind_a_relay(lab: Address, case: Case, lost: set[int]) -> Fuzz:
             said = await reader.read(1 << 16)
             to_lab.write(said)
             answer = await from_lab.read(1 << 16)
-            if said != case.make(Ground()).payload or next(asked) not in lost:
+            number = next(asked) if said == case.make(Ground()).payload else 0
+            if number in held:
+                await reader.read()
+            elif number not in lost:
                 writer.write(answer)
         for one in (to_lab, writer):
             one.close()
@@ -177,13 +185,22 @@ async def _behind_a_relay(lab: Address, case: Case, lost: set[int]) -> Fuzz:
 def test_an_alert_that_is_lost_once_makes_no_server_flaky(lost: set[int], verdict: str) -> None:
     wrong = msgspec.structs.replace(LIE, allowed=alerts(HANDSHAKE_FAILURE))
     with running("plain") as lab:
-        result = asyncio.run(_behind_a_relay(Address(lab.host, lab.port), wrong, lost))
+        result = asyncio.run(_behind_a_relay(Address(lab.host, lab.port), wrong, lost, (), itertools.count(1)))
     case = of(result, "Y02")
     assert (case.verdict, case.reaction) == (verdict, "alert:50")
     assert (case.repeated == 3) == (verdict == "deviates")
     assert [note for note in result.notes if "asked anew" in note] == (
         ["Y02: met by close once, and asked anew"] if lost else []
     )
+
+
+def test_what_follows_silence_that_is_allowed_is_seen_three_times_too() -> None:
+    waits, asked = msgspec.structs.replace(LIE, allowed=(HANG,)), itertools.count(1)
+    with running("plain") as lab:
+        result = asyncio.run(_behind_a_relay(Address(lab.host, lab.port), waits, (), (1,), asked))
+    case = of(result, "Y02")
+    assert (case.verdict, case.reaction, case.repeated) == ("deviates", "alert:50", 3)
+    assert next(asked) == 5
 
 
 def test_a_server_that_goes_down_ends_the_campaign_and_the_last_hellos_are_named(

@@ -10,7 +10,7 @@ from tlswire.fuzz.cases.rows import MODERN, OLDER, base_of
 from tlswire.fuzz.edits import Edit, applied
 from tlswire.fuzz.expect import Expected, expected
 from tlswire.fuzz.fields import encode
-from tlswire.fuzz.generate import tree_of
+from tlswire.fuzz.generate import base_tree
 from tlswire.fuzz.model import ANYTHING, NEGOTIATE, alerts
 from tlswire.fuzz.script import Ground
 from tlswire.fuzz.strategies import client_hellos, mutations
@@ -32,7 +32,7 @@ NAME, GROUPS, SCHEMES, ALPN, VERSIONS, SHARES, RENEGOTIATION, FORMATS, EMS = (
 
 
 def of(base: str, *edits: Edit) -> Expected:
-    return expected(encode(applied(tree_of(GROUND, base), edits)), base_of(GROUND, base))
+    return expected(encode(applied(base_tree(GROUND, base), edits)), base_of(GROUND, base))
 
 
 ROWS = [
@@ -140,7 +140,7 @@ def test_a_hello_of_both_versions_without_its_versions_is_one_of_tls_1_2() -> No
 @LAWS
 @given(st.sampled_from((MODERN, OLDER)), st.data())
 def test_any_mutation_has_an_expectation(base: str, data: st.DataObject) -> None:
-    found = of(base, *data.draw(mutations(tree_of(GROUND, base))))
+    found = of(base, *data.draw(mutations(base_tree(GROUND, base))))
     assert found.allowed
     assert len(set(found.allowed)) == len(found.allowed)
     assert "close" in found.allowed or found.allowed in {NEGOTIATE, ("retry",)}

@@ -12,7 +12,7 @@ from tlswire.fuzz.cases.rows import MODERN, OLDER, base_of
 from tlswire.fuzz.edits import KINDS
 from tlswire.fuzz.expect import expected
 from tlswire.fuzz.fields import Block, walk
-from tlswire.fuzz.generate import Mutation, edits_of, generated, tree_of
+from tlswire.fuzz.generate import Mutation, base_tree, edits_of, generated
 from tlswire.fuzz.model import ANYTHING, FLIGHT, Case
 from tlswire.fuzz.oracle import GENERATED
 from tlswire.fuzz.script import Ground
@@ -67,7 +67,7 @@ def test_every_case_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("base", [MODERN, OLDER])
 def test_every_length_of_the_grammar_lies(base: str) -> None:
-    tree = tree_of(GROUND, base)
+    tree = base_tree(GROUND, base)
     made = list(edits_of(tree, Random(1)))
     for path, field in walk(tree):
         if isinstance(field, Block):
@@ -79,7 +79,7 @@ def test_every_length_of_the_grammar_lies(base: str) -> None:
 
 @pytest.mark.parametrize("base", [MODERN, OLDER])
 def test_every_extension_is_bent_in_every_way(base: str) -> None:
-    tree = tree_of(GROUND, base)
+    tree = base_tree(GROUND, base)
     made = list(edits_of(tree, Random(1)))
     for path, field in walk(tree):
         if path.startswith("extensions/") and path.count("/") == 1:

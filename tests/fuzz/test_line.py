@@ -85,7 +85,7 @@ def test_an_alert_before_a_reset_is_heard_where_we_were_still_speaking() -> None
             address, ground = Address("127.0.0.1", listener.getsockname()[1]), Ground()
             script = Script(bytes(1 << 23))
             reader = FlightReader(script, ground.key)
-            exchange = _Exchange(address, script.payload, reader, 5, want_local=False, cuts=None, half_close=False)
+            exchange = _Exchange(address, script.payload, reader, 5, want_local=False)
             exchange.start()
             # The reset comes before the loop has looked, and we go on speaking.
             server.join()

@@ -15,7 +15,7 @@ from tlswire.fuzz.cases import CASES
 from tlswire.fuzz.cases.rows import MODERN as MODERN_BASE
 from tlswire.fuzz.edits import Edit, applied, differences
 from tlswire.fuzz.fields import encode
-from tlswire.fuzz.generate import Mutation, tree_of
+from tlswire.fuzz.generate import Mutation, base_tree
 from tlswire.fuzz.script import Ground, Script, edited, message_of, records
 from tlswire.fuzz.shrink import SMALL, Shrunk, shrink
 from tlswire.fuzz.strategies import mutations
@@ -286,7 +286,7 @@ def test_a_case_of_the_catalogue_is_one_difference(case: Any) -> None:
 
 def test_generated_cases_shrink_to_one_field_or_few_bytes() -> None:
     for case in many()[-40:]:  # pairs
-        base = tree_of(GROUND, case.base)
+        base = base_tree(GROUND, case.base)
         script = case.make(GROUND)
         found = asyncio.run(shrink(script, base, lambda sent: broken(sent.message[4:])))
         if broken(script.message[4:]):

@@ -14,7 +14,7 @@ from tlswire.probe.exchange import Answer, HelloReader, behind
 from tlswire.probe.opening import MAX_CLEAR, Opened, Opening, opening
 from tlswire.probe.proxy import Proxy, parse_proxy
 from tlswire.probe.starttls import BY_NAME
-from tlswire.probe.transport import Address, Outcome
+from tlswire.probe.transport import Address, Cuts, Outcome, Paced
 
 from .test_exchange import alert, server_hello
 
@@ -46,7 +46,8 @@ class Server:
     def begin(self) -> bytes:
         return self.peer.greet() if self.proxied and self.peer is not None else b""
 
-    def receive(self, data: bytes) -> bytes:
+    def receive(self, data: bytes | Paced) -> bytes:
+        assert isinstance(data, bytes)
         if not self.proxied:
             assert data.startswith(b"CONNECT ")
             self.proxied = True
@@ -99,6 +100,24 @@ def test_the_hello_comes_through_and_so_does_the_answer(name: str, proxy: str, s
     assert answer.decisive
     assert answer.opening is not None
     assert (answer.opening.phase, answer.opening.offered, answer.opening.clear) == ("tls", True, b"")
+
+
+@each_protocol
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:1"])
+def test_a_hello_in_pieces_is_in_pieces_behind_every_dialogue(name: str, proxy: str) -> None:
+    to = way(name, proxy)
+    server = Server(to, server_hello())
+    ours = Opened(to, HelloReader(), Cuts((3, 5), 0.1).paced(HELLO, fin=True))
+    words, said = server.begin(), ours.to_send()
+    while isinstance(said, bytes):
+        assert not ours.feed(words + server.receive(said))
+        words, said = b"", ours.to_send()
+    assert (said.pause, said.fin, len(said.pieces)) == (0.1, True, 3)
+    for piece, length in zip(said.pieces, (3, 5, len(HELLO)), strict=True):
+        words = server.receive(piece)
+        assert server.hello == HELLO[:length]
+    assert ours.feed(words)
+    assert ours.to_send() in {b"", words} or name in ENVELOPES
 
 
 def test_through_a_proxy_without_a_dialogue() -> None:
@@ -179,7 +198,7 @@ class Fixed(Server):
     def begin(self) -> bytes:
         return b""
 
-    def receive(self, _: bytes) -> bytes:
+    def receive(self, _: bytes | Paced) -> bytes:
         return self.words.pop(0) if self.words else b""
 
 

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tlswire.errors import UsageError
-from tlswire.probe.transport import Address, Cuts, Outcome, exchange, is_numeric, resolve
+from tlswire.probe.transport import Address, Cuts, Outcome, Paced, exchange, is_numeric, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 class Reader:
-    def __init__(self, enough: int = 1, says: dict[bytes, bytes] | None = None, patience: float | None = None) -> None:
+    def __init__(
+        self, enough: int = 1, says: dict[bytes, bytes | Paced] | None = None, patience: float | None = None
+    ) -> None:
         self.data = b""
         self.enough = enough
         self.says = says or {}
@@ -29,7 +31,7 @@ class Reader:
         self.data += data
         return len(self.data) >= self.enough
 
-    def to_send(self) -> bytes:
+    def to_send(self) -> bytes | Paced:
         return self.says.pop(self.data, b"")
 
 
@@ -224,7 +226,7 @@ def test_numeric_hosts() -> None:
     ],
 )
 def test_cuts_make_pieces_none_of_them_empty(at: tuple[int, ...], pieces: list[bytes]) -> None:
-    assert Cuts(at, 0.0).pieces(b"hello") == pieces
+    assert Cuts(at, 0.0).paced(b"hello") == Paced(tuple(pieces))
 
 
 def test_pieces_arrive_one_by_one_with_the_pause_between() -> None:
@@ -237,7 +239,7 @@ def test_pieces_arrive_one_by_one_with_the_pause_between() -> None:
 
     reader = Reader(6)
     with serving(talk) as address:
-        outcome = asyncio.run(exchange(address, b"hello", reader, timeout=2.0, cuts=Cuts((1, 3), 0.05)))
+        outcome = asyncio.run(exchange(address, Cuts((1, 3), 0.05).paced(b"hello"), reader, timeout=2.0))
     assert (outcome.end, reader.data) == ("done", b"thanks")
     assert [data for data, _ in heard] == [b"h", b"el", b"lo"]
     times = [at for _, at in heard]
@@ -249,6 +251,29 @@ def test_an_end_between_two_pieces_is_an_outcome() -> None:
         connection.recv(100)
 
     with serving(talk) as address:
-        outcome = asyncio.run(exchange(address, b"hello", Reader(), timeout=2.0, cuts=Cuts((2,), 0.1)))
+        outcome = asyncio.run(exchange(address, Cuts((2,), 0.1).paced(b"hello"), Reader(), timeout=2.0))
     assert outcome.end == "close"
     assert outcome.elapsed < 0.1
+
+
+def test_a_reader_may_answer_in_pieces_and_end_its_side() -> None:
+    heard: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(b"220 hi")
+        while data := connection.recv(100):
+            heard.append(data)
+        connection.sendall(b"bye")
+
+    reader = Reader(9, {b"220 hi": Paced((b"a", b"b", b"c"), 0.02, fin=True)})
+    with serving(talk) as address:
+        outcome = run(address, reader, b"")
+    assert (outcome.end, reader.data, heard) == ("done", b"220 hibye", [b"a", b"b", b"c"])
+
+
+def test_nothing_is_a_piece_too() -> None:
+    assert Cuts((), 0.0).paced(b"", fin=True) == Paced((b"",), fin=True)
+    reader = Reader(3)
+    with serving(lambda connection: connection.sendall(connection.recv(1) + b"bye")) as address:
+        outcome = asyncio.run(exchange(address, Paced((b"",), fin=True), reader, timeout=2.0))
+    assert (outcome.end, reader.data) == ("done", b"bye")

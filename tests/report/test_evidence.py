@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tlswire.capture.reader import sessions
-from tlswire.report.evidence import Evidence, capture, name_of
+from tlswire.report.evidence import Evidence, capture, name_of, write
 from tlswire.results import ProvenFinding
 from tlswire.results.finding import Reaction, Sent
 from tlswire.results.scan import Target, Tool
@@ -143,3 +143,26 @@ def test_whatever_was_sent_can_be_kept(tmp_path: Path, payload: bytes) -> None:
     Evidence(tmp_path).add(finding(payload, b""))
     (folder,) = tmp_path.iterdir()
     assert bytes.fromhex((folder / "sent.hex").read_text()) == payload
+
+
+@pytest.mark.parametrize(
+    ("local", "address", "shown"),
+    [("127.0.0.1", None, "192.0.2.1"), ("::1", None, "2001:db8::1"), ("::1", "127.0.0.1", "2001:db8::1")],
+)
+def test_behind_a_proxy_the_server_s_address_may_be_nobody_s(
+    local: str, address: str | None, shown: str, tmp_path: Path
+) -> None:
+    target = Target("h", 25, address, "h", "smtp", "http://[::1]:3128")
+    (tmp_path / "x.pcapng").write_bytes(capture(finding(local=local, target=target)))
+    (session,) = sessions(tmp_path / "x.pcapng")
+    assert (session.server.address, session.client.address) == (shown, local)
+
+
+def test_the_line_that_replays_tells_the_way(tmp_path: Path) -> None:
+    target = Target("::1", 25, "::1", "h", "smtp", "socks5://127.0.0.1:1080")
+    write(tmp_path / "x", finding(target=target))
+    readme = (tmp_path / "x" / "README.txt").read_text().splitlines()
+    assert readme[-1] == (
+        f"tlswire replay {tmp_path / 'x'} --to '[::1]:25' --starttls smtp --proxy socks5://127.0.0.1:1080"
+    )
+    assert "target      [::1]:25 STARTTLS smtp, server name h, through socks5://127.0.0.1:1080" in readme

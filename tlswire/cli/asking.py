@@ -10,17 +10,19 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 import msgspec
 
+from tlswire.cli import writing
 from tlswire.cli.outputs import check_folder, writable
 from tlswire.cli.scan_options import Seconds
 from tlswire.errors import UsageError
 from tlswire.probe import starttls as protocols
 from tlswire.probe.proxy import Proxy, parse_proxy
 from tlswire.probe.targets import DEFAULT_PORT, HostPort, parse_target, read_targets
+from tlswire.results import to_json
 from tlswire.scan.pacing import WIDTH, Limits
 
 if TYPE_CHECKING:
@@ -32,6 +34,18 @@ if TYPE_CHECKING:
     from tlswire.report.trace import Trace
 
 F = TypeVar("F", bound="Callable[..., Any]")
+R = TypeVar("R", bound=msgspec.Struct)
+
+# How to get to TLS: also what commands have that ask one server.
+STARTTLS = click.option(
+    "--starttls",
+    type=click.Choice(list(protocols.BY_NAME)),
+    metavar="PROTOCOL",
+    help=f"Begin TLS in the middle of {', '.join(protocols.BY_NAME)}.",
+)
+PROXY = click.option(
+    "--proxy", metavar="URL", help="Connect through http://, socks5:// or socks5h://[user:password@]host:port."
+)
 
 _OPTIONS = (
     click.argument("targets", nargs=-1, metavar="HOST[:PORT]..."),
@@ -48,15 +62,8 @@ _OPTIONS = (
         show_default=f"{DEFAULT_PORT}, or the usual one of --starttls",
         help="Port of targets that name none.",
     ),
-    click.option(
-        "--starttls",
-        type=click.Choice(list(protocols.BY_NAME)),
-        metavar="PROTOCOL",
-        help=f"Begin TLS in the middle of {', '.join(protocols.BY_NAME)}.",
-    ),
-    click.option(
-        "--proxy", metavar="URL", help="Connect through http://, socks5:// or socks5h://[user:password@]host:port."
-    ),
+    STARTTLS,
+    PROXY,
     click.option("--server-name", metavar="NAME", help="Send this server name (SNI) instead of the target's own."),
     click.option("--no-server-name", is_flag=True, help="Send no server name."),
     click.option(
@@ -238,3 +245,13 @@ def heed_sigterm() -> None:
 def colourful() -> bool:
     """Whether stdout takes colours."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def tell(result: R, render: Callable[..., str], file: BinaryIO | None, *, quiet: bool, verbose: bool) -> None:
+    """The one result of a command: ``render`` of it for who reads along, unless stdout is taken, and JSON in ``file``."""
+    if not (quiet or writing.to_stdout() or file is sys.stdout.buffer):
+        colour = colourful()
+        click.echo(render(result, colour=colour, verbose=verbose), nl=False, color=colour)
+    if file is not None:
+        file.write(to_json(result, indent=2) + b"\n")
+        file.flush()

@@ -27,15 +27,19 @@ from tlswire.fuzz.campaign import INTERRUPTED, Options, fuzz_address
 from tlswire.fuzz.cases import chosen
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.line import WIDTH, Bounds
-from tlswire.probe.targets import DEFAULT_PORT, parse_target
-from tlswire.probe.transport import resolve
+from tlswire.probe.proxy import addresses, parse_proxy, resolved
+from tlswire.probe.starttls import usual_port
+from tlswire.probe.targets import parse_target
+from tlswire.probe.transport import is_numeric
 from tlswire.report import fuzz as fuzz_report
 from tlswire.report.evidence import Evidence
-from tlswire.results import FUZZ_SCHEMA, to_json
+from tlswire.results import FUZZ_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from tlswire.probe.proxy import Proxy
+    from tlswire.probe.targets import HostPort
     from tlswire.probe.transport import Address
     from tlswire.results.fuzz import Fuzz
 
@@ -68,6 +72,8 @@ PERMISSION = "--yes-i-may-test-this-host"
 @click.option("--identify", is_flag=True, help="Name the known stacks that react most alike.")
 @click.option("--list", "listed", is_flag=True, help="List the cases, and send nothing.")
 @click.option("--explain", metavar="ID", help="Explain a case: its bytes, what differs, the clause. Sends nothing.")
+@asking.STARTTLS
+@asking.PROXY
 @click.option("--server-name", metavar="NAME", help="The server name (SNI) to send.  [default: the host, or localhost]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes every byte that is sent.")
 @click.option("--concurrency", type=click.IntRange(1, 256), show_default=f"{WIDTH}", help="Connections in flight.")
@@ -101,6 +107,8 @@ def command(
     identify: bool,
     listed: bool,
     explain: str | None,
+    starttls: str | None,
+    proxy: str | None,
     server_name: str | None,
     seed: int,
     concurrency: int | None,
@@ -132,38 +140,38 @@ def command(
         return
     if target is None:
         raise UsageError("HOST[:PORT]", "is missing; or use --list or --explain")
-    bounds = Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline)
+    options = Options(
+        server_name,
+        seed,
+        generate=generate or 0,
+        explore=60 * (minutes or 0),
+        shrink=shrink,
+        bounds=Bounds(concurrency or 0, max_rate, max_connections, timeout, deadline),
+        stack=software,
+        starttls=starttls or "",
+        proxy=None if proxy is None else parse_proxy(proxy),
+    )
     if others:
         _check_comparable(minutes, evidence_folder, software)
-        wide = Options(server_name, seed, generate or 0, bounds=bounds)
         fuzz_compare.run(
             (target, *others),
             cases,
-            wide,
+            options,
             partial(permit, permitted=permitted),
             identify=identify,
             json_file=json_file,
             verbose=verbose,
             quiet=quiet,
         )
-    where = next(parse_target(target, default_port=DEFAULT_PORT))
-    address = asyncio.run(first_address(where.host, where.port))
-    permit(address, where.host, permitted=permitted)
+    where, address, way = asyncio.run(found_way(target, options.starttls, options.proxy))
+    permit(address, where.host, way, permitted=permitted)
     name = server_name if server_name is not None else fuzz_compare.name_of(where.host)
+    options = msgspec.structs.replace(options, server_name=name, proxy=way)
     results: list[Fuzz] = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(writing.written(results, whole=lambda: all(one.complete for one in results)))
         file = None if json_file is None else stack.enter_context(writable(json_file))
         kept = None if evidence_folder is None else _evidence(evidence_folder)
-        options = Options(
-            name,
-            seed,
-            generate=generate or 0,
-            explore=60 * (minutes or 0),
-            shrink=shrink,
-            bounds=bounds,
-            stack=software,
-        )
         corpus = stack.enter_context(Corpus(corpus_folder))
         with FuzzLine(target, enabled=not quiet and sys.stderr.isatty()) as line:
             run = fuzz_address(
@@ -180,12 +188,7 @@ def command(
             result = _pointing(result, kept)
         result = fuzz_compare.identified(result) if identify else result
         results.append(result)
-        if not quiet and json_file != "-" and not writing.to_stdout():
-            colour = asking.colourful()
-            click.echo(fuzz_report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
-        if file is not None:
-            file.write(to_json(result, indent=2) + b"\n")
-            file.flush()
+        asking.tell(result, fuzz_report.render, file, quiet=quiet, verbose=verbose)
     if kept is not None and kept.failed is not None:
         raise kept.failed
     sys.exit(exit_code(result))
@@ -196,9 +199,10 @@ def _check_comparable(*others: object) -> None:
         raise UsageError("--compare", "goes with neither --minutes nor --evidence nor --stack")
 
 
-async def first_address(host: str, port: int) -> Address:
-    """The address that is asked. Raises UsageError."""
-    return (await resolve(host, port))[0]
+async def found_way(target: str, starttls: str, proxy: Proxy | None) -> tuple[HostPort, Address, Proxy | None]:
+    """The target that is meant, its first address, and the proxy with its own. Raises UsageError."""
+    where = next(parse_target(target, default_port=usual_port(starttls)))
+    return where, (await addresses(where.host, where.port, proxy))[0], await resolved(proxy)
 
 
 async def _heeding(run: Awaitable[Fuzz]) -> Fuzz:
@@ -220,16 +224,21 @@ def _pointing(result: Fuzz, kept: Evidence) -> Fuzz:
     return msgspec.structs.replace(result, findings=findings)
 
 
-def permit(address: Address, host: str, *, permitted: bool) -> None:
-    """Malformed traffic goes to loopback, or where somebody says that it may. Raises UsageError."""
-    if permitted or ipaddress.ip_address(address.host).is_loopback:
+def permit(address: Address, host: str, proxy: Proxy | None = None, *, permitted: bool) -> None:
+    """Malformed traffic goes to loopback, or where somebody says that it may. Raises UsageError.
+
+    Loopback behind a proxy that is elsewhere is another machine's, and so may be a name that the proxy resolves.
+    """
+    on_the_way = [address] if proxy is None or proxy.at is None else [address, proxy.at]
+    if permitted or all(is_numeric(one.host) and ipaddress.ip_address(one.host).is_loopback for one in on_the_way):
         return
     if sys.stdin.isatty() and sys.stderr.isatty():
         click.confirm(
             f"This sends malformed traffic to {host} ({address}). May you test this host?", abort=True, err=True
         )
         return
-    raise UsageError(host, f"is not this machine: malformed traffic goes there only with {PERMISSION}")
+    where = "is not this machine" if is_numeric(address.host) else "is the proxy's to resolve, to any machine"
+    raise UsageError(host, f"{where}: malformed traffic goes there only with {PERMISSION}")
 
 
 def exit_code(result: Fuzz) -> int:

@@ -12,7 +12,6 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
-import click
 import msgspec
 
 from tlswire import __version__, cli
@@ -22,10 +21,11 @@ from tlswire.errors import UsageError
 from tlswire.fuzz.campaign import INTERRUPTED, Options, fuzz_address
 from tlswire.fuzz.compare import compare, vector
 from tlswire.fuzz.stacks import nearest
-from tlswire.probe.targets import DEFAULT_PORT, parse_target
-from tlswire.probe.transport import Address, resolve
+from tlswire.probe.proxy import addresses, resolved
+from tlswire.probe.starttls import usual_port
+from tlswire.probe.targets import parse_target
+from tlswire.probe.transport import Address
 from tlswire.report import fuzz_compare as report
-from tlswire.results import to_json
 from tlswire.results.fuzz import Fuzz
 from tlswire.results.scan import Target, Tool
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tlswire.fuzz.model import Case
+    from tlswire.probe.proxy import Proxy
     from tlswire.probe.targets import HostPort as Wanted
     from tlswire.results.fuzz_compare import FuzzCompare
 
@@ -45,7 +46,7 @@ def run(
     targets: Sequence[str],
     cases: tuple[Case, ...],
     options: Options,
-    permit: Callable[[Address, str], None],
+    permit: Callable[[Address, str, Proxy | None], None],
     *,
     identify: bool,
     json_file: str | None,
@@ -57,19 +58,15 @@ def run(
     """
     if len(targets) > MOST:
         raise UsageError("--compare", f"takes at most {MOST} targets")
-    wanted = [next(parse_target(target, default_port=DEFAULT_PORT)) for target in targets]
+    port = usual_port(options.starttls)
+    wanted = [next(parse_target(target, default_port=port)) for target in targets]
     results: list[FuzzCompare] = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(writing.written(results, whole=lambda: True))
         file = None if json_file is None else stack.enter_context(writable(json_file))
         result = asyncio.run(_compared(wanted, cases, options, permit, identify=identify))
         results.append(result)
-        if not quiet and json_file != "-" and not writing.to_stdout():
-            colour = asking.colourful()
-            click.echo(report.render(result, colour=colour, verbose=verbose), nl=False, color=colour)
-        if file is not None:
-            file.write(to_json(result, indent=2) + b"\n")
-            file.flush()
+        asking.tell(result, report.render, file, quiet=quiet, verbose=verbose)
     sys.exit(exit_code(result))
 
 
@@ -77,21 +74,22 @@ async def _compared(
     wanted: Sequence[Wanted],
     cases: tuple[Case, ...],
     options: Options,
-    permit: Callable[[Address, str], None],
+    permit: Callable[[Address, str, Proxy | None], None],
     *,
     identify: bool,
 ) -> FuzzCompare:
     asking.heed_sigterm()
-    found = [await _resolved(one) for one in wanted]
+    options = msgspec.structs.replace(options, proxy=await resolved(options.proxy))
+    found = [await _resolved(one, options.proxy) for one in wanted]
     for one, address in zip(wanted, found, strict=True):
         if isinstance(address, Address):
-            permit(address, one.host)
+            permit(address, one.host, options.proxy)
     places = asyncio.Semaphore(AT_ONCE)
 
     async def campaign(one: Wanted, address: Address | str) -> Fuzz:
         name = options.server_name if options.server_name is not None else name_of(one.host)
         if isinstance(address, str):
-            return _unreachable(one, name, options.seed, address)
+            return _unreachable(one, name, options, address)
         async with places:
             return await fuzz_address(one.host, address, cases, msgspec.structs.replace(options, server_name=name))
 
@@ -99,18 +97,19 @@ async def _compared(
     return compare([identified(one) if identify else one for one in results])
 
 
-async def _resolved(one: Wanted) -> Address | str:
+async def _resolved(one: Wanted, proxy: Proxy | None) -> Address | str:
     """The address, or why there is none: that is a column, not an end."""
     try:
-        return (await resolve(one.host, one.port))[0]
+        return (await addresses(one.host, one.port, proxy))[0]
     except UsageError as error:
         return error.reason
 
 
-def _unreachable(one: Wanted, name: str, seed: int, why: str) -> Fuzz:
+def _unreachable(one: Wanted, name: str, options: Options, why: str) -> Fuzz:
+    proxy = None if options.proxy is None else str(options.proxy)
     return Fuzz(
-        target=Target(one.host, one.port, None, name or None),
-        seed=seed,
+        target=Target(one.host, one.port, None, name or None, options.starttls or None, proxy),
+        seed=options.seed,
         complete=False,
         reachable=False,
         connections=0,

@@ -13,13 +13,14 @@ import msgspec
 from tlswire import cli
 from tlswire.cli import asking
 from tlswire.cli.decode import read_bytes
-from tlswire.cli.fuzz import PERMISSION, first_address, permit
+from tlswire.cli.fuzz import PERMISSION, found_way, permit
 from tlswire.cli.scan_options import Seconds
 from tlswire.errors import UsageError
 from tlswire.escape import printable
 from tlswire.fuzz.model import DEAD
 from tlswire.fuzz.replay import replay, same, send
-from tlswire.probe.targets import DEFAULT_PORT, parse_target
+from tlswire.probe.opening import opening
+from tlswire.probe.proxy import parse_proxy
 from tlswire.report.evidence import FINDING
 from tlswire.results.finding import ProvenFinding
 
@@ -39,11 +40,13 @@ MAX_FINDING = 1 << 25
 @click.command()
 @click.argument("source", metavar="FINDING|HEX")
 @click.option("--to", required=True, metavar="HOST[:PORT]", help="The server to send to.")
+@asking.STARTTLS
+@asking.PROXY
 @click.option(
     "--timeout", type=Seconds(0, min_open=True), default=5.0, show_default=True, help="Longest wait, seconds."
 )
 @click.option(PERMISSION, "permitted", is_flag=True, help="Needed for hosts other than this machine.")
-def command(source: str, to: str, timeout: float, permitted: bool) -> None:
+def command(source: str, to: str, starttls: str | None, proxy: str | None, timeout: float, permitted: bool) -> None:
     """Send the bytes of a finding again, and say how the server reacts now.
 
     FINDING is a folder of fuzz --evidence, or the finding.json in it; HEX is hex text or a file of it. Exit codes:
@@ -51,16 +54,18 @@ def command(source: str, to: str, timeout: float, permitted: bool) -> None:
     """
     finding = _finding(source)
     payload = read_bytes(source) if finding is None else b""
-    where = next(parse_target(to, default_port=DEFAULT_PORT))
-    address = asyncio.run(first_address(where.host, where.port))
-    permit(address, where.host, permitted=permitted)
+    asked = None if proxy is None else parse_proxy(proxy)
+    where, address, way = asyncio.run(found_way(to, starttls or "", asked))
+    permit(address, where.host, way, permitted=permitted)
+    name = where.host if finding is None else finding.target.server_name or where.host
+    before = asyncio.run(opening(address, starttls=starttls or "", name=name, proxy=way))
     if finding is None:
-        heard = asyncio.run(_heeding(send(address, payload, timeout=timeout)))
+        heard = asyncio.run(_heeding(send(address, payload, timeout=timeout, opening=before)))
         _check_there(heard)
         click.echo(f"{'now':<8}{_shown(heard.reaction, heard.flight, '')}")
         return
     try:
-        heard, now = asyncio.run(_heeding(replay(address, finding, timeout=timeout)))
+        heard, now = asyncio.run(_heeding(replay(address, finding, timeout=timeout, opening=before)))
     except UsageError as error:
         raise UsageError(_file(source), str(error)) from None
     _check_there(heard)
@@ -109,8 +114,9 @@ def _file(source: str) -> str:
 
 
 def _check_there(heard: Heard) -> None:
-    if heard.reaction == DEAD and not heard.local[1]:
-        click.echo(f"tlswire: unreachable: {printable(heard.reason or 'no connection')}", err=True)
+    why = printable(heard.reason or "no connection")
+    if heard.unsent or (heard.reaction == DEAD and not heard.local[1]):
+        click.echo(f"tlswire: {why}" if heard.unsent else f"tlswire: unreachable: {why}", err=True)
         sys.exit(cli.UNREACHABLE)
 
 

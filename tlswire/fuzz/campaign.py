@@ -18,13 +18,15 @@ from tlswire.fuzz.cases.rows import OLDER
 from tlswire.fuzz.confirm import QUORUM, Confirmer, Seen
 from tlswire.fuzz.corpus import Corpus
 from tlswire.fuzz.edits import differences
-from tlswire.fuzz.generate import generated, tree_of
+from tlswire.fuzz.generate import base_tree, generated
 from tlswire.fuzz.line import Bounds, Line
 from tlswire.fuzz.oracle import GENERATED, NOT_APPLICABLE, UNKNOWN, Judgement
 from tlswire.fuzz.preflight import Known, preflight
 from tlswire.fuzz.reduce import reduced
 from tlswire.fuzz.replay import Origin, ground_of, proven
 from tlswire.fuzz.script import Script
+from tlswire.probe.opening import opening
+from tlswire.probe.transport import UNRESOLVED
 from tlswire.registry import VERSIONS
 from tlswire.results.fuzz import CaseResult, Finding, Fuzz
 from tlswire.results.scan import Target, Tool
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
     from tlswire.fuzz.script import Ground
+    from tlswire.probe.proxy import Proxy
     from tlswire.probe.transport import Address
     from tlswire.results.finding import ProvenFinding
 
@@ -50,7 +53,7 @@ class Options(msgspec.Struct, frozen=True):
     """What is asked of one server beside the cases given: ``generate`` so many more of the seed, then ``explore`` seconds
     of mutations led by what they draw. Findings of both are reduced to the least hello that shows them; those of named
     cases, too, where ``shrink`` says so. ``server_name`` None sends ``localhost``; ``stack`` is the server's software, if
-    known.
+    known. Where TLS does not begin at once ``starttls`` names the protocol around it, and ``proxy`` the way there.
     """
 
     server_name: str | None = None
@@ -60,6 +63,8 @@ class Options(msgspec.Struct, frozen=True):
     shrink: bool = False
     bounds: Bounds = Bounds()
     stack: str | None = None
+    starttls: str = ""
+    proxy: Proxy | None = None
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -84,15 +89,16 @@ async def fuzz_address(
     found: Callable[[ProvenFinding], None] | None = None,
     corpus: Corpus | None = None,
 ) -> Fuzz:
-    """Run ``cases`` against ``address``. Never raises for what the server does; UsageError for a bad server name, and
-    where the corpus cannot be written.
+    """Run ``cases`` against ``address``. Never raises for what the server does; UsageError for a bad server name, for a
+    STARTTLS protocol that is not known, for a proxy whose name does not resolve, and where the corpus cannot be written.
 
     ``found`` is told of every finding once it is confirmed, and again when a smaller case shows the same cause;
     ``corpus`` is what an exploration remembers.
     """
     name = options.server_name if options.server_name is not None else "localhost"
     ground = ground_of(options.seed, name)
-    line = Line(address, ground, options.bounds, observe)
+    way = await opening(address, starttls=options.starttls, name=options.server_name or host, proxy=options.proxy)
+    line = Line(address, ground, options.bounds, observe, way)
     more = generated(ground, options.generate, options.seed)
     campaign = Campaign(host, line, (*cases, *more), name, progress, found, options)
     if not options.explore:
@@ -155,6 +161,8 @@ class Campaign:
             self.seen[case.id] = self._made(case)
         asked = [seen for seen in self.seen.values() if not self._lacks(seen, known)]
         self._asked = len(asked)
+        if known.serial:  # what it was asked last may hold it for a while; by now that is over, or nearly
+            await self.confirmer.control()
         await asyncio.gather(*(self._once(seen) for seen in asked))
         await self.confirmer.all(asked)
         for group in self._causes().values():
@@ -274,8 +282,15 @@ class Campaign:
     @property
     def target(self) -> Target:
         """Who is asked, as results have it."""
-        address = self.line.address
-        return Target(self.host, address.port, address.host, self.server_name or None)
+        address, way = self.line.address, self.line.opening
+        return Target(
+            self.host,
+            address.port,
+            None if address.family == UNRESOLVED else address.host,
+            self.server_name or None,
+            None if way is None else way.starttls or None,
+            None if way is None or way.proxy is None else str(way.proxy),
+        )
 
     def _causes(self) -> dict[str, list[Seen]]:
         """Deviations that were seen three times by their cause; of each the strictest and smallest case first."""
@@ -317,7 +332,7 @@ def changes(case: Case, script: Script, ground: Ground) -> tuple[str, ...]:
     """In which fields a case's hello differs from the valid one; the case's own words where its bytes are no hello."""
     if script.tree is None:
         return (case.difference,)
-    return differences(tree_of(ground, case.base), script.tree) or (case.difference,)
+    return differences(base_tree(ground, case.base), script.tree) or (case.difference,)
 
 
 def _result(seen: Seen) -> CaseResult:

@@ -15,6 +15,7 @@ import msgspec
 
 from tlswire.fuzz.model import CLOSE, DEAD, FLIGHT, HANG, NOT_TLS, RETRY
 from tlswire.fuzz.oracle import CONFORMS, DEVIATES, NOT_APPLICABLE, UNKNOWN, Judgement, judge, told
+from tlswire.fuzz.script import Script
 from tlswire.wire.records import HANDSHAKE
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from tlswire.fuzz.model import Case
     from tlswire.fuzz.preflight import Known
     from tlswire.fuzz.reduce import Reduced
-    from tlswire.fuzz.script import Script
 
 # A finding is what was seen so often, without an exception.
 QUORUM = 3
 # Seconds a server that is gone is given to come back, and how often it is looked for.
 RECOVERY = 6.0
 _LOOK = 0.25
+# As somebody's browser would say it to the wrong port.
+_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 # Reactions that a server which is away shows to anything.
 _ABSENT = frozenset({CLOSE, HANG, DEAD})
 
@@ -54,6 +56,11 @@ class Seen(msgspec.Struct):
         return self.judgement.verdict == DEVIATES
 
     @property
+    def unsent(self) -> bool:
+        """Whether it was asked, but no connection came as far as TLS."""
+        return self.heard is not None and self.heard.unsent
+
+    @property
     def silent(self) -> bool:
         """Whether nothing was heard."""
         return self.heard is not None and self.heard.reaction == HANG
@@ -71,6 +78,8 @@ class Confirmer:
         self.well = asyncio.Event()  # cleared while the server is gone and looked for
         self.well.set()
         self._troubled = False
+        self._sharing: asyncio.Future[bool] | None = None
+        self._shared = False  # the port speaks plain HTTP, too
         self._strayed: set[str] = set()  # cases of which an ending was passed over
         self._controlling = asyncio.Lock()
         self._control_to_come: asyncio.Future[bool] | None = None
@@ -80,7 +89,7 @@ class Confirmer:
         seen.heard, seen.repeated, seen.judgement = heard, 1, self._judged(seen, heard)
 
     def _judged(self, seen: Seen, heard: Heard) -> Judgement:
-        if heard.reaction == NOT_TLS and self.known.shared and seen.script.payload[:1] != bytes((HANDSHAKE,)):
+        if self._shared and _is_foreign(seen, heard):
             why = "the port speaks another protocol to what does not begin with a handshake record"
             return Judgement(NOT_APPLICABLE, (why,))
         return judge(seen.case, seen.script, heard, self.known.features)
@@ -91,11 +100,22 @@ class Confirmer:
         if heard.ending == "unasked":
             seen.judgement = Judgement(UNKNOWN, (heard.reason,))
             return
+        await self._look_around(seen, heard)
         self.judge(seen, heard)
         if heard.reaction == DEAD and self.well.is_set():
             self.well.clear()
             await self.back()
             self.well.set()
+
+    async def _look_around(self, seen: Seen, heard: Heard) -> None:
+        """Where it matters, and once, find out whether the port speaks plain HTTP, too."""
+        if _is_foreign(seen, heard):
+            if self._sharing is None:
+                self._sharing = asyncio.ensure_future(self._speaks_http())
+            self._shared = await asyncio.shield(self._sharing)
+
+    async def _speaks_http(self) -> bool:
+        return (await self.line.ask("plain HTTP", Script(_REQUEST))).reaction == NOT_TLS
 
     async def control(self) -> bool:
         """Whether a hello that had worked works from now on: one serves all that wait for the next."""
@@ -130,7 +150,7 @@ class Confirmer:
         """Confirm what deviates of what was asked, and find out what took the server down, if anything did."""
         asked = tuple(asked)
         # Silence that is allowed is asked again, too, with patience: where a slow server answers, that is its reaction.
-        doubtful = [seen for seen in asked if seen.deviates or (seen.silent and not self.known.serial)]
+        doubtful = [one for one in asked if one.deviates or one.unsent or (one.silent and not self.known.serial)]
         self._troubled = not await self.control()
         if self._troubled and not await self.back():
             return
@@ -161,19 +181,19 @@ class Confirmer:
         fresh = absent  # whether the next sighting counts for the first
         times = 1 if not seen.deviates and seen.silent else QUORUM if absent else QUORUM - 1
         async for heard in self._repeats(seen, times):
-            if heard.ending == "unasked":
-                seen.judgement = Judgement(UNKNOWN, (heard.reason,))
-                return False
+            if heard.ending == "unasked" or heard.unsent:
+                return await self._not_sent(seen, heard)
+            await self._look_around(seen, heard)
             if heard.reaction in _ABSENT and not await self.control():
                 return await self._killed(seen, heard)
             judgement = self._judged(seen, heard)
             before = seen.heard
             same = before is not None and heard.reaction == before.reaction and judgement.cause == seen.judgement.cause
             if fresh:
-                # It was a neighbour's end that was seen: what did that?
-                self._troubled = self._troubled or (not same and before is not None and before.reaction != HANG)
-                self.judge(seen, heard)
                 fresh = False
+                self._judge_anew(seen, heard, same=same)
+                if seen.deviates and times < QUORUM:
+                    return await self._confirm(seen)
             elif not same and heard.reaction in _ABSENT and seen.case.id not in self._strayed:
                 self._strayed.add(seen.case.id)
                 self.notes.append(f"{seen.case.id}: met by {told(heard)} once, and asked anew")
@@ -185,6 +205,21 @@ class Confirmer:
             if judgement.verdict == CONFORMS:
                 return True
         seen.repeated = QUORUM
+        return await self.control() or await self.back()
+
+    def _judge_anew(self, seen: Seen, heard: Heard, *, same: bool) -> None:
+        """Take ``heard`` for the first sighting, in the place of an end that may have been a neighbour's: what did that?"""
+        before = seen.heard
+        if not same and before is not None and before.reaction != HANG and not before.unsent:
+            self._troubled = True
+        self.judge(seen, heard)
+
+    async def _not_sent(self, seen: Seen, heard: Heard) -> bool:
+        """No verdict on what did not come as far as the server; is that there?"""
+        if heard.ending == "unasked":
+            seen.judgement = Judgement(UNKNOWN, (heard.reason,))
+            return False
+        seen.judgement = self._judged(seen, heard)
         return await self.control() or await self.back()
 
     async def _repeats(self, seen: Seen, times: int) -> AsyncIterator[Heard]:
@@ -200,10 +235,15 @@ class Confirmer:
 
     async def _killed(self, seen: Seen, heard: Heard) -> bool:
         """The control fails behind this case: note it, and see whether the server comes back."""
-        dead = seen.heard is not None and seen.heard.reaction == DEAD
+        dead = seen.heard is not None and seen.heard.reaction == DEAD and not seen.unsent
         seen.heard = msgspec.structs.replace(heard, reaction=DEAD)
         seen.judgement = self._judged(seen, seen.heard)
         seen.repeated = seen.repeated + 1 if dead else 1
         self.last = [seen.case.id]
         back = await self.back()
         return await self._confirm(seen) if back and seen.repeated < QUORUM else back
+
+
+def _is_foreign(seen: Seen, heard: Heard) -> bool:
+    """Whether what is no handshake was answered by what is no TLS."""
+    return heard.reaction == NOT_TLS and seen.script.payload[:1] != bytes((HANDSHAKE,))

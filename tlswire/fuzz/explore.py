@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlswire.fuzz.cases.rows import MODERN, OLDER
 from tlswire.fuzz.corpus import EXAMPLES, Remembered
-from tlswire.fuzz.generate import Mutation, case_of_mutation, tree_of
+from tlswire.fuzz.generate import Mutation, base_tree, case_of_mutation
 from tlswire.fuzz.oracle import DEVIATES, judge
 from tlswire.wire.records import MAX_PLAINTEXT
 
@@ -85,7 +85,7 @@ class Explorer:
         folder = self.corpus.folder
         database = None if folder is None else DirectoryBasedExampleDatabase(folder / EXAMPLES)
         drawn = strategies.sampled_from(bases).flatmap(
-            lambda base: strategies.tuples(strategies.just(base), mutations(tree_of(ground, base)))
+            lambda base: strategies.tuples(strategies.just(base), mutations(base_tree(ground, base)))
         )
         sizes = strategies.one_of(strategies.just(MAX_PLAINTEXT), strategies.integers(1, 512))
 
@@ -112,6 +112,9 @@ class Explorer:
         future = asyncio.run_coroutine_threadsafe(self.campaign.line.ask("explored", script), self._loop)
         heard = future.result(_LONGEST)
         if heard.ending == "unasked":
+            return 0.0
+        if heard.unsent:
+            asyncio.run_coroutine_threadsafe(self.campaign.confirmer.back(), self._loop).result(_LONGEST)
             return 0.0
         drew = class_of(heard)
         times = self.corpus.saw(drew)

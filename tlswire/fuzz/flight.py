@@ -18,7 +18,7 @@ from tlswire.crypto.records import RecordStream
 from tlswire.crypto.suites import digest_of
 from tlswire.errors import WireError
 from tlswire.fuzz.model import CLOSE, FLIGHT, HANG, HELLO_THEN_ABORT, NOT_TLS, RETRY
-from tlswire.probe.exchange import described
+from tlswire.probe.exchange import PROXY, STARTTLS, described
 from tlswire.registry import CONTENT_TYPES, GROUPS, HANDSHAKE_TYPES
 from tlswire.wire.cursor import named
 from tlswire.wire.extension_bodies import KeyShareEntry
@@ -51,6 +51,8 @@ KEY_SHARE, PRE_SHARED_KEY = 51, 41
 SETTLED = 0.15
 
 SERVER_HELLO_EVENT, RETRY_EVENT, CLOSE_NOTIFY_EVENT = "server-hello", "hello-retry-request", "close-notify"
+# Endings within a dialogue before TLS: the hello was never sent.
+_UNSENT = frozenset({PROXY, STARTTLS})
 # What ``transport`` calls an end by the peer: FIN and RST are one, for which it is depends on unread bytes.
 _CLOSED = frozenset({"close", "reset"})
 
@@ -59,8 +61,9 @@ class Heard(msgspec.Struct, frozen=True):
     """One connection: ``first`` is the first decisive message, ``reaction`` the class of all of it.
 
     ``flight`` names the messages in order (``server-hello``, ``alert:47``, ``warning:112``, ``close`` ...); ``faults``
-    are (kind, one line) pairs of what the reader could not make sense of. ``ending`` is how the transport ended; times
-    are seconds, bytes as sent and received (at most 256 KiB); ``again`` is the second hello's message, if one was sent.
+    are (kind, one line) pairs of what the reader could not make sense of. ``ending`` is how the transport ended, or
+    proxy or starttls where that was before TLS; times are seconds, bytes those of TLS, as sent and received (at most
+    256 KiB); ``again`` is the second hello's message, if one was sent.
     """
 
     first: str
@@ -79,6 +82,11 @@ class Heard(msgspec.Struct, frozen=True):
     started: float = 0.0
     elapsed: float = 0.0
     local: tuple[str, int] = ("", 0)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the connection did not come as far as the hello, so that nothing is known of what it would draw."""
+        return self.ending in _UNSENT
 
     @property
     def version(self) -> int:

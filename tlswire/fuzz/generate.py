@@ -57,13 +57,13 @@ class Mutation(msgspec.Struct, frozen=True):
 
     def script(self, ground: Ground) -> Script:
         """What is sent. Raises UsageError where an edit takes away what the next one needs."""
-        tree = applied(tree_of(ground, self.base), self.edits)
+        tree = applied(base_tree(ground, self.base), self.edits)
         message = message_of(tree)
         return Script(records(message, self.size, self.version), message, tree)
 
 
-def tree_of(ground: Ground, base: str) -> Group:
-    """The tree of that base."""
+def base_tree(ground: Ground, base: str) -> Group:
+    """The fields of the valid hello of that base."""
     return ground.modern_tree if base == MODERN else ground.older_tree
 
 
@@ -94,7 +94,7 @@ def generated(ground: Ground, count: int, seed: int = 0) -> Iterator[Case]:
 def case_of_mutation(ground: Ground, mutation: Mutation, script: Script) -> Case:
     """The case that ``mutation``, whose script this is, makes."""
     assert script.tree is not None  # noqa: S101 - a mutation has one
-    told = list(differences(tree_of(ground, mutation.base), script.tree))
+    told = list(differences(base_tree(ground, mutation.base), script.tree))
     if mutation.size != MAX_PLAINTEXT:
         told.append(f"in records of {mutation.size} bytes")
     if mutation.version != RECORD_VERSION:
@@ -113,7 +113,7 @@ def case_of_mutation(ground: Ground, mutation: Mutation, script: Script) -> Case
 
 
 def _mutations(ground: Ground, rng: Random) -> Iterator[Mutation]:
-    trees = {base: tree_of(ground, base) for base in (MODERN, OLDER)}
+    trees = {base: base_tree(ground, base) for base in (MODERN, OLDER)}
     edits = {base: tuple(edits_of(tree, rng)) for base, tree in trees.items()}
     framed = [(size, RECORD_VERSION) for size in _SIZES] + [(MAX_PLAINTEXT, version) for version in _VERSIONS]
     singles = [Mutation(base, (edit,)) for base in edits for edit in edits[base]]

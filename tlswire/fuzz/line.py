@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from tlswire.fuzz import resumed
 from tlswire.fuzz.flight import SETTLED, FlightReader
-from tlswire.fuzz.model import DEAD, FLIGHT
+from tlswire.fuzz.model import DEAD, FLIGHT, HANG, NOT_TLS
 from tlswire.probe import transport
 from tlswire.probe.converse import converse
+from tlswire.probe.exchange import reach
+from tlswire.probe.opening import TLS
 from tlswire.probe.transport import Cuts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.script import Ground, Script
     from tlswire.handshake.client import Client
-    from tlswire.probe.transport import Address
+    from tlswire.handshake.conversation import Conversation
+    from tlswire.probe.opening import Opened, Opening
+    from tlswire.probe.transport import Address, Outcome, Paced
+
+T = TypeVar("T")
 
 # A time-out is so many times what a flight usually takes, within these bounds in seconds.
 LATENCY_FACTOR = 6
@@ -41,7 +47,8 @@ WIDTH = 32
 LAST = 32
 # Endings that say nobody is there.
 _GONE = frozenset({transport.REFUSED, transport.UNREACHABLE})
-_STUMBLES = 3
+# How often a connection is tried for which there is no room, and after how many seconds again.
+_STUMBLES, STUMBLED = 3, 0.2
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -88,12 +95,18 @@ class Places:
 
 
 class Line:
-    """Asks one address; see the module's text."""
+    """Asks one address, behind ``opening`` where TLS does not begin at once; see the module's text."""
 
     def __init__(
-        self, address: Address, ground: Ground, bounds: Bounds, observe: Callable[[str, Heard], None] | None = None
+        self,
+        address: Address,
+        ground: Ground,
+        bounds: Bounds,
+        observe: Callable[[str, Heard], None] | None = None,
+        opening: Opening | None = None,
     ) -> None:
         self.address = address
+        self.opening = opening
         self.ground = ground
         self.bounds = bounds
         self.connections = 0
@@ -102,7 +115,7 @@ class Line:
         self._observe = observe
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
-        self._places = Places(bounds.concurrency or WIDTH)
+        self._places = Places(bounds.concurrency or min(WIDTH, WIDTH if opening is None else opening.width))
         self._turn = asyncio.Lock()
         self._next = 0.0
         self._latencies: deque[float] = deque(maxlen=64)
@@ -158,57 +171,106 @@ class Line:
         return await self._exchange(name, script, timeout or self.timeout)
 
     async def _exchange(self, name: str, script: Script, timeout: float) -> Heard:
-        self.connections += 1
         self.last.append(name)
         if script.client is not None:
-            return await self._converse(name, script.client(), timeout)
-        for attempt in range(_STUMBLES):
-            settled = min(UNSETTLED, max(SETTLED, SETTLING_FACTOR * self._usual))
-            reader = FlightReader(script, self.ground.key, settled=settled)
-            outcome = await transport.exchange(
-                self.address,
-                script.payload,
-                reader,
-                timeout=timeout
-                if not script.cuts
-                else max(timeout, self.patient) + 2 * script.pause * len(script.cuts),
-                want_local=True,
-                cuts=Cuts(script.cuts, script.pause) if script.cuts else None,
-                half_close=script.fin,
-            )
-            if outcome.connected > SYN_AGAIN or (outcome.end == transport.TIMEOUT and not outcome.connected):
-                self.narrow(NARROW)
-            elif outcome.end != transport.EXHAUSTED:
+            # A client that completes a handshake first: two flights and more, so with more patience.
+            heard = await self._conversed(script.client, max(timeout, self.patient))
+        else:
+            waits = timeout if not script.cuts else max(timeout, self.patient) + 2 * script.pause * len(script.cuts)
+            heard = await self._in_room(lambda: self._once(script, waits))
+        if self._observe is not None:
+            self._observe(name, heard)
+        return heard
+
+    async def _in_room(self, once: Callable[[], Awaitable[tuple[T, bool]]]) -> T:
+        """What ``once`` gives; again, a few times, where it says that there was no room for it."""
+        found, room = await once()
+        for attempt in range(1, _STUMBLES):
+            if room:
                 break
-            if outcome.connected:
-                break
-            await asyncio.sleep(0.2 * (attempt + 1))
+            await asyncio.sleep(STUMBLED * attempt)
+            found, room = await once()
+        return found
+
+    async def _once(self, script: Script, timeout: float) -> tuple[Heard, bool]:
+        """What is heard on one connection, and whether there was room for it, here and there."""
+        self.connections += 1
+        settled = min(UNSETTLED, max(SETTLED, SETTLING_FACTOR * self._usual))
+        reader = FlightReader(script, self.ground.key, settled=settled)
+        outcome, opened = await reach(
+            self.address, _words(script), reader, opening=self.opening, timeout=timeout, want_local=True
+        )
         facts: dict[str, Any] = {
             "reason": outcome.error,
             "started": outcome.started,
             "elapsed": outcome.elapsed,
             "local": outcome.local,
         }
-        heard = reader.heard(outcome.end, **facts)
+        heard = _behind(opened, reader.heard(outcome.end, **facts), outcome)
         if outcome.end in _GONE and not outcome.connected:
             heard = msgspec.structs.replace(heard, reaction=DEAD)
         elif heard.reaction == FLIGHT and not (script.tail or script.cuts):
             self._latencies.append(outcome.elapsed)
             if self._usual > SLOW:
                 self.narrow(NARROW)
-        if self._observe is not None:
-            self._observe(name, heard)
-        return heard
+        return heard, self._room(heard, outcome)
 
-    async def _converse(self, name: str, client: Client, timeout: float) -> Heard:
-        """What is heard by a client that completes a handshake first: two flights and more, so with more patience."""
-        heard = resumed.heard(await converse(self.address, client, timeout=max(timeout, self.patient), want_local=True))
-        if self._observe is not None:
-            self._observe(name, heard)
-        return heard
+    def _room(self, heard: Heard, outcome: Outcome) -> bool:
+        """Whether there was room; where it is the server that has none, there are to be fewer of us."""
+        refused = heard.unsent and heard.reaction == DEAD
+        unheard = outcome.end == transport.TIMEOUT and not outcome.connected
+        if refused or unheard or outcome.connected > SYN_AGAIN:
+            self.narrow(NARROW)
+        return not (refused or unheard or (outcome.end == transport.EXHAUSTED and not outcome.connected))
+
+    async def _conversed(self, make: Callable[[], Client], timeout: float) -> Heard:
+        shown = await self.converse(make, timeout=timeout)
+        heard = resumed.heard(shown)
+        return _unsent(heard, shown.opening.phase, shown.reason) if shown.connected and not shown.opened else heard
+
+    async def converse(self, make: Callable[[], Client], *, timeout: float) -> Conversation:
+        """One whole connection of the client that ``make`` gives, outside of all bounds but the count."""
+
+        async def once() -> tuple[Conversation, bool]:
+            self.connections += 1
+            shown = await converse(self.address, make(), opening=self.opening, timeout=timeout, want_local=True)
+            return shown, shown.opened or not shown.connected or shown.ending == transport.TIMEOUT
+
+        return await self._in_room(once)
 
     async def _pause(self) -> None:
         async with self._turn:
             now = self._loop.time()
             await asyncio.sleep(max(0.0, self._next - now))
             self._next = max(now, self._next) + 1 / self.bounds.max_rate
+
+
+def _words(script: Script) -> bytes | Paced:
+    """What is said for a script, cut and ended as it wants."""
+    if not script.cuts and not script.fin:
+        return script.payload
+    return Cuts(script.cuts, script.pause).paced(script.payload, fin=script.fin)
+
+
+def _behind(opened: Opened | None, heard: Heard, outcome: Outcome) -> Heard:
+    """What was heard behind an opening, where there is one, or what became of that instead."""
+    if opened is None:
+        return heard
+    if opened.phase != TLS:
+        why = opened.explain(outcome)
+        return _unsent(heard, opened.phase, why) if outcome.connected else msgspec.structs.replace(heard, reason=why)
+    if not opened.instead:
+        return heard
+    faults = ((NOT_TLS, opened.instead),)
+    words = b"" if opened.refusal else opened.transcript().said[-1][1]
+    return msgspec.structs.replace(
+        heard, first=NOT_TLS, reaction=NOT_TLS, faults=faults, received=words or heard.received
+    )
+
+
+def _unsent(heard: Heard, phase: str, why: str) -> Heard:
+    """Nothing, as the connection came no further than ``phase``: silence there is silence, all else is nobody there."""
+    reaction = HANG if heard.ending == transport.TIMEOUT else DEAD
+    return msgspec.structs.replace(
+        heard, first="none", reaction=reaction, flight=(), faults=(), ending=phase, reason=why, sent=b""
+    )

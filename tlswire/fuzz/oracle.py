@@ -58,6 +58,8 @@ def offered_by(script: Script) -> ClientHello | None:
 
 def judge(case: Case, script: Script, heard: Heard, features: frozenset[str]) -> Judgement:
     """Whether the reaction to ``case`` conforms, given what the server is known to be able to do."""
+    if heard.unsent:
+        return Judgement(UNKNOWN, (f"not sent: {heard.reason}",))
     reasons: list[str] = []
     causes: list[str] = []
     if not permits(case.allowed, heard.reaction, heard.flight):

@@ -6,6 +6,7 @@ Must not import ``report`` or ``cli``.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,12 +19,11 @@ from tlswire.fuzz.script import GROUPS, TLS12, TLS13, X25519MLKEM768, Ground, Sc
 from tlswire.handshake.client import Client
 from tlswire.handshake.offer import offer
 from tlswire.handshake.renegotiation import Renegotiating
-from tlswire.probe.converse import converse
 
 if TYPE_CHECKING:
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.line import Line
-    from tlswire.handshake.conversation import Conversation
+    from tlswire.wire.messages import ClientHello
 
 # Seconds a serial server is given to leave one client for another.
 _IDLE = 0.6
@@ -35,22 +35,19 @@ _GROUNDS: dict[str, dict[str, Any]] = {
         "groups": (X25519MLKEM768, *GROUPS)
     },
 }
-# As somebody's browser would say it to the wrong port.
-_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Known(msgspec.Struct, frozen=True):
     """What is known of a server: ``control`` is a script that it answers by a flight (None: there is none).
 
     ``error`` says why it cannot be fuzzed; ``there`` whether anything answered; ``serial`` whether it serves one client
-    at a time, ``shared`` whether the port speaks plain HTTP, too; ``note`` says what is left out of all hellos for it.
+    at a time; ``note`` says what is left out of all hellos for it.
     """
 
     features: frozenset[str]
     control: Script | None
     there: bool
     serial: bool = False
-    shared: bool = False
     error: str | None = None
     note: str = ""
 
@@ -62,6 +59,8 @@ async def preflight(line: Line) -> Known:
     if heard["tls13"].reaction not in {*_ANSWERED, DEAD, HANG, NOT_TLS}:
         note, bases, heard = await _other_ground(line, bases, heard)
     ground = line.ground
+    if heard["tls13"].unsent:
+        return Known(frozenset(), None, there=False, error=heard["tls13"].reason)
     if all(one.reaction == DEAD for one in heard.values()):
         return Known(frozenset(), None, there=False, error=f"unreachable: {heard['tls13'].reason or 'no connection'}")
     control = next((bases[name] for name in bases if heard[name].reaction in _ANSWERED), None)
@@ -74,22 +73,23 @@ async def preflight(line: Line) -> Known:
         *(line.ask(name, row.make(ground), timeout=line.patient) for name, row in FEATURES.items())
     )
     shown = dict(zip(FEATURES, answers, strict=True))
-    for name in [name for name, one in shown.items() if one.reaction == HANG]:
+    for name in [name for name, one in shown.items() if one.reaction == HANG or one.unsent]:
         # A server that has its hands full is silent, too: without this it would lack what it has.
         shown[name] = await line.ask(name, FEATURES[name].make(ground), timeout=line.patient)
     found = {name for name, one in shown.items() if FEATURES[name].shown(one)}
     found |= await _by_handshake(line, frozenset(found))
-    plain = await line.ask("plain HTTP", Script(_REQUEST))
-    if serial:  # until it has let go of the last one
-        await line.ask("control", control, timeout=line.patient)
-    shared = plain.reaction == NOT_TLS
-    return Known(frozenset(found), control, there=True, serial=serial, shared=shared, note=note)
+    return Known(frozenset(found), control, there=True, serial=serial, note=note)
 
 
 async def _bases(line: Line) -> tuple[dict[str, Script], dict[str, Heard]]:
     """The two valid hellos, and what is heard for them."""
     bases = {name: FEATURES[name].make(line.ground) for name in ("tls13", "tls12")}
-    return bases, {name: await line.ask(name, script) for name, script in bases.items()}
+    heard = {}
+    for name, script in bases.items():
+        heard[name] = await line.ask(name, script)
+        if heard[name].unsent:  # there is no way to TLS, whatever is asked
+            break
+    return bases, heard
 
 
 async def _other_ground(
@@ -133,9 +133,7 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
     for version, hello, base in ((TLS13, ground.modern, "tls13"), (TLS12, ground.older, "tls12")):
         if base not in found:
             continue
-        line.connections += 1
-        rng = ground.random(f"handshake {version}")
-        shown = await converse(line.address, Client(offer(hello, rng), rng), timeout=line.patient)
+        shown = await line.converse(partial(_client, ground, version, hello), timeout=line.patient)
         tickets = [one for one in shown.sessions if one.ticket]
         if tickets:
             ground.sessions[version], ground.spares[version] = tickets[0], tickets[-1]
@@ -147,6 +145,11 @@ async def _by_handshake(line: Line, found: frozenset[str]) -> set[str]:
     if "tls12" in found and await _renegotiates(line):
         more.add("renegotiation")
     return more
+
+
+def _client(ground: Ground, version: int, hello: ClientHello) -> Client:
+    rng = ground.random(f"handshake {version}")
+    return Client(offer(hello, rng), rng)
 
 
 async def _resumes(line: Line, version: int) -> bool:
@@ -162,8 +165,9 @@ async def _resumes_retried(line: Line) -> bool:
 
 
 async def _renegotiates(line: Line) -> bool:
-    line.connections += 1
-    rng = line.ground.random("renegotiation")
-    client = Renegotiating(offer(line.ground.older, rng), rng, wait=line.timeout)
-    shown: Conversation = await converse(line.address, client, timeout=line.patient)
+    def client() -> Renegotiating:
+        rng = line.ground.random("renegotiation")
+        return Renegotiating(offer(line.ground.older, rng), rng, wait=line.timeout)
+
+    shown = await line.converse(client, timeout=line.patient)
     return any(one.finished for one in shown.renegotiations)

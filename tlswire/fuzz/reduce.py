@@ -12,7 +12,7 @@ import msgspec
 
 from tlswire.fuzz.cases.rows import base_of
 from tlswire.fuzz.expect import expected
-from tlswire.fuzz.generate import tree_of
+from tlswire.fuzz.generate import base_tree
 from tlswire.fuzz.oracle import DEVIATES, judge, place_of
 from tlswire.fuzz.shrink import shrink
 
@@ -64,7 +64,7 @@ async def reduced(seen: Seen, line: Line, features: frozenset[str], recorded: It
         heard[smaller.payload] = answer = await line.ask(case.id, smaller)
         return deviates(smaller, answer)
 
-    least = await shrink(script, tree_of(ground, case.base), still, memory=memory)
+    least = await shrink(script, base_tree(ground, case.base), still, memory=memory)
     return Reduced(least, heard[least.script.payload])
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tlswire.fuzz.flight import Heard
     from tlswire.fuzz.model import Case
     from tlswire.fuzz.oracle import Judgement
+    from tlswire.probe.opening import Opening
     from tlswire.probe.transport import Address
     from tlswire.wire.messages import ServerHello
 
@@ -146,15 +147,18 @@ def raw_script(payload: bytes) -> Script:
     return Script(payload, encode_handshake(CLIENT_HELLO, first.body) if first is not None and whole else b"")
 
 
-async def replay(address: Address, finding: ProvenFinding, *, timeout: float) -> tuple[Heard, Reaction]:
-    """Send the bytes of ``finding`` to ``address`` once, and hear what comes within ``timeout`` seconds.
+async def replay(
+    address: Address, finding: ProvenFinding, *, timeout: float, opening: Opening | None = None
+) -> tuple[Heard, Reaction]:
+    """Send the bytes of ``finding`` to ``address`` (behind ``opening``, whose target it is) once, and hear what comes
+    within ``timeout`` seconds.
 
     A finding that the server was dead afterwards takes a valid hello behind them. Raises UsageError for a finding that
     cannot be sent.
     """
     ground = ground_of(finding.seed, finding.target.server_name or "")
     script = kept_script(finding, ground)
-    line = Line(address, ground, Bounds(timeout=timeout))
+    line = Line(address, ground, Bounds(timeout=timeout), opening=opening)
     heard = await line.ask(finding.case, script)
     there = heard.reaction != DEAD
     if there and finding.reaction.reaction == DEAD:
@@ -169,9 +173,9 @@ async def replay(address: Address, finding: ProvenFinding, *, timeout: float) ->
     return heard, reaction_of(script, heard, features)
 
 
-async def send(address: Address, payload: bytes, *, timeout: float) -> Heard:
-    """Send ``payload`` to ``address`` once; what is encrypted in the answer stays closed."""
-    return await Line(address, Ground(), Bounds(timeout=timeout)).ask("bytes", raw_script(payload))
+async def send(address: Address, payload: bytes, *, timeout: float, opening: Opening | None = None) -> Heard:
+    """Send ``payload`` to ``address`` (behind ``opening``) once; what is encrypted in the answer stays closed."""
+    return await Line(address, Ground(), Bounds(timeout=timeout), opening=opening).ask("bytes", raw_script(payload))
 
 
 def same(one: Reaction, other: Reaction) -> bool:

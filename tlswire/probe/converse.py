@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tlswire.probe import transport
-from tlswire.probe.exchange import behind
+from tlswire.probe.exchange import behind, reach
 
 if TYPE_CHECKING:
     from tlswire.handshake.client import Client
     from tlswire.handshake.conversation import Conversation
     from tlswire.probe.opening import Opening
-    from tlswire.probe.transport import Address, Outcome
+    from tlswire.probe.transport import Address
 
 
 async def converse(
@@ -29,20 +28,9 @@ async def converse(
 
     Never raises for what the server does.
     """
-    payload = client.start()
-    if opening is None:
-        return _told(client, await transport.exchange(address, payload, client, timeout=timeout, want_local=want_local))
-    from tlswire.probe.opening import Opened  # noqa: PLC0415 - most connections begin with TLS
-
-    opened = Opened(opening, client, payload)
-    outcome = await transport.exchange(
-        opening.address, opened.to_send(), opened, timeout=timeout, want_local=want_local
-    )
-    return behind(opened, _told(client, outcome), outcome)
-
-
-def _told(client: Client, outcome: Outcome) -> Conversation:
-    return client.conversation(
+    words = client.start()
+    outcome, opened = await reach(address, words, client, opening=opening, timeout=timeout, want_local=want_local)
+    conversation = client.conversation(
         outcome.end,
         reason=outcome.error,
         connected=outcome.connected > 0,
@@ -50,3 +38,4 @@ def _told(client: Client, outcome: Outcome) -> Conversation:
         elapsed=outcome.elapsed,
         local=outcome.local,
     )
+    return behind(opened, conversation, outcome)

@@ -226,35 +226,49 @@ async def ask(
     cuts: transport.Cuts | None = None,
 ) -> Answer:
     """Send the record bytes ``payload`` to ``address`` (behind ``opening``, whose target it is; in the pieces of
-    ``cuts``, where there is none) and read the answer; at most ``timeout`` seconds in all.
+    ``cuts``) and read the answer; at most ``timeout`` seconds in all.
     """
     reader = HelloReader(whole_flight=whole_flight)
+    words = payload if cuts is None else cuts.paced(payload)
+    outcome, opened = await reach(address, words, reader, opening=opening, timeout=timeout, want_local=want_local)
+    return behind(opened, reader.answer(payload, outcome), outcome)
+
+
+async def reach(
+    address: Address,
+    words: bytes | transport.Paced,
+    reader: transport.Reader,
+    *,
+    opening: Opening | None,
+    timeout: float,
+    want_local: bool = False,
+) -> tuple[transport.Outcome, Opened | None]:
+    """``transport.exchange`` with ``address``, behind ``opening`` where there is one; and the reader that went through it."""
     if opening is None:
-        outcome = await transport.exchange(address, payload, reader, timeout=timeout, want_local=want_local, cuts=cuts)
-        return reader.answer(payload, outcome)
+        return await transport.exchange(address, words, reader, timeout=timeout, want_local=want_local), None
     from tlswire.probe.opening import Opened  # noqa: PLC0415 - most scans begin with TLS
 
-    opened = Opened(opening, reader, payload)
+    opened = Opened(opening, reader, words)
     outcome = await transport.exchange(
         opening.address, opened.to_send(), opened, timeout=timeout, want_local=want_local
     )
-    return behind(opened, reader.answer(payload, outcome), outcome)
+    return outcome, opened
 
 
 A = TypeVar("A", "Answer", "Conversation")
 
 
-def behind(opened: Opened, answer: A, outcome: transport.Outcome) -> A:
-    """What came back to the reader behind ``opened``, or what became of the opening instead."""
+def behind(opened: Opened | None, answer: A, outcome: transport.Outcome) -> A:
+    """What came back to the reader behind ``opened`` (None: there was no opening), or what became of that instead."""
+    if opened is None:
+        return answer
     transcript = opened.transcript()
     kind, reason = answer.kind, answer.reason
-    if opened.refusal:
-        kind, reason = FAULT if transcript.phase == "tls" else transcript.phase, opened.refusal
-    elif transcript.phase != "tls":
+    if transcript.phase != "tls":
         reason = opened.explain(outcome)
-        if transcript.phase == PROXY and kind in {REFUSED, UNREACHABLE}:
-            kind = PROXY
-    elif opened.only_clear:
-        kind, reason = NOT_TLS, f"goes on in clear after its go-ahead: {opened.only_clear}"
+        if opened.refusal or (transcript.phase == PROXY and kind in {REFUSED, UNREACHABLE}):
+            kind = transcript.phase
+    elif opened.instead:
+        kind, reason = FAULT if opened.refusal else NOT_TLS, opened.instead
     sent = answer.sent if transcript.phase == "tls" else b""
     return msgspec.structs.replace(answer, kind=kind, reason=reason, sent=sent, opening=transcript)

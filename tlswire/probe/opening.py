@@ -16,7 +16,7 @@ from tlswire.errors import WireError
 from tlswire.probe import proxy as proxies
 from tlswire.probe import starttls as protocols
 from tlswire.probe.dialogue import Talk, told
-from tlswire.probe.transport import CLOSE, RESET, TIMEOUT, Address
+from tlswire.probe.transport import CLOSE, RESET, TIMEOUT, Address, Paced
 
 if TYPE_CHECKING:
     from tlswire.probe.envelopes import Envelope
@@ -96,12 +96,13 @@ class Transcript(msgspec.Struct, frozen=True):
 class Opened:
     """A reader behind its opening. ``refusal`` says why a dialogue came to nothing."""
 
-    def __init__(self, opening: Opening, reader: Reader, payload: bytes) -> None:
+    def __init__(self, opening: Opening, reader: Reader, payload: bytes | Paced) -> None:
         self.refusal = ""
         self._opening = opening
         self._reader = reader
         self._payload = payload
         self._out = bytearray()
+        self._later: Paced | None = None  # what follows that, apart from it
         self._past: list[Talk] = []
         self._talks = opening.talks()
         self._envelope: Envelope | None = None
@@ -120,9 +121,13 @@ class Opened:
         return None if self._talks else self._reader.patience
 
     @property
-    def only_clear(self) -> str:
-        """What came after the go-ahead where nothing like TLS did, in one printable line; empty where nothing did."""
-        return told(bytes(self._clear)) if self._quiet and not self._talks and self._clear.strip() else ""
+    def instead(self) -> str:
+        """What came after the go-ahead where that is not TLS, in one printable line; empty where it is, or nothing came."""
+        if self._talks:
+            return ""
+        if self._quiet and self._clear.strip():
+            return f"goes on in clear after its go-ahead: {told(bytes(self._clear))}"
+        return self.refusal
 
     def feed(self, data: bytes) -> bool:
         """Take bytes as they came; True when the inner reader is done or a dialogue came to nothing."""
@@ -144,11 +149,12 @@ class Opened:
                 return False
         return self._read(data)
 
-    def to_send(self) -> bytes:
+    def to_send(self) -> bytes | Paced:
         """What is to be sent now, each byte once; asked before the first ``feed``, too."""
-        out = bytes(self._out)
+        out, later = bytes(self._out), self._later
         self._out.clear()
-        return out
+        self._later = None
+        return out if later is None else msgspec.structs.replace(later, pieces=(out, *later.pieces))
 
     def transcript(self) -> Transcript:
         """How it went so far."""
@@ -161,6 +167,8 @@ class Opened:
 
     def explain(self, outcome: Outcome) -> str:
         """Why the connection ended within a dialogue, in one printable line."""
+        if self.refusal:
+            return self.refusal
         phase, talk = self._talks[0]
         if not outcome.connected:
             where = f" to the proxy {self._opening.proxy}" if phase == PROXY else ""
@@ -188,9 +196,17 @@ class Opened:
             self._envelope = row.envelope(self._past[-1].last)
         self._say(self._payload)
 
-    def _say(self, data: bytes) -> None:
-        if data:
-            self._out += data if self._envelope is None else self._envelope.wrap(data)
+    def _say(self, words: bytes | Paced) -> None:
+        if not isinstance(words, Paced):
+            self._out += self._wrapped(words)
+            return
+        first, *others = map(self._wrapped, words.pieces)
+        self._out += first
+        # What an envelope has no room for yet it gives when the peer has made some.
+        self._later = msgspec.structs.replace(words, pieces=tuple(filter(None, others)))
+
+    def _wrapped(self, data: bytes) -> bytes:
+        return data if self._envelope is None or not data else self._envelope.wrap(data)
 
     def _read(self, data: bytes) -> bool:
         if self._envelope is not None:

@@ -61,19 +61,28 @@ class Address(msgspec.Struct, frozen=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class Cuts(msgspec.Struct, frozen=True):
-    """Where a payload is cut into pieces that are sent apart: byte offsets, ascending, and seconds between the pieces.
+class Paced(msgspec.Struct, frozen=True):
+    """Words in pieces, at least one, that are sent apart, ``pause`` seconds between them; ``fin`` says FIN behind the last.
 
     Each piece is a TCP segment of its own, or several where it is long; the pause lets the peer see it alone.
     """
 
+    pieces: tuple[bytes, ...]
+    pause: float = 0.0
+    fin: bool = False
+
+
+class Cuts(msgspec.Struct, frozen=True):
+    """Where a payload is cut into pieces that are sent apart: byte offsets, ascending, and seconds between the pieces."""
+
     at: tuple[int, ...]
     pause: float
 
-    def pieces(self, payload: bytes) -> list[bytes]:
-        """The payload in pieces, none of them empty."""
+    def paced(self, payload: bytes, *, fin: bool = False) -> Paced:
+        """The payload in pieces, none of which is empty where it is not."""
         edges = [0, *self.at, len(payload)]
-        return [payload[start:end] for start, end in pairwise(edges) if start < end]
+        pieces = tuple(payload[start:end] for start, end in pairwise(edges) if start < end)
+        return Paced(pieces or (payload,), self.pause, fin)
 
 
 class Reader(Protocol):
@@ -86,7 +95,7 @@ class Reader(Protocol):
     def feed(self, data: bytes) -> bool:
         """Take bytes as they came; True when nothing more is needed."""
 
-    def to_send(self) -> bytes:
+    def to_send(self) -> bytes | Paced:
         """What is to be sent now, each byte once; asked after every ``feed``, the last one included."""
 
 
@@ -107,25 +116,22 @@ class _Exchange:
     def __init__(
         self,
         address: Address,
-        payload: bytes,
+        words: bytes | Paced,
         reader: Reader,
         timeout: float,
         *,
         want_local: bool,
-        cuts: Cuts | None,
-        half_close: bool,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Outcome] = self.loop.create_future()
         self.address = address
-        self.cuts = cuts
+        self.payload = memoryview(b"")
         self.later: list[bytes] = []
-        if cuts is not None:
-            payload, *self.later = cuts.pieces(payload)
-        self.payload = memoryview(payload)
+        self.pause = 0.0
+        self.half_close = False
+        self.take(words)
         self.reader = reader
         self.want_local = want_local
-        self.half_close = half_close
         self.started = self.loop.time()
         self.deadline = self.started + timeout
         self.connected = 0.0
@@ -138,8 +144,6 @@ class _Exchange:
         try:
             self.socket = sock = socket.socket(self.address.family, socket.SOCK_STREAM)
             sock.setblocking(False)
-            if self.cuts is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = sock.connect_ex((self.address.host, self.address.port))
         except OSError as error:
             self.fail(error.errno or 0)
@@ -150,6 +154,13 @@ class _Exchange:
         self.loop.add_reader(sock.fileno(), self.readable)
         # On loopback the handshake is over before connect returns: try at once and spare a turn of the loop.
         self.writable()
+
+    def take(self, words: bytes | Paced) -> None:
+        """What is to be said behind what is not sent yet."""
+        if isinstance(words, Paced):
+            self.pause, self.half_close = words.pause, words.fin
+            words, *self.later = words.pieces
+        self.payload = memoryview(bytes(self.payload) + words)
 
     def writable(self) -> None:
         sock = self.socket
@@ -180,15 +191,16 @@ class _Exchange:
         self.sent_all(sock)
 
     def sent_all(self, sock: socket.socket) -> None:
-        if self.later and self.cuts is not None:
-            self.loop.call_later(self.cuts.pause, self.send_more, self.later.pop(0))
+        if self.later:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.loop.call_later(self.pause, self.send_more, self.later.pop(0))
         elif self.half_close:
             self.half_close = False
             with contextlib.suppress(OSError):  # the peer was faster: reading will tell
                 sock.shutdown(socket.SHUT_WR)
 
-    def send_more(self, piece: bytes) -> None:
-        self.payload = memoryview(bytes(self.payload) + piece)
+    def send_more(self, words: bytes | Paced) -> None:
+        self.take(words)
         self.writable()
 
     def wait_writable(self, sock: socket.socket) -> None:
@@ -213,8 +225,7 @@ class _Exchange:
             done = self.reader.feed(data)
             more = self.reader.to_send()
             if more:
-                self.payload = memoryview(bytes(self.payload) + more)
-                self.writable()
+                self.send_more(more)
             if done:
                 self.finish(DONE)
             elif self.reader.patience is not None:
@@ -261,21 +272,19 @@ class _Exchange:
 
 async def exchange(
     address: Address,
-    payload: bytes,
+    words: bytes | Paced,
     reader: Reader,
     *,
     timeout: float,
     want_local: bool = False,
-    cuts: Cuts | None = None,
-    half_close: bool = False,
 ) -> Outcome:
-    """Connect, send ``payload`` (empty where the peer speaks first; in the pieces of ``cuts``), let ``reader`` take and
-    answer what comes until it is done, the peer ends, or ``timeout`` seconds are over. What it says last is tried to be
-    sent once, without waiting for room. ``half_close`` says FIN behind the payload, and reads on.
+    """Connect, send ``words`` (empty where the peer speaks first), let ``reader`` take and answer what comes until it is
+    done, the peer ends, or ``timeout`` seconds are over. What it says last is tried to be sent once, without waiting for
+    room. Where FIN is said behind words, the answer is read all the same.
 
     The timeout bounds the whole exchange, so a peer that drips bytes gains nothing. Cancelling closes the socket.
     """
-    running = _Exchange(address, payload, reader, timeout, want_local=want_local, cuts=cuts, half_close=half_close)
+    running = _Exchange(address, words, reader, timeout, want_local=want_local)
     running.start()
     try:
         return await running.future

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tlswire.errors import UsageError
 from tlswire.escape import printable
-from tlswire.report.items import label
+from tlswire.report.items import label, typed
 from tlswire.report.packets import connection, pcapng
 from tlswire.report.trace import hex_lines
 from tlswire.results import to_json
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tlswire.results.finding import ProvenFinding
+    from tlswire.results.scan import Target
 
 FINDING = "finding.json"
 MAX_SLUG = 60
@@ -106,7 +107,7 @@ def _files(folder: Path, finding: ProvenFinding) -> dict[str, bytes]:
 
 
 def _readme(folder: Path, finding: ProvenFinding) -> list[str]:
-    return [*told(finding), "", *_lines(finding), "", replay_line(str(folder), label(finding.target))]
+    return [*told(finding), "", *_lines(finding), "", replay_line(str(folder), finding.target)]
 
 
 def told(finding: ProvenFinding) -> Iterator[str]:
@@ -121,7 +122,9 @@ def told(finding: ProvenFinding) -> Iterator[str]:
 
 def _lines(finding: ProvenFinding) -> Iterator[str]:
     reaction = finding.reaction
-    yield printable(f"target      {label(finding.target)}, server name {finding.target.server_name or '(none)'}")
+    target = finding.target
+    through = f", through {target.proxy}" if target.proxy else ""
+    yield printable(f"target      {label(target)}, server name {target.server_name or '(none)'}{through}")
     yield printable(f"stack       {finding.stack or 'not known'}")
     yield printable(f"reaction    {reaction.reaction} ({', '.join(reaction.flight) or 'nothing'})")
     yield printable(f"allowed     {', '.join(finding.allowed)}")
@@ -135,9 +138,17 @@ def _lines(finding: ProvenFinding) -> Iterator[str]:
     yield "To send the same bytes again:"
 
 
-def replay_line(folder: str, to: str) -> str:
+def replay_line(folder: str, target: Target) -> str:
     """The command that sends the bytes of a finding again."""
-    return printable(f"tlswire replay {shlex.quote(folder)} --to {shlex.quote(to)}")
+    return printable(f"tlswire replay {shlex.quote(folder)} --to {way_there(target)}")
+
+
+def way_there(target: Target) -> str:
+    """A target as the words of a command; who asks the proxy is not known here."""
+    words = [typed(target)]
+    words += ["--starttls", target.starttls] if target.starttls else []
+    words += ["--proxy", target.proxy] if target.proxy else []
+    return shlex.join(words)
 
 
 def _explained(finding: ProvenFinding, sent: bytes) -> list[str]:
@@ -149,8 +160,8 @@ def _explained(finding: ProvenFinding, sent: bytes) -> list[str]:
 
 
 def capture(finding: ProvenFinding) -> bytes:
-    """The connection as a pcapng whose comment names the case."""
-    script, reaction, target = finding.script, finding.reaction, finding.target
+    """The connection as a pcapng whose comment names the case; what came before TLS is left out."""
+    script, reaction = finding.script, finding.reaction
     sent, received = bytes.fromhex(finding.sent), bytes.fromhex(finding.received)
     payload = bytes.fromhex(script.payload)
     edges = [0, *script.cuts, len(payload)]
@@ -162,7 +173,7 @@ def capture(finding: ProvenFinding) -> bytes:
     ended = datetime.fromisoformat(finding.confirmed).timestamp()
     packets = connection(
         (finding.local, finding.local_port),
-        (target.address or target.host, target.port),
+        (_server(finding), finding.target.port),
         said,
         received,
         ended - reaction.elapsed_s,
@@ -171,6 +182,14 @@ def capture(finding: ProvenFinding) -> bytes:
         end=reaction.ending,
     )
     return pcapng(packets, "\n".join(told(finding)))
+
+
+def _server(finding: ProvenFinding) -> str:
+    """The server's address; one of nobody's (RFC 5737, RFC 3849) where a proxy knows it, or came to it by another family."""
+    address, six = finding.target.address, ":" in finding.local
+    if address is not None and (":" in address) == six:
+        return address
+    return "2001:db8::1" if six else "192.0.2.1"
 
 
 def _first_record(data: bytes) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tlswire.escape import printable
 from tlswire.report.fuzz_compare import likeness_lines
+from tlswire.report.items import typed
 from tlswire.report.text import Paint
 
 if TYPE_CHECKING:
@@ -31,10 +32,9 @@ def render(fuzz: Fuzz, *, colour: bool = False, verbose: bool = False) -> str:
 
 def _lines(fuzz: Fuzz, paint: Paint, *, verbose: bool) -> Iterator[str]:
     target = fuzz.target
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    yield paint(printable(f"{host}:{target.port}"), _BOLD) + printable(
-        f"  server name {target.server_name or '(none)'}"
-    )
+    around = f"  STARTTLS of {target.starttls}" if target.starttls else ""
+    around += f"  through {target.proxy}" if target.proxy else ""
+    yield paint(printable(typed(target)), _BOLD) + printable(f"  server name {target.server_name or '(none)'}{around}")
     if fuzz.error is not None:
         yield paint(printable(fuzz.error), _RED)
         return

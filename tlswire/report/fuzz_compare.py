@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlswire.escape import printable
+from tlswire.report.items import typed
 from tlswire.report.text import Paint
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def _lines(result: FuzzCompare, paint: Paint, *, verbose: bool) -> Iterator[str]
 
 def name(column: Compared) -> str:
     """How a column is called: host and port, as they can be typed."""
-    host = f"[{column.target.host}]" if ":" in column.target.host else column.target.host
-    return f"{host}:{column.target.port}"
+    return typed(column.target)
 
 
 def letter(at: int) -> str:

@@ -104,8 +104,13 @@ def sheet(result: Result) -> Sheet:
 
 def label(target: Target) -> str:
     """Host and port, and the protocol around TLS: what stays the same when a name gets another address."""
+    return typed(target) + (f" STARTTLS {target.starttls}" if target.starttls else "")
+
+
+def typed(target: Target) -> str:
+    """Host and port as they can be typed."""
     host = f"[{target.host}]" if ":" in target.host else target.host
-    return f"{host}:{target.port}" + (f" STARTTLS {target.starttls}" if target.starttls else "")
+    return f"{host}:{target.port}"
 
 
 def _rank(outcome: Outcome) -> int:

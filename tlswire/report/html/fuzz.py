@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tlswire.report.evidence import replay_line
+from tlswire.report.evidence import replay_line, way_there
 from tlswire.report.html.evidence import Evidence, Room
 from tlswire.report.items import label
 from tlswire.results.proof import Proof
@@ -161,10 +161,9 @@ def _explained(text: str) -> tuple[str, ...]:
 
 def _replay(finding: Finding, fuzz: Fuzz) -> str:
     """The command that sends the finding again: its bytes where they were kept or are all, else the case, made anew."""
-    to = label(fuzz.target)
     if finding.evidence is not None:
-        return replay_line(finding.evidence, to)
+        return replay_line(finding.evidence, fuzz.target)
     if finding.case.startswith(_GENERATED):
-        return replay_line(finding.sent, to)
+        return replay_line(finding.sent, fuzz.target)
     name = shlex.quote(fuzz.target.server_name or "")
-    return f"tlswire fuzz {shlex.quote(to)} --cases {shlex.quote(finding.case)} --seed {fuzz.seed} --server-name {name}"
+    return f"tlswire fuzz {way_there(fuzz.target)} --cases {shlex.quote(finding.case)} --seed {fuzz.seed} --server-name {name}"
