@@ -20,7 +20,8 @@ from tlswire.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CHUNK = 1 << 18
+# Larger ones are given back to the system when they are freed, and their pages come anew and slowly.
+CHUNK = 1 << 17
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 # Deflate reaches 1032:1 on nothing but zeros; captures compress 2:1 to 20:1.
@@ -46,6 +47,9 @@ class Source(Protocol):
     def read(self) -> bytes:
         """The next bytes; none at the end."""
 
+    def back(self, count: int) -> bool:
+        """Whether the last ``count`` bytes will be read once more."""
+
     def close(self) -> None:
         """Close what was opened here."""
 
@@ -58,6 +62,7 @@ class Plain:
         self._read: Callable[[int], bytes | None] = getattr(file, "read1", file.read)
         self._file = file
         self._owned = owned
+        self._seekable = file.seekable()
         self._returned = b""
         self.position = 0
         self.damage = ""
@@ -74,6 +79,14 @@ class Plain:
             return b""
         self.position += len(data)
         return data
+
+    def back(self, count: int) -> bool:
+        """Go back where the file lets; not before what is given by the next ``read`` was read."""
+        if not self._seekable or self._returned:
+            return False
+        self._file.seek(-count, os.SEEK_CUR)
+        self.position -= count
+        return True
 
     def peek(self, count: int) -> bytes:
         """The first ``count`` bytes, fewer at the end; they are read again."""
@@ -105,6 +118,10 @@ class _Compressed:
     def position(self) -> int:
         """Compressed bytes read so far."""
         return self._file.position
+
+    def back(self, _count: int) -> bool:
+        """Decompressing again would cost more than keeping."""
+        return False
 
     def close(self) -> None:
         """Close the file if it was opened here."""

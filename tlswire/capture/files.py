@@ -187,6 +187,7 @@ class _Watched:
     def __init__(self, source: Source, tell: Callable[[int], None]) -> None:
         self._source = source
         self._tell = tell
+        self.back = source.back
         self.close = source.close
 
     @property

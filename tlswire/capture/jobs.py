@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # Ports are even more often than odd, and so are the numbers of buckets: the odd ones are dealt after the even ones.
 _DEALT = (*range(0, BUCKETS, 2), *range(1, BUCKETS, 2))
 _BATCH = 64
+_STEP = 1 << 20  # bytes read after which what was found in them is sent on, however little it is
 _ROOM = 1 << 20  # bytes of a pipe: what Linux lets anyone have
 
 
@@ -167,7 +168,7 @@ def _shared(
     progress: Progress | None,
 ) -> Iterator[Any]:
     whole = len(paths) >= 2 * jobs
-    shares = [frozenset(_DEALT[job::jobs]) for job in range(min(jobs, BUCKETS))]
+    shares = _dealt(min(jobs, BUCKETS))
     others = shares if whole else shares[1:]
     context = _context()
     pipes: list[Connection] = []
@@ -200,6 +201,13 @@ def _shared(
             process.join()
         for pipe in pipes:
             pipe.close()
+
+
+def _dealt(jobs: int) -> list[frozenset[int]]:
+    """The buckets of each process. The first collects what all find, which is about as much work as one of its own."""
+    hands = [list(_DEALT[job::jobs]) for job in range(jobs)]
+    hands[1].append(hands[0].pop())
+    return [frozenset(hand) for hand in hands]
 
 
 def _widen(sender: Connection) -> None:
@@ -239,11 +247,14 @@ class _Batches:
         self._sender = sender
         self._items: list[tuple[tuple[int, int], Any]] = []
         self._where = ("", 0, 0)
+        self._told = 0
 
     def tell(self, name: str, size: int, position: int) -> None:
         """More was read: what was found in it so far need not wait."""
         self._where = (name, size, position)
-        self.send()
+        if abs(position - self._told) >= _STEP:
+            self._told = position
+            self.send()
 
     def add(self, order: tuple[int, int], item: Any) -> None:
         self._items.append((order, item))

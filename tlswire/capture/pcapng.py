@@ -45,13 +45,18 @@ class Window:
         self.buffer = head
         self.base = 0
         self._read = source.read
+        self._back = source.back
 
     def ensure(self, at: int, need: int) -> int:
         """Read on until ``need`` bytes are there behind ``at``, fewer only at the end; where ``at`` is then."""
         have = len(self.buffer) - at
         if have >= need:
             return at
-        pieces = [self.buffer[at:]]
+        pieces = []
+        if self._back(have):  # a copy less than joining what is left with what follows
+            have = 0
+        else:
+            pieces.append(self.buffer[at:])
         while have < need and (piece := self._read()):
             pieces.append(piece)
             have += len(piece)

@@ -33,6 +33,7 @@ _IPV6 = struct.Struct(">2sB3xHBx36s")
 _TYPE6 = b"\x86\xdd"
 _TCP = struct.Struct(">IIBB")
 
+_MOST_FOREIGN = 1 << 14
 _TUNNEL_PORTS = frozenset(port.to_bytes(2, "big") for port in OVER_UDP)
 
 
@@ -49,6 +50,7 @@ class Streams(Flows):
         """Sessions as they are complete; those still open at the end come last, in the order they began."""
         tcp, udp, done, ready, mine = self._tcp, self._udp, self._done, self._ready, self._mine
         rest, tunnel_ports = _REST.unpack_from, _TUNNEL_PORTS
+        foreign: list[bytes] = []  # keys of other processes' flows that stand in ``done``
         for stretch in capture.stretches():
             unpack, buffer, header, whole, most = (
                 stretch.unpack,
@@ -77,7 +79,13 @@ class Streams(Flows):
                         continue
                     half = tcp.get(key)
                     if half is None and mine is not None and (key[3] ^ key[7] ^ key[9] ^ key[11]) % BUCKETS not in mine:
-                        continue  # bucket_of(key), in place
+                        # bucket_of(key), in place; the next packet of it costs a look-up only.
+                        done.add(key)
+                        foreign.append(key)
+                        if len(foreign) > _MOST_FOREIGN:
+                            done.difference_update(foreign)
+                            foreign.clear()
+                        continue
                     total, seq, ack, offset = rest(buffer, start + 16)
                     body = start + 34 + (offset >> 4 << 2)
                     stop = start + 14 + total if total else end
