@@ -1,8 +1,8 @@
-"""A usual handshake over TCP, read at once from all that both sides said: one walk over records instead of many calls.
+"""The records of a usual handshake, taken as they come: one walk over a segment, and nothing made on the way.
 
-Usual is one hello a side, whole messages in whole records, and nothing to remark upon. Everything else is left to
-``capture.tls``, which reads segment by segment and gives the very same result where both can. Must not import anything of
-tlswire but ``wire`` and ``capture.sessions``; no I/O.
+Usual are whole handshake messages in whole records, ChangeCipherSpec, and what is encrypted behind it. Everything else is
+left to ``wire.records.Deframer``, from the first record on that is not usual, and gives the very same result. Must not
+import anything of tlswire but ``wire`` and ``capture.sessions``; no I/O.
 """
 
 from __future__ import annotations
@@ -10,80 +10,106 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from tlswire.capture.sessions import ONE_SIDED, SessionBuilder
-from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_CIPHERTEXT, in_clear
+import msgspec
+
+from tlswire.wire.records import (
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    HANDSHAKE,
+    HEADER,
+    MAX_CIPHERTEXT,
+    Deframer,
+    in_clear,
+)
 
 if TYPE_CHECKING:
-    # Bytes of one side and the frame that brought them.
-    Piece = tuple[int, bytes]
+    from tlswire.capture.sessions import SessionBuilder
 
-# The type of a side's first message -> what else it may say in clear (RFC 5246 section 7.4, RFC 6066 section 8).
-_USUAL = {1: frozenset({1, 11, 15, 16}), 2: frozenset({2, 4, 11, 12, 13, 14, 22})}
-_FIRST = 5  # where the type of the first message stands
-_SERVER = 2
+_USUAL = frozenset({CHANGE_CIPHER_SPEC, HANDSHAKE, APPLICATION_DATA})
 
 _header = HEADER.unpack_from
 _message = struct.Struct(">I").unpack_from  # type and length of a message
 
 
-def read_whole(sides: tuple[list[Piece], list[Piece]]) -> SessionBuilder | None:
-    """The session that both sides' bytes from their hellos on are; None where they are not usual."""
-    builder = SessionBuilder("tcp")
-    # The server first: its certificates come before the client's.
-    first = 0 if sides[0] and sides[0][0][1][_FIRST] == _SERVER else 1
-    for side in (first, 1 - first):
-        if sides[side] and not _read_side(builder, side, sides[side]):
-            return None
-    if builder.notes or len(builder.hellos) > 1 or len(builder.server_hellos) > 1:
-        return None
-    frames = [item.frame for item in builder.certificates]
-    if frames and frames != sorted(frames):
-        return None
-    encrypted = builder.encrypted
-    builder.done = (encrypted[0] and encrypted[1]) or builder.records_after > ONE_SIDED
-    return builder
+class UsualRecords(msgspec.Struct, eq=False):
+    """One direction: ``pieces`` of a record that needs so many bytes more, ``consumed`` are those of whole records.
 
+    ``clear`` ends with ChangeCipherSpec.
+    """
 
-def _read_side(builder: SessionBuilder, side: int, pieces: list[Piece]) -> bool:  # noqa: C901, PLR0912 - one walk, few calls
-    """Whether everything that one side said is usual; ``builder`` was told it then."""
-    frame, data = pieces[0]
-    known = len(data)
-    coming = iter(pieces)
-    if len(pieces) > 1:
-        data = b"".join([piece for _, piece in pieces])
-        next(coming)
-    usual = _USUAL[data[_FIRST]]
-    at, end, clear, encrypted = 0, len(data), True, 0
-    while at + 5 <= end:
-        content, version, length = _header(data, at)
-        start = at + 5
-        stop = start + length
-        if stop > end or length > MAX_CIPHERTEXT or not length:
-            break
-        at = stop
-        if content == APPLICATION_DATA:
-            encrypted += 1
-        elif content == HANDSHAKE and clear:
-            while known < stop:
-                frame, piece = next(coming)
-                known += len(piece)
-            while start < stop:
-                body = start + 4
-                if body > stop:
-                    return False
+    clear: bool = True
+    need: int = 0
+    consumed: int = 0
+    pieces: list[bytes] = []
+
+    def feed(  # noqa: C901, PLR0912 - one walk over most bytes of a handshake, without calls
+        self, builder: SessionBuilder, side: int, data: bytes, frame: int
+    ) -> bytes:
+        """Tell ``builder`` of every message; what is left from the first record on that is not usual."""
+        if self.pieces:
+            self.pieces.append(data)
+            if len(data) < self.need:
+                self.need -= len(data)
+                return b""
+            data = b"".join(self.pieces)
+            self.pieces.clear()
+        at, end, clear = 0, len(data), self.clear
+        while at + 5 <= end:
+            content, version, length = _header(data, at)
+            start = at + 5
+            stop = start + length
+            if stop > end or length > MAX_CIPHERTEXT or not length:
+                break
+            if content == APPLICATION_DATA:
+                builder.sealed(side)
+            elif content == HANDSHAKE and clear:
+                if length < 4:
+                    break
                 (head,) = _message(data, start)
-                kind, start = head >> 24, body + (head & 0xFFFFFF)
-                if start > stop or kind not in usual:
-                    return False
-                builder.handshake(side, version, kind, data[body:start], frame)
-        elif content == HANDSHAKE and not in_clear(content, data[start : start + 6]):
-            encrypted += 1
-        elif content == CHANGE_CIPHER_SPEC:
-            clear = False
-            builder.ccs[side] = True
-        else:
-            return False
-    if encrypted:
-        builder.encrypted[side] = True
-        builder.records_after += encrypted - 1
-    return at == end or encrypted > 0
+                if start + 4 + (head & 0xFFFFFF) == stop and head >> 24:
+                    builder.handshake(side, version, head >> 24, data[start + 4 : stop], frame)
+                else:
+                    messages = _several(data, start, stop)
+                    if not messages:
+                        break
+                    for kind, begin, over in messages:
+                        builder.handshake(side, version, kind, data[begin:over], frame)
+            elif content == HANDSHAKE and not in_clear(content, data[start : start + 6]):
+                builder.sealed(side)
+            elif content == CHANGE_CIPHER_SPEC:
+                self.clear = clear = False
+                builder.ccs[side] = True
+            else:
+                break
+            at = stop
+        self.consumed += at
+        return b"" if at == end else self._keep(data[at:])
+
+    def _keep(self, rest: bytes) -> bytes:
+        """Wait for the end of a record that may be usual; give back what is not."""
+        need = 5 if len(rest) < 5 else 5 + int.from_bytes(rest[3:5], "big")
+        if need <= len(rest) or need > 5 + MAX_CIPHERTEXT or rest[0] not in _USUAL:
+            return rest
+        self.need = need - len(rest)
+        self.pieces.append(rest)
+        return b""
+
+    def deframer(self) -> Deframer:
+        """What reads on from the next record, and what there is of it."""
+        deframer = Deframer(consumed=self.consumed, protected=not self.clear)
+        for piece in self.pieces:
+            deframer.feed(piece)
+        return deframer
+
+
+def _several(data: bytes, at: int, end: int) -> list[tuple[int, int, int]]:
+    """Type, begin and end of the bodies in a record; nothing where one is not whole, or of type 0."""
+    found = []
+    while at + 4 <= end:
+        (head,) = _message(data, at)
+        begin = at + 4
+        at = begin + (head & 0xFFFFFF)
+        if not head >> 24:
+            break
+        found.append((head >> 24, begin, at))
+    return found if at == end else []

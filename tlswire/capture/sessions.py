@@ -91,9 +91,9 @@ class SessionBuilder(msgspec.Struct, eq=False):
             if message.type or not message.body:
                 self.handshake(side, message.version, message.type, message.body, frame)
             else:
-                self._encrypted(side)
+                self.sealed(side)
         elif content == APPLICATION_DATA:
-            self._encrypted(side)
+            self.sealed(side)
         elif content == CHANGE_CIPHER_SPEC:
             self.ccs[side] = True
         elif content == ALERT:
@@ -107,7 +107,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
     def hidden(self, side: int) -> None:
         """``side`` went over to encryption, which nothing in clear shows where its records are opened."""
         if not self.encrypted[side]:
-            self._encrypted(side)
+            self.sealed(side)
 
     def fault(self, side: int, reason: str, frame: int) -> None:
         """Bytes of ``side`` that no parser takes."""
@@ -155,7 +155,8 @@ class SessionBuilder(msgspec.Struct, eq=False):
             return "one side"
         return "client" if side == self.client else "server"
 
-    def _encrypted(self, side: int) -> None:
+    def sealed(self, side: int) -> None:
+        """A record of ``side`` that is encrypted."""
         encrypted = self.encrypted
         if not encrypted[side]:
             encrypted[side] = True
@@ -255,7 +256,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
 
     def _alert(self, side: int, body: bytes, frame: int) -> None:
         if len(body) != 2 or body[0] not in _LEVELS:
-            self._encrypted(side)
+            self.sealed(side)
             return
         self.messages += 1
         if len(self.alerts) < MAX_ALERTS:
@@ -285,9 +286,9 @@ class SessionBuilder(msgspec.Struct, eq=False):
             kind = int.from_bytes(message.body[:3], "big")
             chosen = {"suite": SSLV2_KINDS.hex(kind), "suite_name": SSLV2_KINDS[kind].name}
             self.server_hellos[-1] = msgspec.structs.replace(self.server_hellos[-1], **chosen)
-            self._encrypted(side)
+            self.sealed(side)
         else:
-            self._encrypted(side)
+            self.sealed(side)
 
     _HANDLERS: ClassVar[dict[int, Callable[[SessionBuilder, int, int, bytes, int], None]]] = {
         1: _client_hello,

@@ -8,21 +8,15 @@ but ``wire``, ``registry``, ``crypto`` and the rest of ``capture``.
 from __future__ import annotations
 
 import re
-import struct
-from operator import itemgetter
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from tlswire.capture.decrypted import Decryption, Secrets
-from tlswire.capture.flights import read_whole
+from tlswire.capture.flights import UsualRecords
 from tlswire.capture.preambles import name_of
-from tlswire.capture.sessions import ONE_SIDED, SessionBuilder
+from tlswire.capture.sessions import SessionBuilder
 from tlswire.crypto.records import RecordStream
-from tlswire.wire.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, MAX_CIPHERTEXT, Deframer
-
-if TYPE_CHECKING:
-    from tlswire.capture.flights import Piece
+from tlswire.wire.records import APPLICATION_DATA, HANDSHAKE, MAX_CIPHERTEXT, Deframer
 
 # What may come before TLS on one side; dialogues are shorter, bulk data is not followed.
 MAX_PREAMBLE = 1 << 15
@@ -40,14 +34,6 @@ MAX_HELD = 1 << 15  # bytes of a side that wait for a hello that stands behind t
 
 WAITING, READING, LOST = range(3)
 
-# Segments of a side that are kept to be read at once.
-_MOST_PIECES = ONE_SIDED
-_UNSEEN = -1
-_BOTH = 0b11
-_SEALED = frozenset({CHANGE_CIPHER_SPEC, APPLICATION_DATA})
-
-_header = struct.Struct(">BxxH").unpack_from  # content type and length of a record
-
 _HANDSHAKE_TYPES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22})
 
 
@@ -56,7 +42,8 @@ class Side(msgspec.Struct, eq=False):
 
     ``seen`` counts the bytes before TLS, of which ``before`` holds the first and ``tail`` the last; ``frame`` is the last
     one that brought bytes of TLS. ``lost`` were not captured before TLS (how many, told by which frame), ``spoken`` is what
-    ``seen`` was when the other side began TLS, and ``skip`` what is left of a record of which bytes were lost.
+    ``seen`` was when the other side began TLS, and ``skip`` what is left of a record of which bytes were lost. Records are
+    read by ``usual`` first, by ``deframer`` from the first on that is not.
     """
 
     state: int = WAITING
@@ -67,11 +54,17 @@ class Side(msgspec.Struct, eq=False):
     lost: tuple[int, int] = (0, 0)
     spoken: int = 0
     skip: int = 0
+    usual: UsualRecords | None = None
     deframer: Deframer | RecordStream | None = None
 
+    def leave_usual(self) -> None:
+        """Something is not usual: from here on a deframer reads."""
+        if self.usual is not None:
+            self.deframer, self.usual = self.usual.deframer(), None
 
-def _nothing() -> tuple[list[Piece], list[Piece]]:
-    return [], []
+
+def _both() -> tuple[Side, Side]:
+    return Side(), Side()
 
 
 class TlsStream(msgspec.Struct, eq=False):
@@ -79,10 +72,6 @@ class TlsStream(msgspec.Struct, eq=False):
 
     ``builder`` is made when TLS is found: most flows of a capture have none. ``encrypted_only`` says that there were
     records whose handshake came before the capture. With ``secrets`` at hand records are opened as far as they go.
-
-    ``early`` is what each side said so far, with its frames, as long as it may be a usual handshake that is not over: it is
-    read at once then. ``due`` is where the next record of each side begins, counted from its next byte, until the side is
-    ``sealed``: it sent other records than handshake, without which nothing is over.
     """
 
     midstream: bool
@@ -92,79 +81,42 @@ class TlsStream(msgspec.Struct, eq=False):
     done: bool = False
     encrypted_only: bool = False
     held: bool = False  # something waits for keys
-    early: tuple[list[Piece], list[Piece]] | None = msgspec.field(default_factory=_nothing)
-    due: list[int] = msgspec.field(default_factory=[_UNSEEN, _UNSEEN].copy)
-    sealed: int = 0
-    sides: tuple[Side, Side] = ()  # type: ignore[assignment] # made when ``early`` does not do
+    sides: tuple[Side, Side] = msgspec.field(default_factory=_both)
 
     def data(self, side: int, data: bytes, frame: int) -> None:
         """The next bytes of one side."""
-        early = self.early
-        if early is None:
-            self._data(side, data, frame)
-            return
-        pieces = early[side]
-        pieces.append((frame, data))
-        if self.sealed >> side & 1:
-            if len(pieces) > _MOST_PIECES:
-                self._whole(early)
-            return
-        at, end = self.due[side], len(data)
-        if at == _UNSEEN:
-            at = 0 if _HELLO.match(data) else end - 1
-        while at + 5 <= end:
-            content, length = _header(data, at)
-            if content != HANDSHAKE:
-                if content not in _SEALED:
-                    break
-                self.sealed |= 1 << side
-                if self.sealed == _BOTH:
-                    self._whole(early)
-                return
-            at += 5 + length
-        self.due[side] = at - end
-        if at < end or len(pieces) > _MOST_PIECES:
-            self._unusual()
-
-    def _whole(self, early: tuple[list[Piece], list[Piece]], *, over: bool = False) -> None:
-        """Read what was kept, at once if that ends the handshake, or if it is ``over`` anyway."""
-        builder = read_whole(early)
-        if builder is not None and (over or builder.done):
-            self.builder, self.done = builder, builder.done
-        else:
-            self._unusual()
-
-    def _unusual(self) -> None:
-        """Read what was kept piece by piece, and so what is still to come."""
-        early, self.early = self.early, None
-        self.builder, self.done = None, False  # what was read at once may be followed by more, of what waited in TCP
-        self.sides = Side(), Side()
-        if early is not None:
-            pieces = [(frame, side, data) for side in (0, 1) for frame, data in early[side]]
-            for frame, side, data in sorted(pieces, key=itemgetter(0)):
-                self._data(side, data, frame)
-
-    def _data(self, side: int, data: bytes, frame: int) -> None:
         half = self.sides[side]
         if half.state != READING:
             data = self._begin(side, half, data) if half.state == WAITING else self._resume(side, half, data)
             if not data:
                 return
-        deframer, builder = half.deframer, self.builder
-        if deframer is None or builder is None:
+        builder = self.builder
+        if builder is None:
             return
         half.frame = frame
-        if self.decryption is not None:
+        if half.usual is not None:
+            data = half.usual.feed(builder, side, data, frame)
+            if not data:
+                self.done = builder.done
+                return
+            half.leave_usual()
+        if self.decryption is None:
+            self._deframe(builder, side, half, data)
+        elif half.deframer is not None:
             held = self.held
-            deframer.feed(data)
+            half.deframer.feed(data)
             self._read(side)
             if held:
                 self._read(1 - side)
+
+    def _deframe(self, builder: SessionBuilder, side: int, half: Side, data: bytes) -> None:
+        deframer = half.deframer
+        if deframer is None:
             return
         for message in deframer.feed(data):
-            builder.message(side, message, frame)
+            builder.message(side, message, half.frame)
         if deframer.error is not None:
-            builder.fault(side, str(deframer.error), frame)
+            builder.fault(side, str(deframer.error), half.frame)
             half.state = LOST
         self.done = builder.done
 
@@ -207,9 +159,8 @@ class TlsStream(msgspec.Struct, eq=False):
 
     def gap(self, side: int, missing: int, frame: int) -> None:
         """So many bytes of one side were not captured."""
-        if self.early is not None:
-            self._unusual()
         half = self.sides[side]
+        half.leave_usual()
         builder, decryption = self.builder, self.decryption
         if half.state == WAITING or builder is None:
             half.seen += missing
@@ -230,25 +181,23 @@ class TlsStream(msgspec.Struct, eq=False):
 
     def note(self, text: str) -> None:
         """Something to tell of the connection."""
-        if self.early is not None:
-            self._unusual()
         if self.builder is not None:
             self.builder.note(text)
 
     def finish(self) -> SessionBuilder | None:
         """The flow ended: the builder with what was incomplete and what was spoken before TLS; None without TLS."""
-        if self.early is not None and self.builder is None and any(self.early):
-            self._whole(self.early, over=True)
         builder = self.builder
-        if builder is None or not self.sides:
-            return builder
-        self._finish_decryption(builder)
+        if builder is None:
+            return None
+        if self.decryption is not None:
+            self._finish_decryption(builder, self.decryption)
         for side, half in enumerate(self.sides):
             if half.state == READING and not builder.encrypted[side]:
                 _keep_partial(builder, side, half)
-        for side, half in enumerate(self.sides):
-            if half.lost[0]:
-                builder.missing(side, *half.lost)
+        if self.midstream:
+            for side, half in enumerate(self.sides):
+                if half.lost[0]:
+                    builder.missing(side, *half.lost)
         client = builder.client or 0
         asked, answered = self.sides[client], self.sides[1 - client]
         said = answered.before if answered.state != WAITING else answered.before[: answered.spoken]
@@ -258,20 +207,20 @@ class TlsStream(msgspec.Struct, eq=False):
             builder.note(f"the server answered with {more} bytes that are not TLS")
         return builder
 
-    def _finish_decryption(self, builder: SessionBuilder) -> None:
-        if self.decryption is None:
-            return
+    def _finish_decryption(self, builder: SessionBuilder, decryption: Decryption) -> None:
         for side, half in enumerate(self.sides):
             if half.state == READING and self.held:
                 self._read(side, hold=False)
-        builder.decryption = self.decryption.state
-        if builder.client is not None and not self.decryption.blind[1 - builder.client]:
+        builder.decryption = decryption.state
+        if builder.client is not None and not decryption.blind[1 - builder.client]:
             builder.tickets = builder.tickets or 0
-        for text in self.decryption.notes:
+        for text in decryption.notes:
             builder.note(text)
 
     def _begin(self, side: int, half: Side, data: bytes) -> bytes:
         """Bytes of a side that speaks no TLS yet: the part from where TLS begins, empty where it does not."""
+        if not half.seen and _HELLO.match(data):
+            return self._reading(side, half, data)
         fresh = half.seen == len(half.before)  # nothing was dropped yet
         old = half.before if fresh else half.tail
         whole = old + data if old else data
@@ -300,19 +249,22 @@ class TlsStream(msgspec.Struct, eq=False):
             return b""
         if fresh:
             half.before = whole[: min(at, _MARK)]
-        half.state = READING
-        self._found(side)
-        half.deframer = Deframer() if self.decryption is None else self.decryption.stream(side)
-        return whole[at:]
+        return self._reading(side, half, whole[at:])
 
-    def _found(self, side: int) -> None:
-        """TLS begins, on this side first or not."""
+    def _reading(self, side: int, half: Side, data: bytes) -> bytes:
+        """TLS begins on this side, with ``data``."""
+        half.state = READING
         if self.builder is None:
             self.builder = SessionBuilder("tcp")
             if self.secrets:
                 self.decryption = Decryption(self.secrets)
             other = self.sides[1 - side]
             other.spoken = other.seen
+        if self.decryption is None:
+            half.usual = UsualRecords()
+        else:
+            half.deframer = self.decryption.stream(side)
+        return data
 
     def _is_plain(self, half: Side, before: bytes) -> bool:
         """Whether a hello is part of what a protocol carries that does not go over to TLS."""
@@ -335,13 +287,13 @@ class TlsStream(msgspec.Struct, eq=False):
 
 
 def tls_stream(secrets: Secrets | None, *, midstream: bool) -> TlsStream:
-    """The reader of a connection: with secrets at hand message by message from the start, for each may change the keys."""
-    if not secrets:
-        return TlsStream(midstream)
-    return TlsStream(midstream, secrets, early=None, sides=(Side(), Side()))
+    """The reader of a connection. Secrets that come later in the capture are not for it."""
+    return TlsStream(midstream, secrets or None)
 
 
 def _keep_partial(builder: SessionBuilder, side: int, half: Side) -> None:
+    if half.usual is not None and half.usual.pieces:
+        half.leave_usual()
     if half.deframer is not None:
         whole, unfinished = half.deframer.give_up()
         for message in whole:

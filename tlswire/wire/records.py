@@ -79,7 +79,8 @@ class Deframer:
     Peer faults do not raise: ``error`` holds the WireError (its offset counts from the stream's first byte) and
     everything after it is ignored; messages found before it are still returned. Nothing is decrypted here: after
     ChangeCipherSpec, handshake and alert records are handed out whole, as type 0, unless they are in clear (what follows
-    a HelloRetryRequest and its compatibility ChangeCipherSpec, RFC 9846 appendix E.4).
+    a HelloRetryRequest and its compatibility ChangeCipherSpec, RFC 9846 appendix E.4). ``consumed`` bytes of records came
+    before, with a ChangeCipherSpec among them where it is ``protected`` from the start.
     """
 
     __slots__ = (
@@ -95,13 +96,13 @@ class Deframer:
         "records",
     )
 
-    def __init__(self, *, max_message: int = 1 << 18) -> None:
+    def __init__(self, *, max_message: int = 1 << 18, consumed: int = 0, protected: bool = False) -> None:
         self.error: WireError | None = None
-        self._protected = False
+        self._protected = protected
         self.records = 0
         self._max_message = max_message
         self._buffer = b""
-        self._consumed = 0
+        self._consumed = consumed
         self._partial = bytearray()
         self._partial_kind: tuple[int, int] = (0, 0)
         self._partial_offset = 0
