@@ -112,6 +112,9 @@ class Flows:
             return
         if flags & SYN:
             half = self._opened(half, key, seq, flags, first, origin)
+            if not (data or missing or origin or flags & (FIN | RST)):
+                half.flow.last = first
+                return
             seq += 1
         elif half is None:
             half = self._begun(key, seq, flags, data, first, origin)
@@ -367,10 +370,17 @@ def _time(flow: Flow | UdpFlow) -> float:
     return interface.time(high, low)
 
 
+# Where each byte of a key comes from in that of the other direction; ``translate`` with the key for a table puts it there.
+_SWAPPED4 = bytes((*range(4, 8), *range(4), 10, 11, 8, 9))
+_SWAPPED6 = bytes((*range(16, 32), *range(16), 34, 35, 32, 33))
+_PADDING4, _PADDING6 = bytes(256 - 12), bytes(256 - 36)
+
+
 def _reverse(key: bytes) -> bytes:
     """The key of the other direction."""
-    size = (len(key) - 4) // 2
-    return key[size : 2 * size] + key[:size] + key[-2:] + key[-4:-2]
+    if len(key) == 12:
+        return _SWAPPED4.translate(key + _PADDING4)
+    return _SWAPPED6.translate(key + _PADDING6)
 
 
 def bucket_of(key: bytes) -> int:

@@ -31,8 +31,14 @@ _OPENINGS: dict[Kind, frozenset[int]] = {
 }
 
 
+# Those of datagrams that may begin a session: no others need a closer look.
+_FIRST = frozenset({22, *range(0x40, 0x50), *range(0x80, 0x100)})
+
+
 def recognise(buffer: bytes, start: int, end: int, missing: int) -> Kind | None:
     """What a datagram of an unknown flow begins: ``dtls``, ``quic``, or nothing of ours."""
+    if buffer[start] not in _FIRST:
+        return None
     at, stop, lost = _channel_data(buffer, start, end, missing)
     if looks_like_dtls(buffer, at, stop, lost):
         return "dtls"
