@@ -91,7 +91,7 @@ def test_idle_handshakes_give_way_where_there_are_many_and_say_so(monkeypatch: p
     monkeypatch.setattr("tlswire.capture.flows.MANY", 1)
     lines = []
     for number in range(3):
-        wire = Wire("10.0.0.1", ports=(50000 + 16 * number, 443))
+        wire = Wire("10.0.0.1", ports=(50000 + 256 * number, 443))
         lines += wire.opening() + wire.talk((CLIENT, hello(b"%d.example" % number)))
     found = read(lines, gap=45).sessions
     assert [item.server_name for item in found] == ["0.example", "1.example", "2.example"]

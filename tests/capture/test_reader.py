@@ -10,6 +10,7 @@ import pytest
 
 import tlswire
 from tests.report.made import ALERT, capture, conversation, hello_message, pcap, record
+from tlswire.capture.flows import BUCKETS
 from tlswire.capture.reader import open_reading
 from tlswire.errors import UsageError
 
@@ -79,7 +80,7 @@ def test_damage_is_there_as_soon_as_it_is_met() -> None:
         assert opened.frames == 15
 
 
-@pytest.mark.parametrize("parts", [2, 5, 16])
+@pytest.mark.parametrize("parts", [2, 5, BUCKETS])
 def test_buckets_divide_the_sessions_among_processes(parts: int) -> None:
     data = capture(tuple(b"%d.example.com" % number for number in range(60)))
     with reading(data) as opened:
@@ -87,7 +88,7 @@ def test_buckets_divide_the_sessions_among_processes(parts: int) -> None:
         flows = opened.flows
     shares = []
     for part in range(parts):
-        with reading(data, buckets=frozenset(range(part, 16, parts))) as opened:
+        with reading(data, buckets=frozenset(range(part, BUCKETS, parts))) as opened:
             shares.append((list(opened), opened.flows, opened.frames))
     assert sorted((item for found, _, _ in shares for item in found), key=lambda item: item.order) == whole
     assert sum(count for _, count, _ in shares) == flows

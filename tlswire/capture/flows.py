@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from tlswire.capture.udp import Kind
 
 # The flow table is divided so that several processes that share a capture keep and evict the same flows as one.
-BUCKETS = 16
-MAX_FLOWS = 2048  # a bucket
-MAX_SKIPPED = 2048  # a bucket: keys of flows that need no more looking at
-MAX_OVER = 512  # a bucket: connections that ended, whose last bytes may come again
-MAX_STRANGERS = 512  # a bucket: UDP flows of which nothing was recognised yet
+BUCKETS = 32
+MAX_FLOWS = 1024  # a bucket
+MAX_SKIPPED = 1024  # a bucket: keys of flows that need no more looking at
+MAX_OVER = 256  # a bucket: connections that ended, whose last bytes may come again
+MAX_STRANGERS = 256  # a bucket: UDP flows of which nothing was recognised yet
 
 _OPEN_OR_SHUT = SYN | FIN | RST
 
 # Seconds without a segment or datagram after which a handshake is over: servers wait less.
 IDLE = 120
-MANY = 32  # a bucket: so many flows may be idle for as long as they like
+MANY = 16  # a bucket: so many flows may be idle for as long as they like
 
 
 class _Skip:
@@ -384,6 +384,9 @@ def _reverse(key: bytes) -> bytes:
 
 
 def bucket_of(key: bytes) -> int:
-    """Which part of the tables a flow belongs to, the same for both directions: the last bytes of addresses and ports folded together."""
+    """Which part of the tables a flow belongs to, the same for both directions: the last bytes of addresses and ports
+    folded together, both halves of them, for ports are even more often than odd.
+    """
     size = (len(key) - 4) // 2
-    return (key[size - 1] ^ key[2 * size - 1] ^ key[-1] ^ key[-3]) % BUCKETS
+    folded = key[size - 1] ^ key[2 * size - 1] ^ key[-1] ^ key[-3]
+    return (folded ^ folded >> 5) % BUCKETS

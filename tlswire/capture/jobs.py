@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-# Ports are even more often than odd, and so are the numbers of buckets: the odd ones are dealt after the even ones.
-_DEALT = (*range(0, BUCKETS, 2), *range(1, BUCKETS, 2))
 _BATCH = 64
 _STEP = 1 << 20  # bytes read after which what was found in them is sent on, however little it is
 _ROOM = 1 << 20  # bytes of a pipe: what Linux lets anyone have
@@ -205,7 +203,7 @@ def _shared(
 
 def _dealt(jobs: int) -> list[frozenset[int]]:
     """The buckets of each process. The first collects what all find, which is about as much work as one of its own."""
-    hands = [list(_DEALT[job::jobs]) for job in range(jobs)]
+    hands = [list(range(job, BUCKETS, jobs)) for job in range(jobs)]
     hands[1].append(hands[0].pop())
     return [frozenset(hand) for hand in hands]
 

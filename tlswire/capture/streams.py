@@ -78,7 +78,11 @@ class Streams(Flows):
                     if key in done and not flags & 7:
                         continue
                     half = tcp.get(key)
-                    if half is None and mine is not None and (key[3] ^ key[7] ^ key[9] ^ key[11]) % BUCKETS not in mine:
+                    if (
+                        half is None
+                        and mine is not None
+                        and ((folded := key[3] ^ key[7] ^ key[9] ^ key[11]) ^ folded >> 4) % BUCKETS not in mine
+                    ):
                         # bucket_of(key), in place; the next packet of it costs a look-up only.
                         done.add(key)
                         foreign.append(key)
