@@ -164,14 +164,14 @@ class Capture:
         stretch.set_order(order, header)
         # The upper half holds the length of a frame check sequence and reserved bits (section 4).
         stretch.interface = Interface(linktype & 0xFFFF, "", snaplen, unit)
-        records = _Records(self, window, order, header, unit)
+        records = _Records(self, window, order, header, unit, stretch.last)
         at = 24
         while True:
             # Records without fault are taken by who walks, everything else is looked at by records.next.
             stretch.most = MAX_SNAPLEN
             stretch.several(window.buffer, at)
             yield stretch
-            at, stop = records.next(stretch.at, stretch.last)
+            at, stop = records.next(stretch.at)
             if at < 0:
                 return
             if stop:
@@ -207,23 +207,23 @@ class _Watched:
 class _Records:
     """The records of a pcap file that need a second look: at the end of a piece, short, too long, or broken."""
 
-    def __init__(self, capture: Capture, window: Window, order: str, header: int, unit: int) -> None:
+    def __init__(
+        self, capture: Capture, window: Window, order: str, header: int, unit: int, last: Callable[[], int]
+    ) -> None:
         self._capture = capture
         self._window = window
+        self._last = last  # the time of the packet before, negative where there is none
         self._header = header
         self._unit = unit
         self.unpack = struct.Struct(f"{order}IIII").unpack_from
         self._little = order == "<"
         self._first = -1
 
-    def next(self, at: int, last: int) -> tuple[int, int]:
-        """Where to walk on, -1 for nowhere, and the end of the record there if it is sound.
-
-        ``last`` is the time of the packet before, negative where there is none.
-        """
+    def next(self, at: int) -> tuple[int, int]:
+        """Where to walk on, -1 for nowhere, and the end of the record there if it is sound."""
         window, header = self._window, self._header
         if self._first < 0:
-            self._first = last
+            self._first = self._last()
         at = window.ensure(at, header)
         if (left := len(window.buffer) - at) < header:
             frame = self._capture.frames + 1
@@ -231,7 +231,7 @@ class _Records:
             return -1, 0
         length = self.unpack(window.buffer, at)[2]
         if length > MAX_PACKET:
-            return self._resume(at, length, last), 0
+            return self._resume(at, length), 0
         large = length > MAX_SNAPLEN
         need = header + length
         at = window.ensure(at, need + header if large else need)
@@ -242,12 +242,12 @@ class _Records:
         if large and left >= need + header:
             _, low, captured, _ = self.unpack(window.buffer, at + need)
             if low >= self._unit or captured > MAX_PACKET:
-                return self._resume(at, length, last), 0
+                return self._resume(at, length), 0
         return at, at + need
 
-    def _resume(self, at: int, length: int, last: int) -> int:
+    def _resume(self, at: int, length: int) -> int:
         return self._capture.resume(
-            self._window, at, f"packet of {length} bytes", partial(self._candidates, last), self._chain
+            self._window, at, f"packet of {length} bytes", partial(self._candidates, self._last()), self._chain
         )
 
     def _candidates(self, last: int, buffer: bytes, at: int) -> Iterable[int]:

@@ -61,19 +61,16 @@ class Streams(Flows):
             )
             at, room, limit, frame, interface = stretch.at, stretch.room, len(buffer), stretch.frame, stretch.interface
             plain = _PLAIN if interface.linktype == 1 else b""
-            high = stretch.last
             while at <= room:
-                last = high
                 high, low, length, head, fragment, protocol, key, flags = unpack(buffer, at)
                 start = at + header
-                end = start + length
-                if end > limit or length > most:
-                    high = last
+                at = start + length  # the end of the packet
+                if at > limit or length > most:
+                    at = start - header
                     break
-                at = end
                 frame += 1
                 if head != plain or fragment & whole or length < _SHORTEST:
-                    self._other(buffer, start, end, (frame, high, low, interface))
+                    self._other(buffer, start, at, (frame, high, low, interface))
                 elif protocol == 6:
                     if key in done and not flags & 7:
                         continue
@@ -92,11 +89,11 @@ class Streams(Flows):
                         continue
                     total, seq, ack, offset = rest(buffer, start + 16)
                     body = start + 34 + (offset >> 4 << 2)
-                    stop = start + 14 + total if total else end
+                    stop = start + 14 + total if total else at
                     missing = 0
-                    if stop > end:
-                        missing = max(stop - max(body, end), 0)
-                        stop = end
+                    if stop > at:
+                        missing = max(stop - max(body, at), 0)
+                        stop = at
                     if body < stop or missing or flags & 7:
                         first = (frame, high, low, interface)
                         self._segment(half, key, seq, ack, flags, buffer[body:stop], missing, first, None)
@@ -109,20 +106,20 @@ class Streams(Flows):
                     if flow is not None and flow.told and buffer[start + 42] not in flow.openings:
                         continue  # its first byte behind Ethernet, IPv4 and UDP
                     if flow is None and (key[-2:] in tunnel_ports or key[-4:-2] in tunnel_ports):
-                        self._other(buffer, start, end, (frame, high, low, interface))
+                        self._other(buffer, start, at, (frame, high, low, interface))
                     elif flow is not None or mine is None or bucket_of(key) in mine:
                         total = rest(buffer, start + 16)[0]
-                        stop = start + 14 + total if total else end
-                        self._udp_in(flow, key, buffer, start + 34, stop, end, (frame, high, low, interface))
+                        stop = start + 14 + total if total else at
+                        self._udp_in(flow, key, buffer, start + 34, stop, at, (frame, high, low, interface))
                 else:
-                    self._other(buffer, start, end, (frame, high, low, interface))
+                    self._other(buffer, start, at, (frame, high, low, interface))
                 if ready:
                     if len(ready) > 1:
                         ready.sort(key=_order)
                     stretch.frame = frame
                     yield from ready
                     ready.clear()
-            stretch.at, stretch.frame, stretch.last = at, frame, high
+            stretch.at, stretch.frame = at, frame
         yield from self.finish(capture.frames + 1)
 
     def _udp_in(

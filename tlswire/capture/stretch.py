@@ -50,17 +50,31 @@ class Stretch:
     three, then type of Ethernet with version and length of IPv4, fragment (none of the bits ``whole`` where it is none),
     protocol, addresses and ports, and flags of TCP, which mean something only where they are there.
 
-    Who walks stops before a record that ends behind the buffer or is longer than ``most``, and leaves here where that is,
-    ``last``, the time high of the packet before, and ``frame``, its number: frames count from 1.
+    Who walks stops before a record that ends behind the buffer or is longer than ``most``, and leaves here where that is
+    and ``frame``, the number of the packet before: frames count from 1.
     """
 
-    __slots__ = ("at", "buffer", "frame", "header", "interface", "last", "most", "order", "room", "unpack", "whole")
+    __slots__ = (
+        "_before",
+        "_begin",
+        "at",
+        "buffer",
+        "frame",
+        "header",
+        "interface",
+        "most",
+        "order",
+        "room",
+        "unpack",
+        "whole",
+    )
 
     def __init__(self) -> None:
         self.interface = Interface(1)
         self.buffer = b""
         self.at = self.room = self.frame = 0
-        self.last = -1
+        self._begin = 0
+        self._before = (b"", 0, 0)  # buffer, begin and end of the packets before these
         self.most = NO_LIMIT
         self.set_order("<")
 
@@ -74,13 +88,28 @@ class Stretch:
 
     def several(self, buffer: bytes, at: int) -> None:
         """As many records as there are."""
-        self.buffer, self.at, self.room = buffer, at, len(buffer) - self.header - PLAIN
+        self._set(buffer, at, len(buffer) - self.header - PLAIN)
 
     def single(self, buffer: bytes, at: int) -> None:
         """One record, of which ``header`` bytes and a packet are there."""
         if at + self.header + PLAIN > len(buffer):
             buffer, at = buffer[at:] + _PADDING, 0
-        self.buffer, self.at, self.room = buffer, at, at
+        self._set(buffer, at, at)
+
+    def _set(self, buffer: bytes, at: int, room: int) -> None:
+        if self.at > self._begin:
+            self._before = self.buffer, self._begin, self.at
+        self.buffer, self.at, self.room, self._begin = buffer, at, room, at
+
+    def last(self) -> int:
+        """The time high of the packet that was walked last, -1 where there was none: looked for when it is needed."""
+        walked = (self.buffer, self._begin, self.at) if self.at > self._begin else self._before
+        buffer, at, end = walked
+        high = -1
+        while at < end:
+            high, _, length, *_ = self.unpack(buffer, at)
+            at += self.header + length
+        return high
 
     def alone(self, packet: bytes, high: int = 0, low: int = 0) -> None:
         """One packet that has no header where it is."""
@@ -98,5 +127,5 @@ def each_packet(stretches: Iterable[Stretch]) -> Iterator[Packet]:
             if stop > len(stretch.buffer) or length > stretch.most:
                 break
             stretch.frame += 1
-            stretch.at, stretch.last = stop, high
+            stretch.at = stop
             yield stretch.frame, high, low, stretch.buffer, start, stop, stretch.interface
