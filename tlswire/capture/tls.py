@@ -198,6 +198,13 @@ class TlsStream(msgspec.Struct, eq=False):
             for side, half in enumerate(self.sides):
                 if half.lost[0]:
                     builder.missing(side, *half.lost)
+        one, other = self.sides
+        if one.before or other.before or one.tail or other.tail:
+            self._finish_dialogue(builder)
+        return builder
+
+    def _finish_dialogue(self, builder: SessionBuilder) -> None:
+        """What was spoken before TLS, or in its place."""
         client = builder.client or 0
         asked, answered = self.sides[client], self.sides[1 - client]
         said = answered.before if answered.state != WAITING else answered.before[: answered.spoken]
@@ -205,7 +212,6 @@ class TlsStream(msgspec.Struct, eq=False):
             builder.protocol = name_of(asked.before[:_MARK], said[:_MARK])
         if answered.state == WAITING and (more := answered.seen - answered.spoken - answered.lost[0]) > 0:
             builder.note(f"the server answered with {more} bytes that are not TLS")
-        return builder
 
     def _finish_decryption(self, builder: SessionBuilder, decryption: Decryption) -> None:
         for side, half in enumerate(self.sides):
