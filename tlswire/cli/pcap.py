@@ -75,7 +75,7 @@ def command(files: tuple[str, ...], jobs: int, keylogs: tuple[str, ...], **optio
     jobs = jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
     # Sessions are freed by their reference counts; what the collector looks for is rare here, and looking takes time.
     gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
+    gc.set_threshold(200_000, 50, 100)
     with writing(), Run(wanted, paths) as run:
         for _, error in found:
             if error is not None:
