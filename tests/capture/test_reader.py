@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import tlswire
 from tests.report.made import ALERT, capture, conversation, hello_message, pcap, record
-from tlswire.capture.flows import BUCKETS
+from tlswire.capture.flows import BUCKETS, bucket_of
 from tlswire.capture.reader import open_reading
 from tlswire.errors import UsageError
 
@@ -93,6 +94,17 @@ def test_buckets_divide_the_sessions_among_processes(parts: int) -> None:
     assert sorted((item for found, _, _ in shares for item in found), key=lambda item: item.order) == whole
     assert sum(count for _, count, _ in shares) == flows
     assert {frames for _, _, frames in shares} == {60 * 8}
+
+
+def test_the_walk_gives_a_flow_to_the_process_of_its_bucket() -> None:
+    # The walk spells ``bucket_of`` out; who keeps and evicts a flow must be the same for any number of processes.
+    data = capture(tuple(b"%d.example.com" % number for number in range(60)))
+    for bucket in range(BUCKETS):
+        with reading(data, buckets=frozenset({bucket})) as opened:
+            for found in opened:
+                ends = found.session.client, found.session.server
+                addresses = b"".join(ip_address(end.address).packed for end in ends)
+                assert bucket_of(addresses + b"".join(end.port.to_bytes(2, "big") for end in ends)) == bucket
 
 
 def test_a_name_a_size_and_how_far_it_is(tmp_path: Path) -> None:

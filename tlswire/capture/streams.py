@@ -78,7 +78,7 @@ class Streams(Flows):
                     if (
                         half is None
                         and mine is not None
-                        and ((folded := key[3] ^ key[7] ^ key[9] ^ key[11]) ^ folded >> 4) % BUCKETS not in mine
+                        and ((folded := key[3] ^ key[7] ^ key[9] ^ key[11]) ^ folded >> 5) % BUCKETS not in mine
                     ):
                         # bucket_of(key), in place; the next packet of it costs a look-up only.
                         done.add(key)

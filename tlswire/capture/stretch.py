@@ -103,8 +103,7 @@ class Stretch:
 
     def last(self) -> int:
         """The time high of the packet that was walked last, -1 where there was none: looked for when it is needed."""
-        walked = (self.buffer, self._begin, self.at) if self.at > self._begin else self._before
-        buffer, at, end = walked
+        buffer, at, end = (self.buffer, self._begin, self.at) if self.at > self._begin else self._before
         high = -1
         while at < end:
             high, _, length, *_ = self.unpack(buffer, at)

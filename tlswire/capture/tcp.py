@@ -1,8 +1,8 @@
 """TCP reassembly: segments of one connection in any order, the two byte streams out.
 
-A segment that continues its stream goes straight to the consumer (``flows`` does that in place while a flow is calm). The first copy of a byte wins (as the
-receiver of a well-behaved stack sees it, RFC 9293 section 3.10.7.4), a different second copy is noted. Everything that
-waits is bounded. Must not import anything of tlswire but types; no I/O.
+A segment that continues its stream goes straight to the consumer (``flows`` does that in place while a flow is calm).
+The first copy of a byte wins (as the receiver of a well-behaved stack sees it, RFC 9293 section 3.10.7.4), a different
+second copy is noted. Everything that waits is bounded. Must not import anything of tlswire but types; no I/O.
 """
 
 from __future__ import annotations
