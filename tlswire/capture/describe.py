@@ -14,7 +14,7 @@ import msgspec
 
 from tlswire.errors import WireError
 from tlswire.hello.ech import ECH, ESNI, encrypted_client_hello
-from tlswire.hello.fingerprints import ja3_text_of, ja3s, ja3s_text, ja4_of, md5, remembered
+from tlswire.hello.fingerprints import ja3_text_of, ja3s_text_of, ja4_of, md5, remembered
 from tlswire.registry import GROUPS, SSLV2_KINDS, SUITES, VERSIONS, hex_code
 from tlswire.results.session import Ech, Hello, ServerHello
 from tlswire.wire.cursor import escaped
@@ -40,6 +40,7 @@ _SESSION_TICKET, _DRAFT_KEY_SHARE, _PRE_SHARED_KEY, _EARLY_DATA, _SUPPORTED_VERS
 # Bodies that come again and again (a replayed hello, a scanner) are described once; unlike ones do not fill the memory.
 _REMEMBERED = 512
 _LONGEST = 4096
+_MANY_TYPES = 64
 _hellos: dict[tuple[str, bytes, bytes], tuple[tuple[Any, ...], WireError | None]] = {}
 
 
@@ -145,24 +146,42 @@ def _server_fields(
 ) -> tuple[Literal["hello", "retry"], tuple[Any, ...]]:
     """The kind of a ServerHello, and the fields of its result behind ``record_version`` in their order."""
     types = value.extension_types
-    group, version, name = value.group, value.version, value.alpn
-    fields = (
-        _version(value.legacy_version),
+    name = value.alpn
+    usual = len(types) <= _MANY_TYPES and (name is None or len(name) <= _LONGEST_NAME)
+    described = _server_row if usual else _server_row.__wrapped__
+    return "retry" if value.is_retry else "hello", described(
+        value.legacy_version, value.version, value.suite, types, value.group, name, partial
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _server_row(
+    legacy: int,
+    version: int,
+    suite: int,
+    types: tuple[int, ...],
+    group: int | None,
+    name: bytes | None,
+    partial: bool,
+) -> tuple[Any, ...]:
+    """Answers are many, and few are the kinds of them: nothing here is new in each."""
+    text = None if partial else ja3s_text_of(legacy, suite, types)
+    return (
+        _version(legacy),
         _version(version),
         VERSIONS[version].name,
-        _hex(value.suite),
-        SUITES[value.suite].name,
+        _hex(suite),
+        SUITES[suite].name,
         _list(types),
         None if group is None else _hex(group),
         None if group is None else GROUPS[group].name,
         None if name is None else _text(name),
-        None if partial else ja3s(value),
-        None if partial else ja3s_text(value),
+        None if text is None else md5(text),
+        text,
         _MASTER_SECRET in types,
         _PRE_SHARED_KEY in types,
         partial,
     )
-    return "retry" if value.is_retry else "hello", fields
 
 
 def _fields(

@@ -168,14 +168,12 @@ class Capture:
         at = 24
         while True:
             # Records without fault are taken by who walks, everything else is looked at by records.next.
-            stretch.most = MAX_SNAPLEN
-            stretch.several(window.buffer, at)
+            stretch.several(window.buffer, at, MAX_SNAPLEN)
             yield stretch
             at, stop = records.next(stretch.at)
             if at < 0:
                 return
             if stop:
-                stretch.most = MAX_PACKET
                 stretch.single(window.buffer, at)
                 yield stretch
                 at = stop

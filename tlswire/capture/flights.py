@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _USUAL = frozenset({CHANGE_CIPHER_SPEC, HANDSHAKE, APPLICATION_DATA})
 
 _header = HEADER.unpack_from
-_message = struct.Struct(">I").unpack_from  # type and length of a message
+_message = struct.Struct(">BBH").unpack_from  # type and length of a message, whose upper byte is 0 within one record
 
 
 class UsualRecords(msgspec.Struct, eq=False):
@@ -65,9 +65,9 @@ class UsualRecords(msgspec.Struct, eq=False):
             elif content == HANDSHAKE and clear:
                 if length < 4:
                     break
-                (head,) = _message(data, start)
-                if start + 4 + (head & 0xFFFFFF) == stop and head >> 24:
-                    builder.handshake(side, version, head >> 24, data[start + 4 : stop], frame)
+                kind, upper, size = _message(data, start)
+                if size + 4 == length and kind and not upper:
+                    builder.handshake(side, version, kind, data[start + 4 : stop], frame)
                 else:
                     messages = _several(data, start, stop)
                     if not messages:
@@ -106,10 +106,10 @@ def _several(data: bytes, at: int, end: int) -> list[tuple[int, int, int]]:
     """Type, begin and end of the bodies in a record; nothing where one is not whole, or of type 0."""
     found = []
     while at + 4 <= end:
-        (head,) = _message(data, at)
+        kind, upper, size = _message(data, at)
         begin = at + 4
-        at = begin + (head & 0xFFFFFF)
-        if not head >> 24:
-            break
-        found.append((head >> 24, begin, at))
+        at = begin + size
+        if not kind or upper:
+            return []
+        found.append((kind, begin, at))
     return found if at == end else []

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-_BATCH = 64
+_BATCH = 16
 _STEP = 1 << 20  # bytes read after which what was found in them is sent on, however little it is
 _ROOM = 1 << 20  # bytes of a pipe: what Linux lets anyone have
 
@@ -90,9 +90,8 @@ def read_captures(
     this process only and after all others were started. A file that cannot be read is a Report with an error.
     """
     if jobs <= 1 or any(map(_only_once, paths)):
-        yield from _alone(paths, work(), keylog, progress)
-    else:
-        yield from _shared(paths, work, jobs, keylog, progress)
+        return _alone(paths, work(), keylog, progress)
+    return _shared(paths, work, jobs, keylog, progress)
 
 
 def _only_once(path: str | Path) -> bool:
@@ -117,10 +116,15 @@ def _open(
 
 def _alone(paths: Sequence[str | Path], work: Work, keylog: KeyLog | None, progress: Progress | None) -> Iterator[Any]:
     for path in paths:
-        reports: list[Report] = []
-        for _, item in _read(path, work, None, keylog, reports, progress):
-            yield item
-        yield from reports
+        reading = _open(path, None, keylog, progress)
+        if isinstance(reading, Report):
+            yield reading
+            continue
+        with reading:
+            for found in reading:
+                if (item := work(found)) is not None:
+                    yield item
+            yield _report(reading, work)
 
 
 def _read(

@@ -370,6 +370,8 @@ class QuicFlow:
 
     def _finish(self) -> None:
         """Nothing more to learn: what was kept to go on is dropped."""
+        if self.done:
+            return
         self.done = True
         self._held = []
         self._hello = None

@@ -28,6 +28,8 @@ _PLAIN = b"\x08\x00\x45"  # the type of IPv4, its version and a header without o
 _SHORTEST = 54  # Ethernet, IPv4 and TCP
 # Behind _PLAIN: total length, sequence, acknowledgement, data offset.
 _REST = struct.Struct(">H20xIIB")
+# Where the payload is behind the beginning of Ethernet, by the byte with TCP's data offset.
+_BODIES = tuple(34 + (offset >> 4 << 2) for offset in range(256))
 # Type of Ethernet, version, payload length, next header, addresses and ports of IPv6.
 _IPV6 = struct.Struct(">2sB3xHBx36s")
 _TYPE6 = b"\x86\xdd"
@@ -49,26 +51,22 @@ class Streams(Flows):
     def follow(self, capture: Capture | LiveCapture) -> Iterator[Found]:  # noqa: C901, PLR0912, PLR0915 - as said above
         """Sessions as they are complete; those still open at the end come last, in the order they began."""
         tcp, udp, done, ready, mine = self._tcp, self._udp, self._done, self._ready, self._mine
-        rest, tunnel_ports = _REST.unpack_from, _TUNNEL_PORTS
+        rest, bodies, tunnel_ports, short = _REST.unpack_from, _BODIES, _TUNNEL_PORTS, struct.error
         foreign: list[bytes] = []  # keys of other processes' flows that stand in ``done``
         for stretch in capture.stretches():
-            unpack, buffer, header, whole, most = (
-                stretch.unpack,
-                stretch.buffer,
-                stretch.header,
-                stretch.whole,
-                stretch.most,
-            )
-            at, room, limit, frame, interface = stretch.at, stretch.room, len(buffer), stretch.frame, stretch.interface
+            unpack, buffer, header, whole = stretch.unpack, stretch.buffer, stretch.header, stretch.whole
+            at, limit, interface = stretch.at, stretch.limit, stretch.interface
             plain = _PLAIN if interface.linktype == 1 else b""
-            while at <= room:
-                high, low, length, head, fragment, protocol, key, flags = unpack(buffer, at)
+            for frame in stretch.frames:
+                try:
+                    high, low, length, head, fragment, protocol, key, flags = unpack(buffer, at)
+                except short:
+                    break
                 start = at + header
                 at = start + length  # the end of the packet
-                if at > limit or length > most:
+                if at > limit:
                     at = start - header
                     break
-                frame += 1
                 if head != plain or fragment & whole or length < _SHORTEST:
                     self._other(buffer, start, at, (frame, high, low, interface))
                 elif protocol == 6:
@@ -88,12 +86,13 @@ class Streams(Flows):
                             foreign.clear()
                         continue
                     total, seq, ack, offset = rest(buffer, start + 16)
-                    body = start + 34 + (offset >> 4 << 2)
-                    stop = start + 14 + total if total else at
-                    missing = 0
-                    if stop > at:
+                    body = start + bodies[offset]
+                    if total == length - 14 or not total:
+                        stop, missing = at, 0
+                    else:
+                        stop = start + 14 + total
                         missing = max(stop - max(body, at), 0)
-                        stop = at
+                        stop = min(stop, at)
                     if body < stop or missing or flags & 7:
                         first = (frame, high, low, interface)
                         self._segment(half, key, seq, ack, flags, buffer[body:stop], missing, first, None)
@@ -119,7 +118,9 @@ class Streams(Flows):
                     stretch.frame = frame
                     yield from ready
                     ready.clear()
-            stretch.at, stretch.frame = at, frame
+            else:
+                frame += 1
+            stretch.at, stretch.frame = at, frame - 1  # that frame has yet to come
         yield from self.finish(capture.frames + 1)
 
     def _udp_in(

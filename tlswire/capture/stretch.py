@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PLAIN = 48  # bytes of Ethernet, IPv4 without options and TCP up to the flags
 HEADER = 16
 _PADDING = bytes(PLAIN)
-NO_LIMIT = 1 << 32
+_MANY = 1 << 60  # more packets than there are, and no more than a range counts fast
 
 
 class Interface(msgspec.Struct):
@@ -44,14 +44,14 @@ class Interface(msgspec.Struct):
 
 
 class Stretch:
-    """Records in ``buffer`` from ``at`` on, none of which begins behind ``room``.
+    """Records in ``buffer`` from ``at`` on.
 
     A record is ``header`` bytes that begin with time high, time low and length, and the packet. ``unpack`` takes those
     three, then type of Ethernet with version and length of IPv4, fragment (none of the bits ``whole`` where it is none),
     protocol, addresses and ports, and flags of TCP, which mean something only where they are there.
 
-    Who walks stops before a record that ends behind the buffer or is longer than ``most``, and leaves here where that is
-    and ``frame``, the number of the packet before: frames count from 1.
+    Who walks counts its packets by ``frames``, stops before a record of which no header is there, or that ends behind
+    ``limit``, and leaves here where that is and ``frame``, the number of the packet before: frames count from 1.
     """
 
     __slots__ = (
@@ -60,11 +60,11 @@ class Stretch:
         "at",
         "buffer",
         "frame",
+        "frames",
         "header",
         "interface",
-        "most",
+        "limit",
         "order",
-        "room",
         "unpack",
         "whole",
     )
@@ -72,10 +72,10 @@ class Stretch:
     def __init__(self) -> None:
         self.interface = Interface(1)
         self.buffer = b""
-        self.at = self.room = self.frame = 0
+        self.at = self.limit = self.frame = 0
+        self.frames = range(1, 1)
         self._begin = 0
         self._before = (b"", 0, 0)  # buffer, begin and end of the packets before these
-        self.most = NO_LIMIT
         self.set_order("<")
 
     def set_order(self, order: str, header: int = HEADER) -> None:
@@ -86,20 +86,24 @@ class Stretch:
         self.unpack = struct.Struct(f"{order}III{header - 12}x12x3s5xHxB2x12s9xB").unpack_from
         self.whole = 0xFF3F if order == "<" else 0x3FFF  # as IPv4's bits are read in this order
 
-    def several(self, buffer: bytes, at: int) -> None:
-        """As many records as there are."""
-        self._set(buffer, at, len(buffer) - self.header - PLAIN)
+    def several(self, buffer: bytes, at: int, most: int) -> None:
+        """As many records as there are, with packets of at most ``most`` bytes.
+
+        The limit is that of the first: a later one that reaches behind it, however short, is left to who gave these.
+        """
+        self._set(buffer, at, min(len(buffer), at + self.header + most), _MANY)
 
     def single(self, buffer: bytes, at: int) -> None:
-        """One record, of which ``header`` bytes and a packet are there."""
+        """One record, of which ``header`` bytes and the packet are there."""
         if at + self.header + PLAIN > len(buffer):
             buffer, at = buffer[at:] + _PADDING, 0
-        self._set(buffer, at, at)
+        self._set(buffer, at, len(buffer), 1)
 
-    def _set(self, buffer: bytes, at: int, room: int) -> None:
+    def _set(self, buffer: bytes, at: int, limit: int, count: int) -> None:
         if self.at > self._begin:
             self._before = self.buffer, self._begin, self.at
-        self.buffer, self.at, self.room, self._begin = buffer, at, room, at
+        self.buffer, self.at, self.limit, self._begin = buffer, at, limit, at
+        self.frames = range(self.frame + 1, self.frame + count + 1)
 
     def last(self) -> int:
         """The time high of the packet that was walked last, -1 where there was none: looked for when it is needed."""
@@ -119,12 +123,14 @@ class Stretch:
 def each_packet(stretches: Iterable[Stretch]) -> Iterator[Packet]:
     """(frame, time high, time low, buffer, start, end, interface) of every packet."""
     for stretch in stretches:
-        while stretch.at <= stretch.room:
-            high, low, length, *_ = stretch.unpack(stretch.buffer, stretch.at)
+        for frame in stretch.frames:
+            try:
+                high, low, length, *_ = stretch.unpack(stretch.buffer, stretch.at)
+            except struct.error:
+                break
             start = stretch.at + stretch.header
             stop = start + length
-            if stop > len(stretch.buffer) or length > stretch.most:
+            if stop > stretch.limit:
                 break
-            stretch.frame += 1
-            stretch.at = stop
-            yield stretch.frame, high, low, stretch.buffer, start, stop, stretch.interface
+            stretch.frame, stretch.at = frame, stop
+            yield frame, high, low, stretch.buffer, start, stop, stretch.interface

@@ -83,12 +83,13 @@ def command(files: tuple[str, ...], jobs: int, keylogs: tuple[str, ...], **optio
         with run.progress(paths) as progress:
             own = Renderer(wanted)
             work = partial(Renderer, wanted) if jobs > 1 else lambda: own
+            flush = "-" in files  # a pipe may go on for hours
             try:
                 for item in read_captures(paths, work, jobs=jobs, keylog=keylog, progress=progress):
                     if isinstance(item, Report):
                         run.ended(item)
                     else:
-                        run.write(item, flush="-" in files)  # a pipe may go on for hours
+                        run.write(item, flush=flush)
             except KeyboardInterrupt:
                 run.interrupted(own)
                 raise

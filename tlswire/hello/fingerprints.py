@@ -89,7 +89,12 @@ def ja3(hello: ClientHello) -> str:
 
 def ja3s_text(hello: ServerHello) -> str:
     """The text that JA3S hashes: version, suite and extensions in decimal, nothing left out."""
-    return f"{hello.legacy_version},{hello.suite},{'-'.join(map(str, hello.extension_types))}"
+    return ja3s_text_of(hello.legacy_version, hello.suite, hello.extension_types)
+
+
+def ja3s_text_of(version: int, suite: int, extensions: tuple[int, ...]) -> str:
+    """``ja3s_text`` for a caller that has looked at the list already."""
+    return f"{version},{suite},{'-'.join(map(str, extensions))}"
 
 
 def ja3s(hello: ServerHello) -> str:
@@ -126,7 +131,8 @@ def ja4_of(
 ) -> Ja4:
     """``ja4`` for a caller that has looked at the lists already; ``names`` are those of ALPN."""
     ciphers, types = _list_part(suites), _extension_part(extensions)
-    version = _VERSIONS.get(_newest(versions, legacy_version), "00")
+    newest = _newest(versions)
+    version = _VERSIONS.get(legacy_version if newest is None else newest, "00")
     head = (
         f"{transport}{version}{'d' if _SERVER_NAME in extensions else 'i'}"
         f"{min(ciphers.number, 99):02}{min(types.number, 99):02}{_protocol_mark(names[0]) if names else '00'}"
@@ -177,10 +183,12 @@ def _hexes(codes: tuple[int, ...]) -> list[str]:
     return [f"{code:04x}" for code in codes if code not in _GREASE]
 
 
-def _newest(versions: tuple[int, ...], legacy_version: int) -> int:
+@remembered
+def _newest(versions: tuple[int, ...]) -> int | None:
+    """The newest of those offered, None where there is none."""
     known = [code for code in versions if code not in _GREASE]
     if not known:
-        return legacy_version
+        return None
     # DTLS counts downwards (RFC 9147 section 5.3).
     return min(known) if known[0] >> 8 == 0xFE else max(known)
 

@@ -38,6 +38,7 @@ class Cursor(io.BytesIO):
 
     def __init__(self, data: bytes, base: int = 0, node: Node | None = None) -> None:
         super().__init__(data)
+        self.size = len(data)
         self.base = base
         self.node = node
 
@@ -56,7 +57,7 @@ class Cursor(io.BytesIO):
 
     def left(self) -> int:
         """How many bytes are left."""
-        return len(self.getbuffer()) - self.tell()
+        return self.size - self.tell()
 
 
 def traced(grammar: Grammar, stream: Cursor, name: str, context: Any = None) -> Any:

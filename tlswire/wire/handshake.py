@@ -74,6 +74,8 @@ from tlswire.wire.primitives import (
 CLIENT_HELLO, SERVER_HELLO, NEW_SESSION_TICKET, ENCRYPTED_EXTENSIONS = 1, 2, 4, 8
 CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE = 11, 12, 13, 14
 
+_extension_head = struct.Struct(">HH").unpack_from  # type and length
+
 
 class Extensions(Grammar):
     """Extension extensions<0..2^16-1>: order, duplicates and unknown ones kept; bodies stay raw.
@@ -86,27 +88,29 @@ class Extensions(Grammar):
         self.message = message
 
     def _parse(self, stream: Any, context: Any, path: str) -> tuple[Extension, ...]:
-        start = stream.offset
         total = int.from_bytes(stream.take(2), "big")
-        data = stream.read(total)
-        if len(data) != total and stream.node is None:
-            raise WireError(f"length says {total} bytes, {len(data)} left", offset=start)
+        data: bytes = stream.read(total)
+        end = len(data)
+        begin = stream.offset - end  # of the first extension
+        if end != total and stream.node is None:
+            raise WireError(f"length says {total} bytes, {end} left", offset=begin - 2)
         found: list[Extension] = []
         at = 0
-        while at < len(data):
-            if len(data) - at < 4:
-                raise WireError(f"{len(data) - at} bytes cannot hold an extension", f"[{len(found)}]", start + 2 + at)
-            kind, length = struct.unpack_from(">HH", data, at)
-            body = bytes(data[at + 4 : at + 4 + length])
+        while at < end:
+            if end - at < 4:
+                raise WireError(f"{end - at} bytes cannot hold an extension", f"[{len(found)}]", begin + at)
+            kind, length = _extension_head(data, at)
+            at += 4
+            body = data[at : at + length]
             if len(body) != length:
                 reason = f"length says {length} bytes, {len(body)} left"
-                raise WireError(reason, f"[{len(found)}]", start + 2 + at + 2)
+                raise WireError(reason, f"[{len(found)}]", begin + at - 2)
             if stream.node is not None:
-                stream.node.children.append(self._trace(kind, body, start + 2 + at))
+                stream.node.children.append(self._trace(kind, body, begin + at - 4))
             found.append(Extension(kind, body))
-            at += 4 + length
-        if len(data) != total:  # a trace shows the extensions of a message cut short before it fails
-            raise WireError(f"length says {total} bytes, {len(data)} left", offset=start)
+            at += length
+        if end != total:  # a trace shows the extensions of a message cut short before it fails
+            raise WireError(f"length says {total} bytes, {end} left", offset=begin - 2)
         return tuple(found)
 
     def _trace(self, kind: int, body: bytes, offset: int) -> Node:

@@ -7,11 +7,15 @@ Must not import anything of tlswire but ``errors`` and, when an extension is loo
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tlswire.errors import WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # RFC 9846 section 4.2.3: the random of a ServerHello that is a HelloRetryRequest (SHA-256 of "HelloRetryRequest").
 HRR_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
@@ -22,6 +26,14 @@ class Extension(msgspec.Struct, frozen=True):
 
     type: int
     data: bytes
+
+
+@cache
+def _decoder() -> Callable[[int, bytes, str], Any]:
+    """What reads the bodies of extensions: kept, since to import again what is there takes longer than most of them."""
+    from tlswire.wire.extensions import decode_extension  # noqa: PLC0415 - bodies load only when looked at
+
+    return decode_extension
 
 
 class _Extended:
@@ -45,10 +57,8 @@ class _Extended:
 
     def extension(self, code: int) -> Any:
         """The decoded body of the first extension of type ``code``; None when absent. Raises WireError."""
-        from tlswire.wire.extensions import decode_extension  # noqa: PLC0415 - bodies load only when looked at
-
         data = self.raw_extension(code)
-        return None if data is None else decode_extension(code, data, self.message)
+        return None if data is None else _decoder()(code, data, self.message)
 
     def readable(self, code: int) -> Any:
         """As ``extension``, but a body that does not parse counts as absent: for the named views."""

@@ -76,7 +76,8 @@ class Fixed(Grammar):
         self.size = size
 
     def _parse(self, stream: Any, context: Any, path: str) -> bytes:
-        return bytes(stream.take(self.size))
+        data: bytes = stream.take(self.size)
+        return data
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         if len(obj) != self.size:
@@ -118,14 +119,15 @@ class _Prefixed(Grammar):
         self.maximum = (1 << (8 * width)) - 1 if maximum is None else maximum
 
     def take_body(self, stream: Any) -> bytes:
-        start = stream.offset
         length = int.from_bytes(stream.take(self.width), "big")
         if not self.minimum <= length <= self.maximum:
-            raise WireError(f"length {length} is outside {self.minimum}..{self.maximum}", offset=start)
-        data = stream.read(length)
+            reason = f"length {length} is outside {self.minimum}..{self.maximum}"
+            raise WireError(reason, offset=stream.offset - self.width)
+        data: bytes = stream.read(length)
         if len(data) != length:
-            raise WireError(f"length says {length} bytes, {len(data)} left", offset=start)
-        return bytes(data)
+            reason = f"length says {length} bytes, {len(data)} left"
+            raise WireError(reason, offset=stream.offset - len(data) - self.width)
+        return data
 
     def put_body(self, stream: Any, data: bytes) -> None:
         if not self.minimum <= len(data) <= self.maximum:
@@ -164,13 +166,14 @@ class Codes(_Prefixed):
         self.table = table
 
     def _parse(self, stream: Any, context: Any, path: str) -> tuple[int, ...]:
-        start = stream.offset
         data = self.take_body(stream)
-        if len(data) % self.item:
-            raise WireError(f"length {len(data)} is not a multiple of {self.item}", offset=start)
-        codes = struct.unpack(f">{len(data) // self.item}{self.format}", data)
+        count, odd = divmod(len(data), self.item)
+        if odd:
+            reason = f"length {len(data)} is not a multiple of {self.item}"
+            raise WireError(reason, offset=stream.offset - len(data) - self.width)
+        codes = struct.unpack(f">{count}{self.format}", data)
         if stream.node is not None and self.table is not None:
-            first = start + self.width
+            first = stream.offset - len(data)
             stream.node.children += [
                 Node(f"[{i}]", first + i * self.item, first + (i + 1) * self.item, code, named(self.table, code))
                 for i, code in enumerate(codes)
@@ -333,7 +336,7 @@ class Record(Grammar):
 
 def _items(item: Grammar, cursor: Cursor) -> list[Any]:
     values: list[Any] = []
-    end = len(cursor.getbuffer())
+    end = cursor.size
     try:
         while (before := cursor.tell()) < end:
             value = item._parse(cursor, {}, "") if cursor.node is None else traced(item, cursor, f"[{len(values)}]")

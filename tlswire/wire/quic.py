@@ -106,12 +106,14 @@ def varint(value: int) -> bytes:
 
 def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """A variable-length integer at ``at`` and where it ends. Raises WireError."""
-    if at >= end or at + (size := 1 << (data[at] >> 6)) > end:
+    first = data[at] if at < end else 0xFF
+    if first < 0x40:  # nearly always this or the next
+        return first, at + 1
+    if first < 0x80 and at + 1 < end:
+        return (first - 0x40) * 256 + data[at + 1], at + 2
+    size = 1 << (first >> 6)
+    if at + size > end:
         raise WireError("a variable-length integer is cut short", "varint", at)
-    if size == 1:  # nearly always this or the next
-        return data[at], at + 1
-    if size == 2:
-        return (data[at] & 0x3F) << 8 | data[at + 1], at + 2
     return int.from_bytes(data[at : at + size], "big") & (1 << (8 * size - 2)) - 1, at + size
 
 
