@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-_BATCH = 16
+_BATCH = 64
 _STEP = 1 << 20  # bytes read after which what was found in them is sent on, however little it is
 _ROOM = 1 << 20  # bytes of a pipe: what Linux lets anyone have
 

@@ -1,6 +1,6 @@
 """pcapng: sections, interfaces and packets, block by block (draft-ietf-opsawg-pcapng).
 
-Each packet comes out as a stretch of its own over a large piece of the file. Whatever is broken becomes a line of
+Packets of one interface that stand in a row come out as one stretch, put together. Whatever is broken becomes a line of
 ``Capture.damage``; after it the walk goes on only at a place where several blocks in a row have equal lengths at both ends.
 Must not import anything of tlswire but ``errors``, ``capture.compressed`` and ``capture.stretch``.
 """
@@ -82,30 +82,44 @@ class Blocks:
         self._trailer = struct.Struct(f"{order}I").unpack_from
 
     def walk(self) -> Iterator[Stretch]:
-        """Every packet, each in a stretch of its own; the same object all the time."""
-        window, stretch = self._window, self._capture.stretch
-        buffer, at, end = window.buffer, 0, len(window.buffer)
+        """Every packet, in stretches of one interface; the same object all the time."""
+        stretch = self._capture.stretch
+        at = 0
         while True:
-            unpack, trailer, interfaces = self._packet, self._trailer, self._interfaces
-            count = len(interfaces)
-            # Enhanced packet blocks without fault are taken here, everything else by _slow.
-            while at + 32 <= end:
-                kind, length, number, _, _, captured = unpack(buffer, at)
-                stop = at + length
-                if kind != _ENHANCED_PACKET or stop > end or captured > length - 32 or number >= count or length & 3:
-                    break
-                if trailer(buffer, stop - 4)[0] != length:
-                    break
-                stretch.interface = interfaces[number]
-                stretch.single(buffer, at + 12)  # time, length and the length before it was cut
+            records, at = self._records(at)
+            if records:
+                stretch.joined(records)
                 yield stretch
-                at = stop
+                continue
             found, at = self._slow(at)
             if at < 0:
                 return
-            buffer, end = window.buffer, len(window.buffer)
             if found:
                 yield stretch
+
+    def _records(self, at: int) -> tuple[list[bytes], int]:
+        """The enhanced packet blocks without fault that stand in a row at ``at``, of one interface, as a stretch wants
+        them (time, length and the length before it was cut, the packet), and where they end.
+        """
+        buffer, interfaces = self._window.buffer, self._interfaces
+        unpack, trailer, count, end = self._packet, self._trailer, len(interfaces), len(buffer)
+        records: list[bytes] = []
+        of = -1
+        while at + 32 <= end:
+            kind, length, number, _, _, captured = unpack(buffer, at)
+            stop = at + length
+            if kind != _ENHANCED_PACKET or stop > end or captured > length - 32 or number >= count or length & 3:
+                break
+            if number != of:
+                if records:
+                    break
+                self._capture.stretch.interface = interfaces[number]
+                of = number
+            if trailer(buffer, stop - 4)[0] != length:
+                break
+            records.append(buffer[at + 12 : at + 28 + captured])
+            at = stop
+        return records, at
 
     def _slow(self, at: int) -> tuple[bool, int]:
         """Whether the block at ``at`` is a packet, and where the next one is, -1 at the end."""

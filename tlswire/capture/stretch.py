@@ -99,6 +99,11 @@ class Stretch:
             buffer, at = buffer[at:] + _PADDING, 0
         self._set(buffer, at, len(buffer), 1)
 
+    def joined(self, records: list[bytes]) -> None:
+        """Records that do not stand in a row where they come from."""
+        buffer = b"".join((*records, _PADDING))
+        self._set(buffer, 0, len(buffer), len(records))
+
     def _set(self, buffer: bytes, at: int, limit: int, count: int) -> None:
         if self.at > self._begin:
             self._before = self.buffer, self._begin, self.at
