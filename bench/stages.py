@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bench.pcap_peers.walk import walk
 from tlswire.capture import flows, streams
 from tlswire.capture.files import open_capture
+from tlswire.cli.pcap import rest_collector
 from tlswire.report.tally import Summary
 from tlswire.results import to_json
 
@@ -66,6 +67,7 @@ STAGES: tuple[tuple[str, Callable[[str], object], tuple[tuple[type, str], ...]],
 def measure(stage: int, path: str) -> float:
     """CPU seconds of the stage in this process."""
     _, run, left_out = STAGES[stage]
+    rest_collector()
     with without(*left_out):
         start = process_time()
         run(path)

@@ -196,7 +196,7 @@ class QuicFlow:
         return found
 
     def _packets(self, side: int, buffer: bytes, start: int, end: int, missing: int, found: list[Sent]) -> None:
-        at, dcid = start, None
+        at, dcid, over = start, None, self.done
         while at < end and buffer[at] & 0x80 and not self.restart:
             try:
                 packet = read_long_packet(buffer, at, end, missing)
@@ -209,6 +209,8 @@ class QuicFlow:
                 self._packet(side, buffer, end, packet, found)
             elif (self._keys or not self.done) and packet.end <= end and self._secrets:
                 self._handshake(side, buffer, packet, found)
+            if self.done and not over and not self._keys:
+                return  # what follows the ServerHello in its datagram is sealed
             at = packet.end
 
     def _packet(self, side: int, buffer: bytes, end: int, packet: LongPacket, found: list[Sent]) -> None:

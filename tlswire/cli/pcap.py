@@ -73,9 +73,7 @@ def command(files: tuple[str, ...], jobs: int, keylogs: tuple[str, ...], **optio
         raise UsageError(", ".join(files), "holds no captures")
     paths = list(dict.fromkeys(str(path) for path, error in found if error is None))
     jobs = jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
-    # Sessions are freed by their reference counts; what the collector looks for is rare here, and looking takes time.
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
+    rest_collector()
     with writing(), Run(wanted, paths) as run:
         for _, error in found:
             if error is not None:
@@ -95,6 +93,12 @@ def command(files: tuple[str, ...], jobs: int, keylogs: tuple[str, ...], **optio
                 raise
         code = run.finish()
     sys.exit(code)
+
+
+def rest_collector() -> None:
+    """Sessions are freed by their reference counts; what the collector looks for is rare here, and looking takes time."""
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
 
 
 @contextlib.contextmanager
