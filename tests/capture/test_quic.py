@@ -633,6 +633,22 @@ def test_first_copy_of_every_byte_wins(pieces: list[tuple[int, bytes]]) -> None:
     assert stream.conflict == conflict
 
 
+@given(st.data())
+def test_the_frames_of_a_packet_are_taken_as_one_by_one(data: st.DataObject) -> None:
+    # Pieces of one stream, some of them again or changed, in any order, strewn over packets.
+    whole = data.draw(st.binary(min_size=1, max_size=60))
+    places = st.tuples(st.integers(0, len(whole)), st.integers(0, 12), st.booleans())
+    packets, alone = _Stream(), _Stream()
+    for packet in data.draw(st.lists(st.lists(places, max_size=8), max_size=8)):
+        pieces = [
+            (at, whole[at : at + size].swapcase() if other else whole[at : at + size]) for at, size, other in packet
+        ]
+        new = [alone.add(offset, piece) for offset, piece in pieces]
+        assert packets.extend(pieces) == any(new)
+        assert (packets.data, packets.later) == (alone.data, alone.later)
+        assert (packets.conflict, packets.dropped) == (alone.conflict, alone.dropped)
+
+
 # Any bytes
 
 

@@ -14,7 +14,7 @@ from tlswire.crypto.quic import Keys, initial_keys, open_cut_initial, open_packe
 from tlswire.errors import WireError
 from tlswire.wire.cursor import escaped
 from tlswire.wire.messages import HRR_RANDOM
-from tlswire.wire.quic import CloseFrame, CryptoFrame, LongPacket, is_google, read_frames, read_long_packet, rules_of
+from tlswire.wire.quic import CryptoFrame, LongPacket, is_google, read_frames, read_long_packet, rules_of
 from tlswire.wire.records import HANDSHAKE, Message
 
 MAX_CRYPTO = 1 << 17
@@ -59,6 +59,30 @@ class _Stream:
         self.taken = 0
         self.conflict = False
         self.dropped = False
+
+    def extend(self, pieces: list[tuple[int, bytes]]) -> bool:
+        """Whether the frames of a packet, by offset and data, brought anything new."""
+        data = self.data
+        if len(pieces) < 2 and not self.later:
+            return bool(pieces) and self.add(*pieces[0])
+        # Browsers strew pieces in any order, but hardly ever do they overlap.
+        row = sorted(self.later + pieces)
+        end = len(data)
+        for offset, piece in row:
+            if offset < end or not piece:
+                break
+            end = offset + len(piece)
+        else:
+            if end <= MAX_CRYPTO and len(row) <= MAX_PIECES:
+                taken = 0
+                for offset, piece in row:
+                    if offset != len(data):
+                        break
+                    data += piece
+                    taken += 1
+                self.later = row[taken:]
+                return bool(pieces)
+        return sum(self.add(offset, piece) for offset, piece in pieces) > 0
 
     def add(self, offset: int, piece: bytes) -> bool:
         """Whether the frame brought anything new; the first copy of a byte wins."""
@@ -150,7 +174,7 @@ class QuicFlow:
         self._streams = (_Stream(), _Stream())
         self._secrets = secrets
         self._keys: dict[int, Keys] = {}  # of Handshake packets, by the side that sends them
-        self._opened = (_Stream(), _Stream())
+        self._opened: tuple[_Stream, ...] = ()  # of Handshake packets, with their keys
         self._finished = [False, False]
         self._early: list[tuple[int, bytes]] = []
         self._chose = False
@@ -295,18 +319,21 @@ class QuicFlow:
         self._streams = (_Stream(), _Stream())
 
     def _frames(
-        self, side: int, payload: bytes, found: list[Sent], *, cut: bool, streams: tuple[_Stream, _Stream] | None = None
+        self, side: int, payload: bytes, found: list[Sent], *, cut: bool, streams: tuple[_Stream, ...] | None = None
     ) -> None:
         """The frames of a packet: of an Initial, or of one that was opened with a key log (``streams``)."""
         stream = (streams or self._streams)[side]
+        pieces = []
         try:
             for frame in read_frames(payload, cut=cut):
-                if isinstance(frame, CloseFrame):
+                if isinstance(frame, CryptoFrame):
+                    pieces.append((frame.offset, frame.data))
+                else:
                     self.closed = self.closed or (frame.error, escaped(frame.reason[:256]), streams is not None)
-                elif stream.add(frame.offset, frame.data):
-                    self._idle = 0
         except WireError as error:
             self._note(str(error))
+        if stream.extend(pieces):
+            self._idle = 0
         if stream.conflict:
             self._note("overlapping CRYPTO frames differ: the first copy was taken")
         if stream.dropped:
@@ -336,6 +363,7 @@ class QuicFlow:
             keys = secret_keys(self.version or 0, suite, known[label]) if label in known else None
             if keys is not None:
                 self._keyed += 1
+                self._opened = self._opened or (_Stream(), _Stream())
                 self._keys[(self.client or 0) ^ role] = keys
             elif known:
                 self._note(f"the key log has no {label} of this session" + " that QUIC can use" * (label in known))
