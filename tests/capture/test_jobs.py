@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.report.made import ALERT, conversation, hello_message, pcap, record
-from tlswire.capture.jobs import Report, read_captures
+from tlswire.capture.jobs import Report, _Feed, _merged, read_captures
 from tlswire.errors import UsageError
 
 from . import hostile
@@ -129,6 +132,29 @@ def test_a_file_with_more_results_than_a_pipe_holds(shared_file: Path) -> None:
     assert told([shared_file, FILES[0]], 2, 3) == [alone] * 2
     many = [FILES[0], shared_file, FILES[1], shared_file, FILES[2]]
     assert told(many, 2) == [[plain(item) for item in read_captures(many, Lines)]]
+
+
+@given(st.lists(st.integers(0, 3), max_size=600), st.integers(1, 40))
+@settings(max_examples=60, deadline=None)
+def test_what_several_found_is_merged_by_order(finders: list[int], batch: int) -> None:
+    found: list[list[tuple[tuple[int, int], int]]] = [[] for _ in range(4)]
+    for number, finder in enumerate(finders):
+        found[finder].append(((number // 3, number), number))
+    reports: list[Report] = []
+    feeds, senders = [], []
+    for items in found[1:]:
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        senders.append(sender)
+        for at in range(0, len(items) + 1, batch):  # now and then an empty one
+            sender.send((("", 0, 0), items[at : at + batch]))
+        sender.send(Report("made"))
+        feeds.append(_Feed(receiver, "made", reports, None))
+    try:
+        assert list(_merged(iter(found[0]), feeds)) == list(range(len(finders)))
+        assert len(reports) == 3
+    finally:
+        for pipe in (*senders, *(feed._pipe for feed in feeds)):
+            pipe.close()
 
 
 def test_files_that_cannot_be_read_stand_in_their_place(tmp_path: Path) -> None:

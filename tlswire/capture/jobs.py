@@ -2,15 +2,14 @@
 
 A file is shared by the buckets of its flow table: every process, this one too, walks all packets and looks after its own
 buckets; what each finds is merged by ``Found.order``. With many files each of the others takes whole ones. A process that
-is ahead waits in its pipe, so nothing piles up. Must not import anything of tlswire but ``errors``,
+is ahead waits in its pipe, this one when so many of its results wait for others', so nothing piles up. Must not import anything of tlswire but ``errors``,
 ``crypto`` and the rest of ``capture``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import heapq
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,9 +28,12 @@ if TYPE_CHECKING:
     from tlswire.crypto.keylog import KeyLog
 
     Progress = Callable[[str, int, int], None]
+    Ordered = tuple[tuple[int, int], Any]  # ``Found.order`` and what was made of it
 
 _BATCH = 64
 _STEP = 1 << 20  # bytes read after which what was found in them is sent on, however little it is
+_AHEAD = 512  # results of this process that may wait for those of others
+_LOOK = 32  # of them come before it is looked whether they may go: to look takes as long as to write some
 _ROOM = 1 << 20  # bytes of a pipe: what Linux lets anyone have
 
 
@@ -134,7 +136,7 @@ def _read(
     keylog: KeyLog | None,
     reports: list[Report],
     progress: Progress | None,
-) -> Iterator[tuple[tuple[int, int], Any]]:
+) -> Iterator[Ordered]:
     """What this process makes of its buckets of a capture, by order; the report is added at the end."""
     reading = _open(path, buckets, keylog, progress)
     if isinstance(reading, Report):
@@ -190,12 +192,11 @@ def _shared(
         for number, path in enumerate(paths):
             reports: list[Report] = []
             if whole:
-                found = _received(pipes[number % len(pipes)], str(path), reports, progress)
+                for _, item in _Feed(pipes[number % len(pipes)], str(path), reports, progress):
+                    yield item
             else:
-                streams = [_received(pipe, str(path), reports, None) for pipe in pipes]
-                found = heapq.merge(_read(path, own, shares[0], keylog, reports, progress), *streams, key=_order)
-            for _, item in found:
-                yield item
+                feeds = [_Feed(pipe, str(path), reports, None) for pipe in pipes]
+                yield from _merged(_read(path, own, shares[0], keylog, reports, progress), feeds)
             yield _summed(reports)
     finally:
         for process in processes:
@@ -205,10 +206,37 @@ def _shared(
             pipe.close()
 
 
+def _merged(own: Iterator[Ordered], feeds: Sequence[_Feed]) -> Iterator[Any]:
+    """What this process finds and what comes from others, by order.
+
+    This one goes on while another has nothing yet to compare with: so many of its results are held back for that.
+    """
+    held: deque[Ordered] = deque()
+    for found in own:
+        held.append(found)
+        if len(held) % _LOOK:
+            continue
+        while held and (len(held) > _AHEAD or all(map(_Feed.ready, feeds))):
+            yield _first(held, feeds)
+    while held or any(feed.head() is not None for feed in feeds):
+        yield _first(held, feeds)
+
+
+def _first(held: deque[Ordered], feeds: Sequence[_Feed]) -> Any:
+    """Take the first by order of what is held and what comes; waits for every feed that is not over."""
+    taken = held
+    for feed in feeds:
+        head = feed.head()
+        if head is not None and (not taken or head[0] < taken[0][0]):
+            taken = feed.items
+    return taken.popleft()[1]
+
+
 def _dealt(jobs: int) -> list[frozenset[int]]:
-    """The buckets of each process. The first collects what all find, which is about as much work as one of its own."""
+    """The buckets of each process. The first collects what all find, which is about as much work as two of its own."""
     hands = [list(range(job, BUCKETS, jobs)) for job in range(jobs)]
-    hands[1].append(hands[0].pop())
+    for number in range(min(2, len(hands[0]))):
+        hands[1 + number % (jobs - 1)].append(hands[0].pop())
     return [frozenset(hand) for hand in hands]
 
 
@@ -218,10 +246,6 @@ def _widen(sender: Connection) -> None:
         import fcntl  # noqa: PLC0415 - not on every system
 
         fcntl.fcntl(sender.fileno(), fcntl.F_SETPIPE_SZ, _ROOM)
-
-
-def _order(item: tuple[tuple[int, int], Any]) -> tuple[int, int]:
-    return item[0]
 
 
 def _serve(
@@ -247,7 +271,7 @@ class _Batches:
 
     def __init__(self, sender: Connection) -> None:
         self._sender = sender
-        self._items: list[tuple[tuple[int, int], Any]] = []
+        self._items: list[Ordered] = []
         self._where = ("", 0, 0)
         self._told = 0
 
@@ -279,22 +303,47 @@ def _serve_one(
     return reports[0]
 
 
-def _received(
-    pipe: Connection, path: str, reports: list[Report], progress: Progress | None
-) -> Iterator[tuple[tuple[int, int], Any]]:
-    while True:
+class _Feed:
+    """What another process finds in one file, by order; its report is added to ``reports`` at the end."""
+
+    def __init__(self, pipe: Connection, path: str, reports: list[Report], progress: Progress | None) -> None:
+        self.items: deque[Ordered] = deque()
+        self._over = False
+        self._pipe = pipe
+        self._path = path
+        self._reports = reports
+        self._progress = progress
+
+    def ready(self) -> bool:
+        """Whether its next can be told without waiting."""
+        with contextlib.suppress(OSError):  # of a process that died, on some systems: to receive tells it
+            while not self.items and not self._over and self._pipe.poll():
+                self._receive()
+        return self._over or bool(self.items)
+
+    def head(self) -> Ordered | None:
+        """Its next, which stays; None at the end."""
+        while not self.items and not self._over:
+            self._receive()
+        return self.items[0] if self.items else None
+
+    def __iter__(self) -> Iterator[Ordered]:
+        while self.head() is not None:
+            yield self.items.popleft()
+
+    def _receive(self) -> None:
         try:
-            message = pipe.recv()
+            message = self._pipe.recv()
         except (EOFError, OSError):  # an OSError where it died in the middle of sending
-            reports.append(Report(path, "a process that read it died: sessions are missing"))
-            return
+            message = Report(self._path, "a process that read it died: sessions are missing")
         if isinstance(message, Report):
-            reports.append(message)
+            self._reports.append(message)
+            self._over = True
             return
         where, batch = message
-        if progress is not None and where[0]:
-            progress(*where)
-        yield from batch
+        if self._progress is not None and where[0]:
+            self._progress(*where)
+        self.items.extend(batch)
 
 
 def _summed(reports: list[Report]) -> Report:
