@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.report.made import ALERT, conversation, hello_message, pcap, record
-from tlswire.capture.jobs import Report, _Feed, _merged, read_captures
+from tlswire.capture.jobs import _AHEAD, _LOOK, Report, _Feed, _merged, read_captures
 from tlswire.errors import UsageError
 
 from . import hostile
@@ -155,6 +155,28 @@ def test_what_several_found_is_merged_by_order(finders: list[int], batch: int) -
     finally:
         for pipe in (*senders, *(feed._pipe for feed in feeds)):
             pipe.close()
+
+
+@pytest.mark.parametrize("count", [_LOOK, 10 * _AHEAD])
+def test_who_merges_works_on_while_another_is_silent_but_not_for_ever(count: int) -> None:
+    made: list[int] = []
+
+    def own() -> Iterator[tuple[tuple[int, int], int]]:
+        for number in range(1, count + 1):
+            made.append(number)
+            yield (number, 0), number
+
+    class Silent(_Feed):
+        """Says nothing until it is waited for."""
+
+        def _receive(self) -> None:
+            assert len(made) == min(count, _AHEAD + _LOOK)
+            self.items.append(((0, 0), 0))
+            self._over = True
+
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    with receiver, sender:
+        assert list(_merged(own(), [Silent(receiver, "made", [], None)])) == list(range(count + 1))
 
 
 def test_files_that_cannot_be_read_stand_in_their_place(tmp_path: Path) -> None:

@@ -55,9 +55,7 @@ def assemble(capture: str, builder: SessionBuilder, flow: Flow | UdpFlow, how: s
     hello = builder.hellos[0] if builder.hellos else None
     answer = _answer(builder.server_hellos)
     chooser = answer if answer is not None and answer.group else builder.key_exchange
-    notes = builder.notes
-    if how in _ENDED:
-        notes.append(_ENDED[how])
+    notes = [*builder.notes, _ENDED[how]] if how in _ENDED else builder.notes
     start = interface.time(high, low)
     origin = flow.origin
     extensions = builder.encrypted_extensions

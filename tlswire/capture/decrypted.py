@@ -57,12 +57,11 @@ class Secrets:
         self._read = 0
         self._inside: dict[bytes, dict[str, bytes]] = {}
         self._premasters = {} if keylog is None else dict(keylog.premasters)
-        self._any = keylog is not None
 
     def __bool__(self) -> bool:
         if self._read < len(self._blocks):  # asked of every connection
             self._take()
-        return self._any
+        return bool(self._given is not None or self._inside or self._premasters)
 
     def of(self, client_random: bytes) -> Mapping[str, bytes]:
         """The secrets of one connection by label; none is an empty mapping. What was given goes before what is inside."""
@@ -86,7 +85,6 @@ class Secrets:
                     self._inside[random] = {**known, **self._inside.get(random, {})}
                 for name, secret in log.premasters.items():
                     self._premasters.setdefault(name, secret)
-        self._any = self._any or bool(self._inside) or bool(self._premasters)
 
 
 class Decryption:

@@ -40,7 +40,7 @@ _SESSION_TICKET, _DRAFT_KEY_SHARE, _PRE_SHARED_KEY, _EARLY_DATA, _SUPPORTED_VERS
 # Bodies that come again and again (a replayed hello, a scanner) are described once; unlike ones do not fill the memory.
 _REMEMBERED = 512
 _LONGEST = 4096
-_MANY_TYPES = 64
+_MOST_TYPES = 64  # of an answer that is remembered by what it says; none has as many in earnest
 _hellos: dict[tuple[str, bytes, bytes], tuple[tuple[Any, ...], WireError | None]] = {}
 
 
@@ -147,7 +147,7 @@ def _server_fields(
     """The kind of a ServerHello, and the fields of its result behind ``record_version`` in their order."""
     types = value.extension_types
     name = value.alpn
-    usual = len(types) <= _MANY_TYPES and (name is None or len(name) <= _LONGEST_NAME)
+    usual = len(types) <= _MOST_TYPES and (name is None or len(name) <= _LONGEST_NAME)
     described = _server_row if usual else _server_row.__wrapped__
     return "retry" if value.is_retry else "hello", described(
         value.legacy_version, value.version, value.suite, types, value.group, name, partial
@@ -164,7 +164,7 @@ def _server_row(
     name: bytes | None,
     partial: bool,
 ) -> tuple[Any, ...]:
-    """Answers are many, and few are the kinds of them: nothing here is new in each."""
+    """The fields for what an answer says but for its random and keys: of many answers there are few kinds."""
     text = None if partial else ja3s_text_of(legacy, suite, types)
     return (
         _version(legacy),

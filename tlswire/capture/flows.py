@@ -336,7 +336,8 @@ class Flows:
         flow.bucket = bucket = bucket_of(key)
         live = self._live[bucket]
         if len(live) > MANY:
-            while _seconds_between(oldest := next(iter(live)), flow) > IDLE and len(live) > MANY:
+            now = _time(flow)
+            while now - _time(oldest := next(iter(live))) > IDLE and len(live) > MANY:
                 self._end(oldest, "idle", frame)
             if len(live) >= MAX_FLOWS:
                 self.counts.evicted += 1
@@ -364,13 +365,9 @@ class Flows:
             self._ready.clear()
 
 
-def _seconds_between(one: Flow | UdpFlow, other: Flow | UdpFlow) -> float:
-    """From the last packet of one to the last of the other."""
-    _, high, low, interface = one.last
-    _, high2, low2, interface2 = other.last
-    if interface is interface2 and not interface.halves:  # nearly always
-        return high2 - high + (low2 - low) / interface.unit
-    return interface2.time(high2, low2) - interface.time(high, low)
+def _time(flow: Flow | UdpFlow) -> float:
+    _, high, low, interface = flow.last
+    return interface.time(high, low)
 
 
 # Where each byte of a key comes from in that of the other direction; ``translate`` with the key for a table puts it there.

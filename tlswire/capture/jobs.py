@@ -2,8 +2,8 @@
 
 A file is shared by the buckets of its flow table: every process, this one too, walks all packets and looks after its own
 buckets; what each finds is merged by ``Found.order``. With many files each of the others takes whole ones. A process that
-is ahead waits in its pipe, this one when so many of its results wait for others', so nothing piles up. Must not import anything of tlswire but ``errors``,
-``crypto`` and the rest of ``capture``.
+is ahead waits in its pipe, and this one once enough of its own results wait for those of others: nothing piles up. Must
+not import anything of tlswire but ``errors``, ``crypto`` and the rest of ``capture``.
 """
 
 from __future__ import annotations
@@ -118,15 +118,10 @@ def _open(
 
 def _alone(paths: Sequence[str | Path], work: Work, keylog: KeyLog | None, progress: Progress | None) -> Iterator[Any]:
     for path in paths:
-        reading = _open(path, None, keylog, progress)
-        if isinstance(reading, Report):
-            yield reading
-            continue
-        with reading:
-            for found in reading:
-                if (item := work(found)) is not None:
-                    yield item
-            yield _report(reading, work)
+        reports: list[Report] = []
+        for _, item in _read(path, work, None, keylog, reports, progress):
+            yield item
+        yield from reports
 
 
 def _read(

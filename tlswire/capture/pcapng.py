@@ -104,21 +104,18 @@ class Blocks:
         buffer, interfaces = self._window.buffer, self._interfaces
         unpack, trailer, count, end = self._packet, self._trailer, len(interfaces), len(buffer)
         records: list[bytes] = []
-        of = -1
+        stands = -1  # for the interface of them all
         while at + 32 <= end:
             kind, length, number, _, _, captured = unpack(buffer, at)
             stop = at + length
             if kind != _ENHANCED_PACKET or stop > end or captured > length - 32 or number >= count or length & 3:
                 break
-            if number != of:
-                if records:
-                    break
-                self._capture.stretch.interface = interfaces[number]
-                of = number
-            if trailer(buffer, stop - 4)[0] != length:
+            if trailer(buffer, stop - 4)[0] != length or (number != stands and records):
                 break
             records.append(buffer[at + 12 : at + 28 + captured])
-            at = stop
+            stands, at = number, stop
+        if records:
+            self._capture.stretch.interface = interfaces[stands]
         return records, at
 
     def _slow(self, at: int) -> tuple[bool, int]:

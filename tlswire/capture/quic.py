@@ -62,26 +62,14 @@ class _Stream:
 
     def extend(self, pieces: list[tuple[int, bytes]]) -> bool:
         """Whether the frames of a packet, by offset and data, brought anything new."""
-        data = self.data
         if len(pieces) < 2 and not self.later:
             return bool(pieces) and self.add(*pieces[0])
         # Browsers strew pieces in any order, but hardly ever do they overlap.
         row = sorted(self.later + pieces)
-        end = len(data)
-        for offset, piece in row:
-            if offset < end or not piece:
-                break
-            end = offset + len(piece)
-        else:
-            if end <= MAX_CRYPTO and len(row) <= MAX_PIECES:
-                taken = 0
-                for offset, piece in row:
-                    if offset != len(data):
-                        break
-                    data += piece
-                    taken += 1
-                self.later = row[taken:]
-                return bool(pieces)
+        if _are_apart(row, len(self.data)):
+            self.later = row
+            self._advance()
+            return bool(pieces)
         return sum(self.add(offset, piece) for offset, piece in pieces) > 0
 
     def add(self, offset: int, piece: bytes) -> bool:
@@ -107,9 +95,14 @@ class _Stream:
             return False
         for part in fresh:
             insort(later, part)
+        self._advance()
+        return True
+
+    def _advance(self) -> None:
+        """Take what waited and now continues ``data``."""
+        data, later = self.data, self.later
         while later and later[0][0] == len(data):
             data += later.pop(0)[1]
-        return True
 
     def _unknown(self, offset: int, piece: bytes) -> list[tuple[int, bytes]]:
         """The parts of a piece that are not there yet."""
@@ -149,6 +142,15 @@ class _Stream:
         del self.data[: self.taken]
         self.taken = 0
         self.later = []
+
+
+def _are_apart(row: list[tuple[int, bytes]], end: int) -> bool:
+    """Whether pieces in order overlap neither one another nor what there is up to ``end``, and keep within the bounds."""
+    for offset, piece in row:
+        if offset < end or not piece:
+            return False
+        end = offset + len(piece)
+    return end <= MAX_CRYPTO and len(row) <= MAX_PIECES
 
 
 class QuicFlow:
@@ -220,7 +222,7 @@ class QuicFlow:
         return found
 
     def _packets(self, side: int, buffer: bytes, start: int, end: int, missing: int, found: list[Sent]) -> None:
-        at, dcid, over = start, None, self.done
+        at, dcid = start, None
         while at < end and buffer[at] & 0x80 and not self.restart:
             try:
                 packet = read_long_packet(buffer, at, end, missing)
@@ -233,8 +235,6 @@ class QuicFlow:
                 self._packet(side, buffer, end, packet, found)
             elif (self._keys or not self.done) and packet.end <= end and self._secrets:
                 self._handshake(side, buffer, packet, found)
-            if self.done and not over and not self._keys:
-                return  # what follows the ServerHello in its datagram is sealed
             at = packet.end
 
     def _packet(self, side: int, buffer: bytes, end: int, packet: LongPacket, found: list[Sent]) -> None:

@@ -212,7 +212,7 @@ class SessionBuilder(msgspec.Struct, eq=False):
         self.server_hellos.append(described)
         self.selected = value
         if described.kind == "hello":
-            self.version = tls_equivalent(int(described.version, 16))  # looked for already
+            self.version = tls_equivalent(int(described.version, 16))  # found among the extensions already
 
     def _certificate(self, side: int, _version: int, body: bytes, frame: int) -> None:
         read = answers.chain13 if self._opened(side) else answers.chain

@@ -93,16 +93,13 @@ class TlsStream(msgspec.Struct, eq=False):
         builder = self.builder
         if builder is None:
             return
-        usual = half.usual
-        if usual is not None:
-            data = usual.feed(builder, side, data, frame)
+        half.frame = frame
+        if half.usual is not None:
+            data = half.usual.feed(builder, side, data, frame)
             if not data:
-                if usual.pieces:
-                    half.frame = frame
                 self.done = builder.done
                 return
             half.leave_usual()
-        half.frame = frame
         if self.decryption is None:
             self._deframe(builder, side, half, data)
         elif half.deframer is not None:

@@ -126,8 +126,7 @@ class Renderer:
         self._filter = wanted.filter or None
         self._encode = msgspec.json.Encoder().encode_into
         self._line = bytearray()
-        self._lines = wanted.jsonl is not None
-        self._more = wanted.csv is not None or wanted.rows is not None or wanted.export is not None
+        self._silent = wanted.jsonl is None and wanted.csv is None and wanted.rows is None and wanted.export is None
         self._seen: set[str] = set()
         self._summary = wanted.summary()
         self._sums = wanted.sums
@@ -146,7 +145,7 @@ class Renderer:
 
     def __call__(self, found: Found) -> Rendered | None:
         """What is to be written of one session; None for nothing."""
-        session = found.session
+        session, wanted = found.session, self._wanted
         self._sessions += 1
         if self._filter is not None and not self._filter(session):
             return None
@@ -158,12 +157,10 @@ class Renderer:
             if self._what_if is not None:
                 prospect = self._what_if(session.hellos[0] if session.hellos else None, session.transport)
                 self._summary.prospects.add(session, fingerprint(session), prospect)
-        line = self._json(session) if self._lines else b""
-        if not self._more:
-            return (line, b"", "", ()) if line else None
-        wanted = self._wanted
+        if self._silent:
+            return None
         return (
-            line,
+            b"" if wanted.jsonl is None else self._json(session),
             b"" if wanted.csv is None else csv.row(session),
             "" if wanted.rows is None else wanted.rows(session),
             () if wanted.export is None else tuple(self._hellos(found)),

@@ -202,25 +202,22 @@ def _ack_ecn(payload: bytes, at: int, end: int, cut: bool) -> tuple[None, int]:
 
 def _crypto(payload: bytes, at: int, end: int, cut: bool) -> tuple[CryptoFrame, int]:
     offset, at = read_varint(payload, at, end)
-    length, at = read_varint(payload, at, end)
-    stop = at + length
-    if stop > end and not cut:
-        raise _too_long("crypto", length, at, end)
-    return CryptoFrame(offset, payload[at:stop]), stop
+    data, at = _opaque(payload, at, end, cut, "crypto")
+    return CryptoFrame(offset, data), at
 
 
 def _close(payload: bytes, at: int, end: int, cut: bool) -> tuple[CloseFrame, int]:
     error, at = read_varint(payload, at, end)
     frame_type, at = read_varint(payload, at, end)
+    reason, at = _opaque(payload, at, end, cut, "connection_close")
+    return CloseFrame(error, frame_type, reason), at
+
+
+def _opaque(payload: bytes, at: int, end: int, cut: bool, name: str) -> tuple[bytes, int]:
     length, at = read_varint(payload, at, end)
-    stop = at + length
-    if stop > end and not cut:
-        raise _too_long("connection_close", length, at, end)
-    return CloseFrame(error, frame_type, payload[at:stop]), stop
-
-
-def _too_long(name: str, length: int, at: int, end: int) -> WireError:
-    return WireError(f"length says {length} bytes, {end - at} left", f"{name}.length", at)
+    if length > end - at and not cut:
+        raise WireError(f"length says {length} bytes, {end - at} left", f"{name}.length", at)
+    return payload[at : at + length], at + length
 
 
 _FRAMES: dict[int, Callable[[bytes, int, int, bool], tuple[CryptoFrame | CloseFrame | None, int]]] = {
